@@ -1,0 +1,12 @@
+// Between R's lists and the core's structs. Lengths and types are checked here, once; the core
+// trusts them. A Specification points into the list it was made from, which must outlive it.
+#pragma once
+
+#include <RcppEigen.h>
+
+#include "core/fit_model.h"
+#include "interrupt.h"
+
+tiers::Specification specification_from_r(const Rcpp::List& spec);
+std::vector<tiers::Matrix> factors_from_r(const tiers::Specification& spec, const Rcpp::List& lambda);
+tiers::Control control_from_r(const Rcpp::List& control);

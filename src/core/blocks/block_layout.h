@@ -1,0 +1,68 @@
+// Which blocks of the penalized normal equations exist and in which order they are eliminated.
+//
+// Terms with the same grouping are one factor. A chain of nested factors (leaf first: pupil,
+// class, school) is eliminated level by level without fill outside each unit's own ancestors and
+// cells; all other factors form one dense remainder. The chain is the one with most columns.
+//
+// A "unit" is a level of a chain factor. Its panel holds one k-vector for each column of: its
+// ancestors (in chain order), the remainder's columns that it meets (its "cells"), and X.
+#pragma once
+
+#include <cstdint>
+
+#include "../model/design.h"
+
+namespace tiers {
+
+struct Factor {
+  std::vector<int> terms;
+  std::vector<Index> first_column;  // of each term within the factor
+  const int* codes = nullptr;
+  Index levels = 0, columns = 0;  // q, k
+  Index offset = 0;               // first coordinate in a z-vector
+};
+
+struct ChainLevel {
+  int factor = 0;
+  Index units = 0, columns = 0;
+  Index ancestor_columns = 0;
+  std::vector<int> parent;                    // unit of the next level up
+  std::vector<std::int64_t> cell_start;       // units + 1, into cell_column
+  std::vector<int> cell_column;               // remainder columns, ascending within a unit
+  std::vector<int> cell_in_parent;            // position of each among the parent's cells
+  std::vector<std::int64_t> panel_start;      // units + 1, in doubles
+  Index cells(Index unit) const { return cell_start[unit + 1] - cell_start[unit]; }
+};
+
+class BlockLayout {
+ public:
+  explicit BlockLayout(const Design& design);
+
+  const std::vector<Factor>& factors() const { return factors_; }
+  const std::vector<ChainLevel>& chain() const { return chain_; }
+  const std::vector<int>& remainder() const { return remainder_; }
+  Index random_columns() const { return random_columns_; }        // q
+  Index remainder_columns() const { return remainder_columns_; }  // of the dense block
+  Index remainder_offset() const { return random_columns_ - remainder_columns_; }
+  Index fixed_columns() const { return fixed_columns_; }  // p
+  // Rows in the order of the leaf's units; in data order where there is no chain.
+  const std::vector<int>& row_order() const { return row_order_; }
+  // Coordinate in a z-vector of column `column` of level `level` (0-based) of a factor.
+  Index coordinate(int factor, Index level) const {
+    return factors_[factor].offset + level * factors_[factor].columns;
+  }
+
+ private:
+  void merge_terms(const Design& design);
+  void choose_chain(Index rows);
+  void build_chain(const Design& design);
+
+  std::vector<Factor> factors_;
+  std::vector<ChainLevel> chain_;
+  std::vector<int> remainder_;
+  std::vector<int> chain_factors_;
+  std::vector<int> row_order_;
+  Index random_columns_ = 0, remainder_columns_ = 0, fixed_columns_ = 0;
+};
+
+}  // namespace tiers

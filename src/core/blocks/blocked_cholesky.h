@@ -1,0 +1,70 @@
+// The factor of  [ Lambda'A_ZZ Lambda + I   Lambda'A_ZX ]   for the blocks of BlockLayout.
+//                [ A_XZ Lambda              A_XX        ]
+//
+// Chain units are eliminated leaf to root. With D = Lambda'A Lambda + I = l l' for one unit and
+// H = Lambda l^-T, the blocks that it touches lose (A H)(A H)', unscaled by their own Lambda: what
+// is left, written A~, is the cross-product in the metric of V^-1 of the terms eliminated so far.
+// The remainder's scaling by Lambda comes last, in one pass (MATH 2.3).
+//
+// Vectors live in u-space (b = Lambda u), coordinates as in BlockLayout.
+#pragma once
+
+#include "cross_products.h"
+
+namespace tiers {
+
+class BlockedCholesky {
+ public:
+  explicit BlockedCholesky(const CrossProducts& cross) : cross_(cross) {}
+
+  // One k x k lower factor for each Factor of the layout. Returns false where the matrix is not
+  // positive definite to machine precision.
+  bool factorize(const std::vector<Matrix>& lambda, const Poll& poll);
+
+  double log_det_random() const { return log_det_random_; }  // log|Lambda'A_ZZ Lambda + I|
+  double log_det_fixed() const { return log_det_fixed_; }    // log|X'V^-1X|
+  const Matrix& fixed_lower() const { return fixed_lower_; }  // L_XX, p x p
+  const std::vector<Matrix>& lambda() const { return lambda_; }
+
+  // L c = [random; fixed], in place.
+  void solve_forward(Matrix& random, Matrix& fixed) const;
+  // [u; beta] from [c; s], in place: L' [u; beta] = [c; s].
+  void solve_backward(Matrix& random, Matrix& fixed) const;
+  // B = Omega^-1 Lambda'Z'X (q x p).
+  Matrix fixed_projection() const;
+  // Lambda u, or Lambda'v.
+  Matrix apply_lambda(const Matrix& u, bool transposed) const;
+
+  // Calls visit(factor, level, block) with each k x k diagonal block of Omega^-1.
+  template <class Visitor>
+  void visit_inverse_blocks(const Visitor& visit, const Poll& poll) const;
+
+ private:
+  template <int K>
+  bool eliminate_level(int c, const Poll& poll);
+  bool factorize_remainder(const Poll& poll);
+  template <int K>
+  void forward_level(int c, Matrix& random, Matrix& shed, Matrix& shed_fixed) const;
+  template <int K>
+  void backward_level(int c, Matrix& random, Matrix& scaled, const Matrix& fixed) const;
+  const std::vector<double>& own(int c) const { return c == 0 ? cross_.own(0) : own_[c]; }
+  const std::vector<double>& panel(int c) const { return c == 0 ? cross_.panel(0) : panel_[c]; }
+  // W~ = Lambda Omega^-1 Lambda' between the ancestors and cells of one unit.
+  struct ScaledInverse;
+  void gather_inverse(const ScaledInverse& inverse, int c, Index unit, Matrix& block) const;
+  template <class Visitor>
+  void visit_level(int c, ScaledInverse& inverse, const Visitor& visit, const Poll& poll) const;
+
+  const CrossProducts& cross_;
+  std::vector<Matrix> lambda_;
+  std::vector<std::vector<double>> own_, panel_;  // A~ of chain levels above the leaf
+  std::vector<std::vector<double>> lower_, spread_;  // l and H of every unit, k x k each
+  Matrix remainder_;        // L of the dense remainder
+  Matrix remainder_fixed_;  // L_RX' : q_R x p
+  Matrix fixed_lower_;
+  double log_det_random_ = 0.0, log_det_fixed_ = 0.0;
+};
+
+}  // namespace tiers
+
+#include "selected_inverse.h"

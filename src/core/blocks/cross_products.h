@@ -1,0 +1,55 @@
+// A = [Z X]'W[Z X] by blocks, and Z'Wr, X'Wr, r'Wr of a response r: all that an evaluation of a
+// linear mixed model needs of the rows. One pass over the data; Z is never formed.
+#pragma once
+
+#include "block_layout.h"
+
+namespace tiers {
+
+class CrossProducts {
+ public:
+  CrossProducts(const Design& design, const BlockLayout& layout, const Poll& poll);
+
+  // r on the internal scale, one value a row.
+  void set_response(const Vector& r);
+
+  const BlockLayout& layout() const { return layout_; }
+  const Design& design() const { return design_; }
+
+  // own(c): units x (k x k); panel(c): see BlockLayout. Both column-major, k values contiguous.
+  const std::vector<double>& own(int c) const { return own_[c]; }
+  const std::vector<double>& panel(int c) const { return panel_[c]; }
+  const Matrix& remainder() const { return remainder_; }              // q_R x q_R, lower triangle
+  const Matrix& remainder_fixed() const { return remainder_fixed_; }  // q_R x p
+  const Matrix& fixed() const { return fixed_; }                      // p x p, lower triangle
+
+  const Vector& random_response() const { return random_response_; }  // q
+  const Vector& fixed_response() const { return fixed_response_; }    // p
+  double response_square() const { return response_square_; }
+
+  // A_ZZ w (q x m) and A_XZ w (p x m).
+  void multiply(const Matrix& w, Matrix& random, Matrix& fixed) const;
+  // Mean over the levels of a factor of Z_l'WZ_l (k x k).
+  Matrix mean_own(int factor) const;
+  // Z_l'WZ_l of the factor in position `i` of the remainder.
+  Matrix remainder_own(int factor, Index level) const;
+
+ private:
+  void accumulate(const Poll& poll);
+
+  const Design& design_;
+  const BlockLayout& layout_;
+  std::vector<std::vector<double>> own_, panel_;
+  Matrix remainder_, remainder_fixed_, fixed_;
+  Vector random_response_, fixed_response_;
+  double response_square_ = 0.0;
+};
+
+// Values of the random columns of a factor in one row: the terms side by side (k values).
+inline void factor_row(const Design& design, const Factor& factor, Index row, double* z) {
+  for (std::size_t t = 0; t < factor.terms.size(); ++t) {
+    design.random_row(factor.terms[t], row, z + factor.first_column[t]);
+  }
+}
+
+}  // namespace tiers

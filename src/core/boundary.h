@@ -1,0 +1,22 @@
+// The boundary of the covariance parameters: which variances are exactly zero, whether that is a
+// minimum (its multipliers say so), and minimization that ends at one.
+#pragma once
+
+#include "covariance/covariance_parameters.h"
+#include "objective/mixed_objective.h"
+#include "optimizer/newton.h"
+
+namespace tiers {
+
+struct BoundaryOptimum {
+  Optimum optimum;
+  std::vector<Boundary> boundary;  // per term; no directions in the interior
+  std::vector<bool> free;
+  bool at_boundary = false;
+};
+
+BoundaryOptimum minimize_with_boundary(MixedObjective& objective,
+                                       const CovarianceParameters& parameters, const Vector& start,
+                                       const Control& control);
+
+}  // namespace tiers

@@ -1,0 +1,51 @@
+#include "covariance_parameters.h"
+
+#include "covariance_registry.h"
+
+namespace tiers {
+
+CovarianceParameters::CovarianceParameters(const std::vector<RandomTerm>& terms) {
+  for (const auto& term : terms) {
+    structures_.push_back(make_covariance(term.structure, term.columns));
+    offset_.push_back(size_);
+    size_ += structures_.back()->parameter_count();
+  }
+}
+
+std::vector<Matrix> CovarianceParameters::factors(const Vector& theta) const {
+  std::vector<Matrix> out;
+  for (int j = 0; j < terms(); ++j) out.push_back(structures_[j]->factor(part(theta, j)));
+  return out;
+}
+
+Vector CovarianceParameters::parameters(const std::vector<Matrix>& factors) const {
+  Vector theta(size_);
+  for (int j = 0; j < terms(); ++j) {
+    theta.segment(offset_[j], structures_[j]->parameter_count()) = structures_[j]->parameters(factors[j]);
+  }
+  return theta;
+}
+
+Vector CovarianceParameters::gradient(const Vector& theta, const std::vector<Matrix>& by_factor) const {
+  Vector out(size_);
+  for (int j = 0; j < terms(); ++j) {
+    const Vector mine = part(theta, j);
+    for (Index i = 0; i < mine.size(); ++i) {
+      out[offset_[j] + i] = structures_[j]->factor_derivative(mine, i).cwiseProduct(by_factor[j]).sum();
+    }
+  }
+  return out;
+}
+
+Matrix CovarianceParameters::second_derivative_product(const Vector& theta,
+                                                       const std::vector<Matrix>& d) const {
+  Matrix out = Matrix::Zero(size_, size_);
+  for (int j = 0; j < terms(); ++j) {
+    const Index count = structures_[j]->parameter_count();
+    out.block(offset_[j], offset_[j], count, count) =
+        structures_[j]->second_derivative_product(part(theta, j), d[j]);
+  }
+  return out;
+}
+
+}  // namespace tiers

@@ -1,0 +1,56 @@
+// One covariance structure: Sigma(theta) = Lambda Lambda', Lambda k x k lower triangular, both
+// relative to sigma^2. A structure knows its parameters, Lambda and the derivatives, how it may be
+// rescaled, and its boundary; it knows nothing of data. Add one: a file with a subclass and one
+// line in covariance_registry.cpp.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "../model/specification.h"
+
+namespace tiers {
+
+struct Boundary {
+  Matrix directions;   // k x d
+  Vector multipliers;  // d
+};
+
+class CovarianceStructure {
+ public:
+  explicit CovarianceStructure(Index columns) : columns_(columns) {}
+  virtual ~CovarianceStructure() = default;
+
+  Index columns() const { return columns_; }
+  virtual Index parameter_count() const = 0;
+  virtual Rescaling rescaling() const = 0;
+  // Names on the natural scale (SDs first, then correlations), without the group.
+  virtual std::vector<std::string> parameter_names(const std::vector<std::string>& columns) const = 0;
+
+  // Parameters whose factor is nearest to a given lower triangular one.
+  virtual Vector parameters(const Matrix& lambda) const = 0;
+  virtual Matrix factor(const Vector& theta) const = 0;
+  // dLambda / dtheta_i (k x k lower).
+  virtual Matrix factor_derivative(const Vector& theta, Index i) const = 0;
+  // corr_ij = <D, d2 Sigma / dtheta_i dtheta_j>, D symmetric k x k. The default is exact when
+  // Lambda is linear in theta: Sigma_ij = L_i L_j' + L_j L_i'.
+  virtual Matrix second_derivative_product(const Vector& theta, const Matrix& d) const;
+
+  // Sets parameters to their boundary (a variance of exactly zero) where the variance of the
+  // linear predictor that they carry, weighed by mean_cross = mean over levels of Z_l'Z_l, is
+  // below `threshold`; says which parameters stay free.
+  virtual Vector reduce(const Vector& theta, const Matrix& mean_cross, double threshold,
+                        std::vector<bool>& free) const = 0;
+  // Where Sigma is singular: the unit directions (k x d) with zero variance that may be opened, and
+  // for each the derivative of the deviance with respect to the variance along it, given
+  // D = d deviance / d Sigma (k x k). Non-negative at a minimum.
+  virtual Boundary boundary(const Vector& theta, const Matrix& d) const = 0;
+  // Parameters with `variance` added along one of those directions.
+  virtual Vector reopen(const Vector& theta, const Vector& direction, double variance) const = 0;
+
+ private:
+  Index columns_;
+};
+
+}  // namespace tiers

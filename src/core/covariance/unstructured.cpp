@@ -1,0 +1,111 @@
+// us: every variance and covariance free. theta = lower triangle of Lambda, column by column.
+#include "unstructured.h"
+
+#include "../model/lower_factor.h"
+
+#include <cmath>
+
+namespace tiers {
+
+namespace {
+
+class Unstructured final : public CovarianceStructure {
+ public:
+  using CovarianceStructure::CovarianceStructure;
+
+  Index parameter_count() const override { return columns() * (columns() + 1) / 2; }
+  Rescaling rescaling() const override { return Rescaling::affine; }
+
+  std::vector<std::string> parameter_names(const std::vector<std::string>& names) const override {
+    std::vector<std::string> out;
+    for (const auto& name : names) out.push_back("sd_" + name);
+    for (std::size_t j = 0; j < names.size(); ++j) {
+      for (std::size_t i = j + 1; i < names.size(); ++i) {
+        out.push_back("cor_" + names[i] + "." + names[j]);
+      }
+    }
+    return out;
+  }
+
+  Vector parameters(const Matrix& lambda) const override {
+    Vector theta(parameter_count());
+    Index at = 0;
+    for (Index j = 0; j < columns(); ++j) {
+      for (Index i = j; i < columns(); ++i) theta[at++] = lambda(i, j);
+    }
+    return theta;
+  }
+
+  Matrix factor(const Vector& theta) const override {
+    Matrix lambda = Matrix::Zero(columns(), columns());
+    Index at = 0;
+    for (Index j = 0; j < columns(); ++j) {
+      for (Index i = j; i < columns(); ++i) lambda(i, j) = theta[at++];
+    }
+    return lambda;
+  }
+
+  Matrix factor_derivative(const Vector&, Index parameter) const override {
+    Matrix derivative = Matrix::Zero(columns(), columns());
+    Index at = 0;
+    for (Index j = 0; j < columns(); ++j) {
+      for (Index i = j; i < columns(); ++i) {
+        if (at++ == parameter) derivative(i, j) = 1.0;
+      }
+    }
+    return derivative;
+  }
+
+  // Cholesky factor of Lambda Lambda' in which a pivot that carries next to nothing is set to zero
+  // together with its column. The columns left span the tangent space of that rank.
+  Vector reduce(const Vector& theta, const Matrix& mean_cross, double threshold,
+                std::vector<bool>& free) const override {
+    const Index k = columns();
+    const Matrix lambda = factor(theta);
+    Matrix left = lambda * lambda.transpose();
+    Matrix reduced = Matrix::Zero(k, k);
+    free.assign(parameter_count(), true);
+    Index at = 0;
+    bool any = false;
+    for (Index j = 0; j < k; ++j) {
+      const double pivot = left(j, j);
+      const bool zero = !(pivot * mean_cross(j, j) >= threshold);
+      any = any || zero;
+      if (!zero) {
+        reduced.col(j).tail(k - j) = left.col(j).tail(k - j) / std::sqrt(pivot);
+        left -= reduced.col(j) * reduced.col(j).transpose();
+      }
+      for (Index i = j; i < k; ++i) free[at++] = !zero;
+    }
+    return any ? parameters(reduced) : theta;
+  }
+
+  Boundary boundary(const Vector& theta, const Matrix& d) const override {
+    const Matrix lambda = factor(theta);
+    Index rank = 0;
+    for (Index j = 0; j < columns(); ++j) rank += lambda.col(j).cwiseAbs().maxCoeff() > 0.0;
+    const Index zeros = columns() - rank;
+    if (zeros == 0) return {Matrix(columns(), 0), Vector(0)};
+    // Eigenvalues ascend, so the null space comes first; within it any rotation is allowed and
+    // the eigenvectors of D restricted to it are the directions that matter.
+    Eigen::SelfAdjointEigenSolver<Matrix> sigma(lambda * lambda.transpose());
+    const Matrix null_space = sigma.eigenvectors().leftCols(zeros);
+    Eigen::SelfAdjointEigenSolver<Matrix> restricted(null_space.transpose() * d * null_space);
+    return {null_space * restricted.eigenvectors(), restricted.eigenvalues()};
+  }
+
+  Vector reopen(const Vector& theta, const Vector& direction, double variance) const override {
+    const Matrix lambda = factor(theta);
+    Matrix wide(columns(), columns() + 1);
+    wide << lambda, std::sqrt(variance) * direction;
+    return parameters(lower_factor(wide));
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<CovarianceStructure> make_unstructured(Index columns) {
+  return std::make_unique<Unstructured>(columns);
+}
+
+}  // namespace tiers

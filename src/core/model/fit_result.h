@@ -1,0 +1,41 @@
+// A fitted linear mixed model on the user's scale; see fit_model.h for who fills it.
+#pragma once
+
+#include "specification.h"
+
+namespace tiers {
+
+enum class FitStatus { converged, boundary, not_converged, perfect_fit };
+
+struct TermBoundary {
+  Matrix directions;   // k x d: combinations of the term's columns with zero variance
+  Vector multipliers;  // d: derivative of the deviance with respect to that variance
+};
+
+struct FitResult {
+  FitStatus status = FitStatus::not_converged;
+  Vector coefficients;      // p, NaN for columns dropped
+  std::vector<Index> kept;  // columns of X kept
+  Matrix vcov;              // of the kept coefficients
+  double sigma = 0.0;
+  std::vector<Matrix> lambda;  // per term, relative to sigma
+  std::vector<Matrix> modes;   // per term, levels x k
+  Vector fitted;               // n, offset included
+  double deviance = 0.0;       // -2 log-likelihood or REML criterion
+  Index used_rows = 0, parameter_count = 0;
+  double gain = 0.0, gradient_norm = 0.0, reciprocal_condition = 1.0;
+  int iterations = 0, evaluations = 0;
+  std::vector<TermBoundary> boundary;  // per term
+};
+
+struct Inference {
+  Matrix vcov_psi;            // of psi = (free theta, log sigma^2)
+  std::vector<Matrix> dvcov;  // of the kept coefficients' covariance, for every psi
+};
+
+struct DevianceAt {
+  double deviance = 0.0;
+  Vector gradient;  // per term, with respect to the structure's parameters of the user's factor
+};
+
+}  // namespace tiers

@@ -1,0 +1,54 @@
+// What a linear mixed model is made of, as the caller holds it: y = X beta + Z b + e.
+// Nothing is copied; every pointer must outlive the fit.
+#pragma once
+
+#include <Eigen/Dense>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace tiers {
+
+using Index = Eigen::Index;
+using Matrix = Eigen::MatrixXd;
+using Vector = Eigen::VectorXd;
+using ConstMatrixMap = Eigen::Map<const Eigen::MatrixXd>;
+
+// May throw to abandon a computation (an interrupt); called at most every few milliseconds of work.
+using Poll = std::function<void()>;
+
+// Which linear maps of a term's columns leave its covariance structure's family of models unchanged.
+enum class Rescaling { affine, per_column, common };
+
+struct RandomTerm {
+  std::string group;
+  const int* codes = nullptr;  // n level codes, 1-based
+  Index n_levels = 0;
+  Index columns = 1;           // k
+  const double* basis = nullptr;  // n x k column-major; nullptr: the single column is 1
+  Index n = 0;
+  Index intercept = 1;  // 1-based column of the basis that is identically 1; 0: none
+  std::string structure = "us";
+  Rescaling rescaling = Rescaling::affine;  // what the structure named allows
+  Matrix start;  // k x k factor relative to sigma on the user's scale; 0 x 0: none
+  double value(Index row, Index column) const { return basis ? basis[row + n * column] : 1.0; }
+};
+
+struct Specification {
+  Index n = 0;
+  const double* y = nullptr;
+  const double* offset = nullptr;   // nullptr: none
+  const double* weights = nullptr;  // precision weights; nullptr: all one; zero: row not used
+  ConstMatrixMap X{nullptr, 0, 0};  // n x p
+  bool reml = true;
+  std::vector<RandomTerm> terms;
+};
+
+struct Control {
+  int max_iterations = 100;
+  double tolerance = 1e-12;  // predicted gain in deviance at which the fit is finished
+  std::function<void(const std::string&)> trace;  // empty: silent
+  Poll poll;
+};
+
+}  // namespace tiers

@@ -1,0 +1,29 @@
+// What an optimizer sees of a model: a deviance (-2 log-likelihood or REML criterion) of a
+// parameter vector, its exact gradient, and a curvature matrix from the same factor.
+#pragma once
+
+#include "../model/specification.h"
+
+namespace tiers {
+
+class Objective {
+ public:
+  virtual ~Objective() = default;
+
+  virtual Index size() const = 0;
+  // The deviance; +infinity where it is not defined. Remembers the point.
+  virtual double value(const Vector& psi) = 0;
+  // Gradient and curvature (symmetric, an approximation of the Hessian that need not be positive
+  // definite) at the point of the last value().
+  virtual void derivatives(Vector& gradient, Matrix& curvature) = 0;
+  // Shortens a proposed step to where the curvature can be trusted: the factor in (0, 1].
+  virtual double step_limit(const Vector& psi, const Vector& step) const = 0;
+  // A point with a deviance not above that of the last derivatives(), by a step that needs no
+  // line search (EM). The optimizer falls back on it when a Newton step fails.
+  virtual Vector safe_step(const Vector& psi) = 0;
+  // Called once per iteration at the current point: may restore precision (and changes nothing
+  // else). Returns true if the value at the point may have changed in its last digits.
+  virtual bool refresh() { return false; }
+};
+
+}  // namespace tiers

@@ -1,0 +1,310 @@
+#include "profiled_deviance.h"
+
+#include "../model/lower_factor.h"
+
+#include <cmath>
+#include <limits>
+
+namespace tiers {
+
+namespace {
+
+// Smallest diagonal element of Lambda, times the root of the mean cross-product of its column, at
+// which derivatives are taken. D moves by its square, so 8 digits of D survive at a zero variance.
+constexpr double kDiagonalFloor = 1e-4;
+// Ratio of the response's square to r2 above which the response is re-anchored.
+constexpr double kCancellation = 1e4;
+
+const double kLogTwoPi = std::log(2.0 * std::acos(-1.0));
+
+}  // namespace
+
+ProfiledDeviance::ProfiledDeviance(const Design& design, CrossProducts& cross,
+                                   const CovarianceParameters& parameters, bool reml,
+                                   const Poll& poll)
+    : design_(design), cross_(cross), parameters_(parameters), reml_(reml), poll_(poll),
+      degrees_(design.used_rows() - (reml ? design.rank() : 0)), factor_(cross) {
+  const auto& factors = cross.layout().factors();
+  factor_of_.resize(parameters.terms());
+  column_of_.resize(parameters.terms());
+  for (std::size_t f = 0; f < factors.size(); ++f) {
+    for (std::size_t t = 0; t < factors[f].terms.size(); ++t) {
+      factor_of_[factors[f].terms[t]] = static_cast<int>(f);
+      column_of_[factors[f].terms[t]] = factors[f].first_column[t];
+    }
+    mean_own_.push_back(cross.mean_own(static_cast<int>(f)));
+  }
+  Vector y(design.rows());
+  for (Index i = 0; i < design.rows(); ++i) y[i] = design.response(i);
+  cross.set_response(y);
+}
+
+Matrix ProfiledDeviance::term_block(const Matrix& factor_matrix, int term) const {
+  const Index k = parameters_.structure(term).columns();
+  return factor_matrix.block(column_of_[term], column_of_[term], k, k);
+}
+
+Matrix ProfiledDeviance::mean_cross(int term) const {
+  return term_block(mean_own_[factor_of_[term]], term);
+}
+
+std::vector<Matrix> ProfiledDeviance::factor_lambda(const std::vector<Matrix>& by_term) const {
+  std::vector<Matrix> out;
+  for (const auto& factor : cross_.layout().factors()) {
+    Matrix lambda = Matrix::Zero(factor.columns, factor.columns);
+    for (std::size_t t = 0; t < factor.terms.size(); ++t) {
+      const Matrix& mine = by_term[factor.terms[t]];
+      lambda.block(factor.first_column[t], factor.first_column[t], mine.rows(), mine.cols()) = mine;
+    }
+    out.push_back(lambda);
+  }
+  return out;
+}
+
+double ProfiledDeviance::value(const Vector& theta) {
+  theta_ = theta;
+  evaluate(factor_lambda(parameters_.factors(theta)));
+  return deviance_;
+}
+
+void ProfiledDeviance::evaluate(const std::vector<Matrix>& lambda) {
+  lambda_ = lambda;
+  deviance_ = std::numeric_limits<double>::infinity();
+  defined_ = factor_.factorize(lambda, poll_);
+  if (!defined_) return;
+  Matrix random = cross_.random_response(), fixed = cross_.fixed_response();
+  constant_ = cross_.response_square();
+  if (anchor_.active) {
+    // y* = e - Z d, d = (Lambda - Lambda0) u0;  right-hand side Lambda'Z'y* - u0 and X'y*.
+    std::vector<Matrix> change = lambda;
+    for (std::size_t f = 0; f < change.size(); ++f) change[f] -= anchor_.lambda[f];
+    Matrix d(anchor_.u.size(), 1);
+    for (std::size_t f = 0; f < change.size(); ++f) {
+      const Factor& factor = cross_.layout().factors()[f];
+      Eigen::Map<Matrix>(d.data() + factor.offset, factor.columns, factor.levels).noalias() =
+          change[f] * Eigen::Map<const Matrix>(anchor_.u.data() + factor.offset, factor.columns, factor.levels);
+    }
+    Matrix random_d, fixed_d;
+    cross_.multiply(d, random_d, fixed_d);
+    constant_ += d.col(0).dot(random_d.col(0) - 2.0 * random.col(0)) + anchor_.u.squaredNorm();
+    random -= random_d;
+    fixed -= fixed_d;
+  }
+  random = factor_.apply_lambda(random, true);
+  if (anchor_.active) random -= anchor_.u;
+  factor_.solve_forward(random, fixed);
+  forward_random_ = random;
+  forward_fixed_ = fixed;
+  residual_ = constant_ - random.squaredNorm() - fixed.squaredNorm();
+  if (!(residual_ > 0.0)) residual_ = std::numeric_limits<double>::min();
+  const double m = static_cast<double>(degrees_);
+  deviance_ = factor_.log_det_random() + m * (1.0 + kLogTwoPi + std::log(residual_ / m)) -
+      design_.sum_log_weights();
+  if (reml_) deviance_ += factor_.log_det_fixed();
+}
+
+ProfiledDeviance::Solution ProfiledDeviance::solve() const {
+  Matrix random = forward_random_, fixed = forward_fixed_;
+  factor_.solve_backward(random, fixed);
+  Solution out;
+  out.u = random;
+  out.beta = fixed;
+  if (anchor_.active) {
+    out.u += anchor_.u;
+    out.beta += anchor_.beta;
+  }
+  out.residual = residual_;
+  return out;
+}
+
+Matrix ProfiledDeviance::modes(const Solution& solution, int term) const {
+  const Factor& factor = cross_.layout().factors()[factor_of_[term]];
+  const Eigen::Map<const Matrix> u(solution.u.data() + factor.offset, factor.columns, factor.levels);
+  const Index k = parameters_.structure(term).columns();
+  return term_block(lambda_[factor_of_[term]], term) * u.middleRows(column_of_[term], k);
+}
+
+Vector ProfiledDeviance::linear_predictor(const Solution& solution) const {
+  const auto& factors = cross_.layout().factors();
+  const Vector b = factor_.apply_lambda(solution.u, false);
+  Vector eta(design_.rows()), x(design_.rank());
+  std::vector<double> z;
+  for (Index i = 0; i < design_.rows(); ++i) {
+    design_.fixed_row(i, x.data());
+    double sum = x.dot(solution.beta);
+    for (const auto& factor : factors) {
+      z.resize(factor.columns);
+      factor_row(design_, factor, i, z.data());
+      const double* mine = b.data() + factor.offset + (factor.codes[i] - 1) * factor.columns;
+      for (Index a = 0; a < factor.columns; ++a) sum += z[a] * mine[a];
+    }
+    eta[i] = sum;
+  }
+  return eta;
+}
+
+bool ProfiledDeviance::refresh() {
+  if (!defined_ || constant_ < kCancellation * residual_) return false;
+  const Solution solution = solve();
+  anchor_response(solution.beta, solution.u);
+  return true;
+}
+
+void ProfiledDeviance::anchor_response(const Vector& beta, const Vector& u) {
+  Solution solution{beta, u, 0.0};
+  Vector residual = -linear_predictor(solution);
+  for (Index i = 0; i < design_.rows(); ++i) residual[i] += design_.response(i);
+  cross_.set_response(residual);
+  anchor_.active = true;
+  anchor_.beta = beta;
+  anchor_.u = u;
+  anchor_.lambda = lambda_;
+}
+
+void ProfiledDeviance::derivatives(Vector& gradient, Matrix& curvature) {
+  const auto& factors = cross_.layout().factors();
+  const double m = static_cast<double>(degrees_);
+
+  // A zero on the diagonal of Lambda hides D; look from a point just beside it.
+  floored_ = lambda_;
+  bool moved = false;
+  for (std::size_t f = 0; f < floored_.size(); ++f) {
+    for (Index a = 0; a < floored_[f].rows(); ++a) {
+      const double cross = mean_own_[f](a, a);
+      const double floor = kDiagonalFloor / std::sqrt(cross > 0.0 ? cross : 1.0);
+      if (std::abs(floored_[f](a, a)) < floor) {
+        floored_[f](a, a) = floored_[f](a, a) < 0.0 ? -floor : floor;
+        moved = true;
+      }
+    }
+  }
+  const std::vector<Matrix> exact = lambda_;
+  if (moved) evaluate(floored_);
+  const Solution solution = solve();
+  const double scale = m / solution.residual;
+
+  m_.clear();
+  for (const auto& factor : factors) {
+    m_.push_back(static_cast<double>(factor.levels) * Matrix::Identity(factor.columns, factor.columns));
+  }
+  factor_.visit_inverse_blocks([&](int f, Index, const auto& block) { m_[f] -= block; }, poll_);
+  const bool fixed = design_.rank() > 0;
+  if (fixed) projection_ = factor_.fixed_projection();
+  for (std::size_t f = 0; f < factors.size(); ++f) {
+    const Index k = factors[f].columns, levels = factors[f].levels;
+    const Eigen::Map<const Matrix> u(solution.u.data() + factors[f].offset, k, levels);
+    m_[f] -= scale * (u * u.transpose());
+    if (!reml_ || !fixed) continue;
+    // sum_l B_l S^-1 B_l' with B L_XX^-T column by column.
+    const Matrix half = factor_.fixed_lower().triangularView<Eigen::Lower>().solve(
+        Matrix(projection_.middleRows(factors[f].offset, k * levels).transpose()));
+    for (Index x = 0; x < half.rows(); ++x) {
+      const Vector row = half.row(x).transpose();
+      const Eigen::Map<const Matrix> b(row.data(), k, levels);
+      m_[f] -= b * b.transpose();
+    }
+  }
+
+  std::vector<Matrix> by_factor(parameters_.terms());
+  sigma_gradient_.assign(parameters_.terms(), Matrix());
+  const std::vector<Matrix> term_lambda = parameters_.factors(theta_);
+  for (int j = 0; j < parameters_.terms(); ++j) {
+    const Matrix lambda = term_block(floored_[factor_of_[j]], j);
+    const auto upper = lambda.transpose().triangularView<Eigen::Upper>();
+    const Matrix half = upper.solve(term_block(m_[factor_of_[j]], j));  // Lambda^-T M
+    const Matrix half_transposed = half.transpose();
+    Matrix d = upper.solve(half_transposed);
+    d = (0.5 * (d + d.transpose())).eval();
+    sigma_gradient_[j] = d;
+    by_factor[j] = 2.0 * d * term_lambda[j];
+  }
+  gradient = parameters_.gradient(theta_, by_factor);
+
+  // Average information. w_i = Ldot_i u + Lambda Ldot_i'z with z = Z'e = Lambda^-T u.
+  const Index count = parameters_.size();
+  Matrix w = Matrix::Zero(solution.u.size(), count);
+  residual_gradient_.resize(count);
+  for (int j = 0; j < parameters_.terms(); ++j) {
+    const Factor& factor = factors[factor_of_[j]];
+    const Index k = parameters_.structure(j).columns(), first = column_of_[j];
+    const Matrix lambda = term_block(floored_[factor_of_[j]], j);
+    const Matrix u = Eigen::Map<const Matrix>(solution.u.data() + factor.offset, factor.columns, factor.levels)
+                         .middleRows(first, k);
+    const Matrix z = lambda.transpose().triangularView<Eigen::Upper>().solve(u);
+    const Vector theta = parameters_.part(theta_, j);
+    for (Index i = 0; i < theta.size(); ++i) {
+      const Matrix derivative = parameters_.structure(j).factor_derivative(theta, i);
+      const Matrix derivative_u = derivative * u;
+      Eigen::Map<Matrix>(w.col(parameters_.offset(j) + i).data() + factor.offset, factor.columns, factor.levels)
+          .middleRows(first, k) = derivative_u + lambda * (derivative.transpose() * z);
+      residual_gradient_[parameters_.offset(j) + i] = -2.0 * z.cwiseProduct(derivative_u).sum();
+    }
+  }
+  Matrix random, fixed_part;
+  cross_.multiply(w, random, fixed_part);
+  Matrix information = w.transpose() * random;
+  random = factor_.apply_lambda(random, true);
+  factor_.solve_forward(random, fixed_part);
+  information.noalias() -= random.transpose() * random;
+  information.noalias() -= fixed_part.transpose() * fixed_part;
+  curvature = scale * information -
+      (scale / solution.residual) * residual_gradient_ * residual_gradient_.transpose() +
+      parameters_.second_derivative_product(theta_, sigma_gradient_);
+  if (moved) lambda_ = exact;
+}
+
+// dX'V^-1X/dtheta_i = -(sum_l G_l'Ldot_i B_l + transposed), G = Z'V^-1X = Lambda^-T B.
+std::vector<Matrix> ProfiledDeviance::fixed_derivatives() const {
+  const Index p = design_.rank();
+  std::vector<Matrix> out(parameters_.size(), Matrix::Zero(p, p));
+  for (int j = 0; j < parameters_.terms(); ++j) {
+    const Factor& factor = cross_.layout().factors()[factor_of_[j]];
+    const Index k = parameters_.structure(j).columns();
+    const Matrix lambda = term_block(floored_[factor_of_[j]], j);
+    const Vector theta = parameters_.part(theta_, j);
+    std::vector<Matrix> b(p), g(p);
+    for (Index x = 0; x < p; ++x) {
+      b[x] = Eigen::Map<const Matrix>(projection_.col(x).data() + factor.offset, factor.columns, factor.levels)
+                 .middleRows(column_of_[j], k);
+      g[x] = lambda.transpose().triangularView<Eigen::Upper>().solve(b[x]);
+    }
+    for (Index i = 0; i < theta.size(); ++i) {
+      const Matrix derivative = parameters_.structure(j).factor_derivative(theta, i);
+      Matrix& product = out[parameters_.offset(j) + i];
+      for (Index y = 0; y < p; ++y) {
+        const Matrix derivative_b = derivative * b[y];
+        for (Index x = 0; x < p; ++x) product(x, y) = g[x].cwiseProduct(derivative_b).sum();
+      }
+      product = (product + product.transpose()).eval();
+    }
+  }
+  return out;
+}
+
+double ProfiledDeviance::step_limit(const Vector& theta, const Vector& step) const {
+  double limit = 1.0;
+  for (int j = 0; j < parameters_.terms(); ++j) {
+    const double size = parameters_.part(theta, j).cwiseAbs().maxCoeff();
+    const double largest = parameters_.part(step, j).cwiseAbs().maxCoeff();
+    if (largest > 0.0) limit = std::min(limit, 2.0 * (0.5 + size) / largest);
+  }
+  return limit;
+}
+
+// ECME: Sigma <- Lambda (I - M / q) Lambda', monotone and positive semidefinite.
+Vector ProfiledDeviance::safe_step(const Vector&) {
+  const auto& factors = cross_.layout().factors();
+  std::vector<Matrix> next(parameters_.terms());
+  for (int j = 0; j < parameters_.terms(); ++j) {
+    const Matrix lambda = term_block(floored_[factor_of_[j]], j);
+    const Matrix m = term_block(m_[factor_of_[j]], j);
+    const Index k = lambda.rows();
+    const Matrix inner = Matrix::Identity(k, k) - m / static_cast<double>(factors[factor_of_[j]].levels);
+    Eigen::SelfAdjointEigenSolver<Matrix> eigen(inner);
+    const Matrix root = eigen.eigenvectors() * eigen.eigenvalues().cwiseMax(0.0).cwiseSqrt().asDiagonal();
+    next[j] = lower_factor(lambda * root);
+  }
+  return parameters_.parameters(next);
+}
+
+}  // namespace tiers

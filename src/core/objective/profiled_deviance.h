@@ -1,0 +1,87 @@
+// The (RE)ML deviance of a linear mixed model, with beta and sigma profiled out, of theta alone:
+//   ML    log|Omega| + n (1 + log(2 pi r2 / n))
+//   REML  log|Omega| + log|X'V^-1X| + m (1 + log(2 pi r2 / m)),  m = n - p
+// Omega = Lambda'Z'WZ Lambda + I, r2 = min over u, beta of |y - X beta - Z Lambda u|^2_W + |u|^2.
+// Its gradient is exact, its curvature the average information (MATH 2.4, 2.5):
+//   M_j = q_j I - T_j - [REML] sum B_l S^-1 B_l' - (m/r2) sum u_l u_l',  D_j = Lambda^-T M Lambda^-1
+//   gradient 2 D Lambda;  H = (m/r2) Q - (m/r2^2) d d' + <D, Sigma''>.
+//
+// Where r2 is a small difference of large cross-products, the response is replaced by the residual
+// of a solution in hand (the anchor): y = e + X b0 + Z Lambda0 u0, and the system is solved for the
+// distance from it. Nothing cancels then, whatever the ratio of the variances.
+#pragma once
+
+#include "../blocks/blocked_cholesky.h"
+#include "../covariance/covariance_parameters.h"
+#include "mixed_objective.h"
+
+namespace tiers {
+
+class ProfiledDeviance final : public MixedObjective {
+ public:
+  ProfiledDeviance(const Design& design, CrossProducts& cross,
+                   const CovarianceParameters& parameters, bool reml, const Poll& poll);
+
+  Index size() const override { return parameters_.size(); }
+  double value(const Vector& theta) override;
+  void derivatives(Vector& gradient, Matrix& curvature) override;
+  double step_limit(const Vector& theta, const Vector& step) const override;
+  Vector safe_step(const Vector& theta) override;
+  bool refresh() override;
+
+  // At the point of the last value():
+  struct Solution {
+    Vector beta, u;       // p, q
+    double residual = 0;  // r2
+  };
+  Solution solve() const;
+  double residual_square() const { return residual_; }
+  Index degrees() const { return degrees_; }  // m
+  // b = Lambda u of one term: k x levels.
+  Matrix modes(const Solution& solution, int term) const;
+  // eta = X beta + Z b for every row, on the internal scale of the response.
+  Vector linear_predictor(const Solution& solution) const;
+  const BlockedCholesky& factor() const { return factor_; }
+  const std::vector<Matrix>& sigma_gradient() const override { return sigma_gradient_; }
+  // d r2 / d theta of the last derivatives().
+  const Vector& residual_gradient() const { return residual_gradient_; }
+  // X'V^-1 V_i V^-1 X for every theta_i (p x p each), at the point of the last derivatives().
+  std::vector<Matrix> fixed_derivatives() const;
+  Matrix mean_cross(int term) const override;
+
+ private:
+  struct Anchor {
+    bool active = false;
+    Vector beta, u;
+    std::vector<Matrix> lambda;  // per factor
+  };
+  std::vector<Matrix> factor_lambda(const std::vector<Matrix>& by_term) const;
+  void evaluate(const std::vector<Matrix>& lambda);
+  void anchor_response(const Vector& beta, const Vector& u);
+  Matrix term_block(const Matrix& factor_matrix, int term) const;
+
+  const Design& design_;
+  CrossProducts& cross_;
+  const CovarianceParameters& parameters_;
+  const bool reml_;
+  const Poll poll_;
+  const Index degrees_;
+  BlockedCholesky factor_;
+  std::vector<int> factor_of_;    // of each term
+  std::vector<Index> column_of_;  // first column of each term within its factor
+  std::vector<Matrix> mean_own_;  // per factor
+
+  Vector theta_;
+  std::vector<Matrix> lambda_;  // per factor, at theta_
+  Matrix forward_random_, forward_fixed_;  // c and s
+  double constant_ = 0.0, residual_ = 0.0, deviance_ = 0.0;
+  bool defined_ = false;
+  Anchor anchor_;
+  std::vector<Matrix> m_;  // M per factor of the last derivatives()
+  std::vector<Matrix> sigma_gradient_;
+  Vector residual_gradient_;
+  std::vector<Matrix> floored_;  // Lambda at which derivatives() worked
+  Matrix projection_;            // B
+};
+
+}  // namespace tiers

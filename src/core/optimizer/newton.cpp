@@ -1,0 +1,238 @@
+#include "newton.h"
+
+#include <cmath>
+#include <cstdio>
+#include <deque>
+#include <limits>
+
+namespace tiers {
+
+namespace {
+
+constexpr double kSmallGain = 1e-8;  // below: the step is taken without a line search
+constexpr double kArmijo = 1e-4;
+constexpr double kShorten = 0.4;
+constexpr double kLengthen = 2.5;
+constexpr int kMaxHalvings = 30;
+constexpr int kMaxLengthenings = 40;
+constexpr std::size_t kSecantPairs = 5;
+// The curvature alone converges fast as a rule. Only where a step near the optimum left more than
+// this share of the gain do the secant pairs correct it.
+constexpr double kSlow = 0.1;
+constexpr double kNear = 1.0;
+constexpr double kEigenFloor = 1e-8;
+
+struct SecantPair {
+  Vector step, change;  // of the parameters and of the gradient
+};
+
+// BFGS updates of the curvature, oldest first, damped after Powell so that it stays positive.
+Matrix with_secant_pairs(Matrix curvature, const std::deque<SecantPair>& pairs) {
+  for (const auto& pair : pairs) {
+    const Vector bs = curvature * pair.step;
+    const double sbs = pair.step.dot(bs);
+    if (!(sbs > 0.0)) continue;
+    Vector y = pair.change;
+    double sy = pair.step.dot(y);
+    if (sy < 0.2 * sbs) {
+      const double mix = 0.8 * sbs / (sbs - sy);
+      y = mix * y + (1.0 - mix) * bs;
+      sy = pair.step.dot(y);
+    }
+    if (!(sy > 0.0)) continue;
+    curvature += y * y.transpose() / sy - bs * bs.transpose() / sbs;
+  }
+  return curvature;
+}
+
+// The Newton step for the matrix scaled to unit diagonal with eigenvalues made positive, so that
+// it is a descent direction also where the curvature is not positive definite.
+struct NewtonStep {
+  Vector step;
+  double gain = 0.0, smallest = 0.0;
+};
+
+NewtonStep newton_step(const Matrix& curvature, const Vector& gradient) {
+  NewtonStep out;
+  const Index size = gradient.size();
+  Vector scale(size);
+  const double largest = curvature.diagonal().cwiseAbs().maxCoeff();
+  for (Index i = 0; i < size; ++i) {
+    const double diagonal = std::abs(curvature(i, i));
+    scale[i] = 1.0 / std::sqrt(std::max(diagonal, largest * 1e-14 + 1e-300));
+  }
+  Eigen::SelfAdjointEigenSolver<Matrix> eigen(scale.asDiagonal() * curvature * scale.asDiagonal());
+  out.smallest = eigen.eigenvalues()[0];
+  const double floor = kEigenFloor * eigen.eigenvalues().cwiseAbs().maxCoeff();
+  const Vector values = eigen.eigenvalues().cwiseAbs().cwiseMax(floor);
+  const Vector projected = eigen.eigenvectors().transpose() * scale.cwiseProduct(gradient);
+  out.step = -scale.cwiseProduct(eigen.eigenvectors() * projected.cwiseQuotient(values));
+  out.gain = 0.5 * projected.cwiseAbs2().cwiseQuotient(values).sum();
+  return out;
+}
+
+// Restricts an Objective to its free parameters.
+class Restricted {
+ public:
+  Restricted(Objective& objective, const Vector& start, const std::vector<bool>& free)
+      : objective_(objective), full_(start) {
+    for (Index i = 0; i < start.size(); ++i) {
+      if (free[i]) free_.push_back(i);
+    }
+  }
+  Index size() const { return static_cast<Index>(free_.size()); }
+  Vector expand(const Vector& psi) const {
+    Vector full = full_;
+    for (Index i = 0; i < size(); ++i) full[free_[i]] = psi[i];
+    return full;
+  }
+  Vector expand_step(const Vector& step) const {
+    Vector full = Vector::Zero(full_.size());
+    for (Index i = 0; i < size(); ++i) full[free_[i]] = step[i];
+    return full;
+  }
+  Vector reduce(const Vector& full) const {
+    Vector psi(size());
+    for (Index i = 0; i < size(); ++i) psi[i] = full[free_[i]];
+    return psi;
+  }
+  double value(const Vector& psi) { return objective_.value(expand(psi)); }
+  void derivatives(Vector& gradient, Matrix& curvature) {
+    Vector full_gradient;
+    Matrix full_curvature;
+    objective_.derivatives(full_gradient, full_curvature);
+    gradient = reduce(full_gradient);
+    curvature.resize(size(), size());
+    for (Index i = 0; i < size(); ++i) {
+      for (Index j = 0; j < size(); ++j) curvature(i, j) = full_curvature(free_[i], free_[j]);
+    }
+  }
+  double step_limit(const Vector& psi, const Vector& step) const {
+    return objective_.step_limit(expand(psi), expand_step(step));
+  }
+  Vector safe_step(const Vector& psi) { return reduce(objective_.safe_step(expand(psi))); }
+  bool refresh() { return objective_.refresh(); }
+
+ private:
+  Objective& objective_;
+  Vector full_;
+  std::vector<Index> free_;
+};
+
+}  // namespace
+
+Optimum minimize(Objective& full_objective, const Vector& start, const std::vector<bool>& free,
+                 const Control& control) {
+  Restricted objective(full_objective, start, free);
+  Optimum best;
+  Convergence& verdict = best.convergence;
+  Vector psi = objective.reduce(start);
+  Vector gradient(objective.size());
+  Matrix curvature;
+  double value = objective.value(psi);
+  ++verdict.evaluations;
+  if (objective.size() == 0) {
+    verdict.converged = std::isfinite(value);
+    best.psi = start;
+    best.value = value;
+    best.gradient = gradient;
+    best.curvature = Matrix(0, 0);
+    return best;
+  }
+  if (objective.refresh()) value = objective.value(psi);
+  objective.derivatives(gradient, curvature);
+
+  std::deque<SecantPair> pairs;
+  int polishing = 0;
+  double last_gain = std::numeric_limits<double>::infinity();
+  while (true) {
+    NewtonStep newton = newton_step(curvature, gradient);
+    if (newton.gain > kNear || newton.gain < kSlow * last_gain) {
+      pairs.clear();
+    } else if (!pairs.empty()) {
+      newton = newton_step(with_secant_pairs(curvature, pairs), gradient);
+    }
+    last_gain = newton.gain;
+    verdict.gain = newton.gain;
+    verdict.smallest_curvature = newton.smallest;
+    if (control.trace) {
+      char line[160];
+      std::snprintf(line, sizeof line, "iteration %d: deviance %.10f, gain %.3g", verdict.iterations,
+                    value, newton.gain);
+      control.trace(line);
+    }
+    if (newton.gain < control.tolerance || verdict.iterations >= control.max_iterations) break;
+    if (newton.gain < kSmallGain && ++polishing > 6) break;
+    ++verdict.iterations;
+
+    Vector next;
+    double next_value;
+    if (newton.gain < kSmallGain) {
+      // Here the deviance no longer resolves the step; the gradient does.
+      next = psi + newton.step;
+      next_value = objective.value(next);
+      ++verdict.evaluations;
+      if (!(next_value <= value + 1e-7 + 1e-12 * std::abs(value))) break;
+    } else {
+      const double slope = gradient.dot(newton.step);
+      double length = objective.step_limit(psi, newton.step);
+      double accepted = 0.0;
+      next_value = std::numeric_limits<double>::infinity();
+      double trial = objective.value(psi + length * newton.step);
+      ++verdict.evaluations;
+      int tries = 0;
+      while (!(trial <= value + kArmijo * length * slope) && tries++ < kMaxHalvings) {
+        length *= kShorten;
+        trial = objective.value(psi + length * newton.step);
+        ++verdict.evaluations;
+      }
+      if (trial <= value + kArmijo * length * slope) {
+        accepted = length;
+        next_value = trial;
+        // As good as linear along the step: the minimum is far off, so go on.
+        int more = 0;
+        while (tries == 0 && value - next_value > 0.85 * accepted * std::abs(slope) &&
+               more++ < kMaxLengthenings) {
+          trial = objective.value(psi + kLengthen * accepted * newton.step);
+          ++verdict.evaluations;
+          if (!(trial < next_value)) break;
+          accepted *= kLengthen;
+          next_value = trial;
+        }
+      }
+      if (accepted > 0.0) {
+        next = psi + accepted * newton.step;
+        if (trial != next_value) next_value = objective.value(next);
+      } else {
+        objective.value(psi);
+        Vector unused;
+        Matrix unused_curvature;
+        objective.derivatives(unused, unused_curvature);
+        next = objective.safe_step(psi);
+        next_value = objective.value(next);
+        ++verdict.evaluations;
+        if (!(next_value < value)) {
+          objective.value(psi);
+          break;
+        }
+      }
+    }
+    const Vector old_gradient = gradient;
+    const Vector step = next - psi;
+    psi = next;
+    value = next_value;
+    if (objective.refresh()) value = objective.value(psi);
+    objective.derivatives(gradient, curvature);
+    pairs.push_back({step, gradient - old_gradient});
+    if (pairs.size() > kSecantPairs) pairs.pop_front();
+  }
+  verdict.converged = verdict.gain < kSmallGain;
+  verdict.gradient_norm = gradient.cwiseAbs().maxCoeff();
+  best.psi = objective.expand(psi);
+  best.value = value;
+  best.gradient = gradient;
+  best.curvature = curvature;
+  return best;
+}
+
+}  // namespace tiers
