@@ -12,14 +12,17 @@ namespace {
 constexpr double kSmallGain = 1e-8;  // below: the step is taken without a line search
 constexpr double kArmijo = 1e-4;
 constexpr double kShorten = 0.4;
-constexpr double kLengthen = 2.5;
+constexpr double kLengthen = 4.0;
+// A quadratic falls by half of slope times step; a function that falls by more is flatter than the
+// curvature says.
+constexpr double kFlat = 0.6;
 constexpr int kMaxHalvings = 30;
 constexpr int kMaxLengthenings = 40;
 constexpr std::size_t kSecantPairs = 5;
 // The curvature alone converges fast as a rule. Only where a step near the optimum left more than
 // this share of the gain do the secant pairs correct it.
-constexpr double kSlow = 0.1;
-constexpr double kNear = 1.0;
+constexpr double kSlow = 0.01;
+constexpr double kNear = 1e-2;
 constexpr double kEigenFloor = 1e-8;
 
 struct SecantPair {
@@ -144,6 +147,7 @@ Optimum minimize(Objective& full_objective, const Vector& start, const std::vect
 
   std::deque<SecantPair> pairs;
   int polishing = 0;
+  Vector last_step = Vector::Zero(objective.size());
   double last_gain = std::numeric_limits<double>::infinity();
   while (true) {
     NewtonStep newton = newton_step(curvature, gradient);
@@ -152,8 +156,11 @@ Optimum minimize(Objective& full_objective, const Vector& start, const std::vect
     } else if (!pairs.empty()) {
       newton = newton_step(with_secant_pairs(curvature, pairs), gradient);
     }
+    // Convergence is linear at a small rate, which the last two gains show: what is left after the
+    // step in hand, which is always taken.
+    verdict.gain = newton.gain * std::min(1.0, newton.gain / last_gain);
     last_gain = newton.gain;
-    verdict.gain = newton.gain;
+    last_step = newton.step;
     verdict.smallest_curvature = newton.smallest;
     if (control.trace) {
       char line[160];
@@ -161,7 +168,8 @@ Optimum minimize(Objective& full_objective, const Vector& start, const std::vect
                     value, newton.gain);
       control.trace(line);
     }
-    if (newton.gain < control.tolerance || verdict.iterations >= control.max_iterations) break;
+    if (newton.gain < kSmallGain && verdict.gain < control.tolerance) break;
+    if (verdict.iterations >= control.max_iterations) break;
     if (newton.gain < kSmallGain && ++polishing > 6) break;
     ++verdict.iterations;
 
@@ -172,10 +180,14 @@ Optimum minimize(Objective& full_objective, const Vector& start, const std::vect
       next = psi + newton.step;
       next_value = objective.value(next);
       ++verdict.evaluations;
-      if (!(next_value <= value + 1e-7 + 1e-12 * std::abs(value))) break;
+      if (!(next_value <= value + 1e-7 + 1e-12 * std::abs(value))) {
+        last_step.setZero();
+        break;
+      }
     } else {
       const double slope = gradient.dot(newton.step);
       double length = objective.step_limit(psi, newton.step);
+      const bool shortened = length < 1.0;
       double accepted = 0.0;
       next_value = std::numeric_limits<double>::infinity();
       double trial = objective.value(psi + length * newton.step);
@@ -189,13 +201,16 @@ Optimum minimize(Objective& full_objective, const Vector& start, const std::vect
       if (trial <= value + kArmijo * length * slope) {
         accepted = length;
         next_value = trial;
-        // As good as linear along the step: the minimum is far off, so go on.
+        // The minimum is far off where the step was cut to its limit, or where the deviance is as
+        // good as linear along it: then go on as long as it falls.
         int more = 0;
-        while (tries == 0 && value - next_value > 0.85 * accepted * std::abs(slope) &&
-               more++ < kMaxLengthenings) {
+        bool flat = tries == 0 &&
+            (shortened || value - next_value > kFlat * accepted * std::abs(slope));
+        while (flat && more++ < kMaxLengthenings) {
           trial = objective.value(psi + kLengthen * accepted * newton.step);
           ++verdict.evaluations;
           if (!(trial < next_value)) break;
+          flat = next_value - trial > 0.1 * (value - next_value);
           accepted *= kLengthen;
           next_value = trial;
         }
@@ -226,7 +241,12 @@ Optimum minimize(Objective& full_objective, const Vector& start, const std::vect
     pairs.push_back({step, gradient - old_gradient});
     if (pairs.size() > kSecantPairs) pairs.pop_front();
   }
-  verdict.converged = verdict.gain < kSmallGain;
+  verdict.converged = last_gain < kSmallGain;
+  if (verdict.converged) {
+    // The last step costs one evaluation that the caller needs anyway, and squares the error.
+    psi += last_step;
+    value = objective.value(psi);
+  }
   verdict.gradient_norm = gradient.cwiseAbs().maxCoeff();
   best.psi = objective.expand(psi);
   best.value = value;
