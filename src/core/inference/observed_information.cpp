@@ -1,38 +1,8 @@
 #include "observed_information.h"
 
-#include <cmath>
+#include "../objective/observed_hessian.h"
 
 namespace tiers {
-
-Matrix observed_hessian(Objective& objective, const Vector& psi, const std::vector<bool>& free) {
-  std::vector<Index> index;
-  for (Index i = 0; i < psi.size(); ++i) {
-    if (free[i]) index.push_back(i);
-  }
-  const Index size = static_cast<Index>(index.size());
-  Vector gradient;
-  Matrix curvature;
-  objective.value(psi);
-  objective.derivatives(gradient, curvature);
-  Matrix hessian(size, size);
-  for (Index i = 0; i < size; ++i) {
-    // 2 / curvature is the conditional variance: a hundredth of that standard error.
-    const double bend = std::abs(curvature(index[i], index[i]));
-    const double step = 1e-2 * std::sqrt(2.0 / std::max(bend, 1e-12));
-    const double at[4] = {-2.0, -1.0, 1.0, 2.0};
-    const double weight[4] = {1.0, -8.0, 8.0, -1.0};
-    Vector sum = Vector::Zero(psi.size());
-    for (int k = 0; k < 4; ++k) {
-      Vector moved = psi;
-      moved[index[i]] += at[k] * step;
-      objective.value(moved);
-      objective.derivatives(gradient, curvature);
-      sum += weight[k] * gradient;
-    }
-    for (Index j = 0; j < size; ++j) hessian(j, i) = sum[index[j]] / (12.0 * step);
-  }
-  return 0.5 * (hessian + hessian.transpose());
-}
 
 // With t = log sigma^2 the joint deviance has f_tt = m and f_theta,t = -(m/r2) dr2/dtheta at the
 // profile; the profiled Hessian is f_theta,theta less their product over f_tt.
@@ -40,11 +10,7 @@ Inference covariance_inference(ProfiledDeviance& objective, const Vector& theta,
                                const std::vector<bool>& free) {
   const Matrix profiled = observed_hessian(objective, theta, free);
   const Index size = profiled.rows();
-  objective.value(theta);
   const double sigma2 = objective.residual_square() / static_cast<double>(objective.degrees());
-  Vector gradient;
-  Matrix curvature;
-  objective.derivatives(gradient, curvature);
   const double m = static_cast<double>(objective.degrees());
   Vector cross(size);
   std::vector<Index> index;

@@ -7,10 +7,6 @@
 
 namespace tiers {
 
-// Hessian over the free parameters from the exact gradient, by central differences of fourth order
-// with steps in proportion to the standard errors.
-Matrix observed_hessian(Objective& objective, const Vector& psi, const std::vector<bool>& free);
-
 // psi = (free theta, log sigma^2); internal scale of X and y.
 Inference covariance_inference(ProfiledDeviance& objective, const Vector& theta,
                                const std::vector<bool>& free);

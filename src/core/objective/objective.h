@@ -21,6 +21,15 @@ class Objective {
   // A point with a deviance not above that of the last derivatives(), by a step that needs no
   // line search (EM). The optimizer falls back on it when a Newton step fails.
   virtual Vector safe_step(const Vector& psi) = 0;
+  // The same step along a path on which the objective is closer to a quadratic than along a line
+  // in psi, and the part of the Hessian (of the last derivatives()) that is due to psi alone. An
+  // empty result: there is no such path.
+  virtual Vector follow_path(const Vector& psi, const Vector& step) const {
+    static_cast<void>(psi);
+    static_cast<void>(step);
+    return Vector();
+  }
+  virtual Matrix path_correction() const { return Matrix(); }
   // Called once per iteration at the current point: may restore precision (and changes nothing
   // else). Returns true if the value at the point may have changed in its last digits.
   virtual bool refresh() { return false; }

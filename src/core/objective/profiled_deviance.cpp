@@ -247,9 +247,10 @@ void ProfiledDeviance::derivatives(Vector& gradient, Matrix& curvature) {
   factor_.solve_forward(random, fixed_part);
   information.noalias() -= random.transpose() * random;
   information.noalias() -= fixed_part.transpose() * fixed_part;
+  path_correction_ = parameters_.second_derivative_product(theta_, sigma_gradient_);
   curvature = scale * information -
       (scale / solution.residual) * residual_gradient_ * residual_gradient_.transpose() +
-      parameters_.second_derivative_product(theta_, sigma_gradient_);
+      path_correction_;
   if (moved) lambda_ = exact;
 }
 
@@ -289,6 +290,25 @@ double ProfiledDeviance::step_limit(const Vector& theta, const Vector& step) con
     if (largest > 0.0) limit = std::min(limit, 2.0 * (0.5 + size) / largest);
   }
   return limit;
+}
+
+// Sigma + dSigma with dSigma = Lambda dLambda' + dLambda Lambda', negative variances set to zero.
+Vector ProfiledDeviance::follow_path(const Vector& theta, const Vector& step) const {
+  std::vector<Matrix> next(parameters_.terms());
+  const std::vector<Matrix> factors = parameters_.factors(theta);
+  for (int j = 0; j < parameters_.terms(); ++j) {
+    const Vector part = parameters_.part(theta, j), move = parameters_.part(step, j);
+    Matrix change = Matrix::Zero(factors[j].rows(), factors[j].cols());
+    for (Index i = 0; i < part.size(); ++i) {
+      change += move[i] * parameters_.structure(j).factor_derivative(part, i);
+    }
+    const Matrix product = factors[j] * change.transpose();
+    Eigen::SelfAdjointEigenSolver<Matrix> eigen(factors[j] * factors[j].transpose() + product +
+                                                product.transpose());
+    next[j] = lower_factor(eigen.eigenvectors() *
+                           eigen.eigenvalues().cwiseMax(0.0).cwiseSqrt().asDiagonal());
+  }
+  return parameters_.parameters(next);
 }
 
 // ECME: Sigma <- Lambda (I - M / q) Lambda', monotone and positive semidefinite.

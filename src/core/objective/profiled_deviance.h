@@ -27,6 +27,9 @@ class ProfiledDeviance final : public MixedObjective {
   void derivatives(Vector& gradient, Matrix& curvature) override;
   double step_limit(const Vector& theta, const Vector& step) const override;
   Vector safe_step(const Vector& theta) override;
+  // Straight in Sigma: the deviance depends on theta through V only, which is linear in Sigma.
+  Vector follow_path(const Vector& theta, const Vector& step) const override;
+  Matrix path_correction() const override { return path_correction_; }
   bool refresh() override;
 
   // At the point of the last value():
@@ -79,6 +82,7 @@ class ProfiledDeviance final : public MixedObjective {
   Anchor anchor_;
   std::vector<Matrix> m_;  // M per factor of the last derivatives()
   std::vector<Matrix> sigma_gradient_;
+  Matrix path_correction_;  // <D, d2 Sigma / dtheta dtheta'>
   Vector residual_gradient_;
   std::vector<Matrix> floored_;  // Lambda at which derivatives() worked
   Matrix projection_;            // B

@@ -2,8 +2,9 @@
 
 #include <cmath>
 #include <cstdio>
-#include <deque>
 #include <limits>
+
+#include "../objective/observed_hessian.h"
 
 namespace tiers {
 
@@ -18,35 +19,11 @@ constexpr double kLengthen = 4.0;
 constexpr double kFlat = 0.6;
 constexpr int kMaxHalvings = 30;
 constexpr int kMaxLengthenings = 40;
-constexpr std::size_t kSecantPairs = 5;
-// The curvature alone converges fast as a rule. Only where a step near the optimum left more than
-// this share of the gain do the secant pairs correct it.
+// Average information converges fast as a rule. Where a step near the optimum left more than this
+// share of the gain, the Hessian itself takes over.
 constexpr double kSlow = 0.01;
 constexpr double kNear = 1e-2;
 constexpr double kEigenFloor = 1e-8;
-
-struct SecantPair {
-  Vector step, change;  // of the parameters and of the gradient
-};
-
-// BFGS updates of the curvature, oldest first, damped after Powell so that it stays positive.
-Matrix with_secant_pairs(Matrix curvature, const std::deque<SecantPair>& pairs) {
-  for (const auto& pair : pairs) {
-    const Vector bs = curvature * pair.step;
-    const double sbs = pair.step.dot(bs);
-    if (!(sbs > 0.0)) continue;
-    Vector y = pair.change;
-    double sy = pair.step.dot(y);
-    if (sy < 0.2 * sbs) {
-      const double mix = 0.8 * sbs / (sbs - sy);
-      y = mix * y + (1.0 - mix) * bs;
-      sy = pair.step.dot(y);
-    }
-    if (!(sy > 0.0)) continue;
-    curvature += y * y.transpose() / sy - bs * bs.transpose() / sbs;
-  }
-  return curvature;
-}
 
 // The Newton step for the matrix scaled to unit diagonal with eigenvalues made positive, so that
 // it is a descent direction also where the curvature is not positive definite.
@@ -114,6 +91,21 @@ class Restricted {
     return objective_.step_limit(expand(psi), expand_step(step));
   }
   Vector safe_step(const Vector& psi) { return reduce(objective_.safe_step(expand(psi))); }
+  Matrix observed_hessian(const Vector& psi) {
+    std::vector<bool> free(full_.size(), false);
+    for (const Index i : free_) free[i] = true;
+    return tiers::observed_hessian(objective_, expand(psi), free);
+  }
+  // Where the Newton step along the objective's own path ends; empty if there is none.
+  Vector path_end(const Vector& psi, const Matrix& hessian, const Vector& gradient) const {
+    const Matrix full = objective_.path_correction();
+    if (full.size() == 0) return Vector();
+    Matrix straight = hessian;
+    for (Index i = 0; i < size(); ++i) {
+      for (Index j = 0; j < size(); ++j) straight(i, j) -= full(free_[i], free_[j]);
+    }
+    return reduce(objective_.follow_path(expand(psi), expand_step(newton_step(straight, gradient).step)));
+  }
   bool refresh() { return objective_.refresh(); }
 
  private:
@@ -145,16 +137,16 @@ Optimum minimize(Objective& full_objective, const Vector& start, const std::vect
   if (objective.refresh()) value = objective.value(psi);
   objective.derivatives(gradient, curvature);
 
-  std::deque<SecantPair> pairs;
   int polishing = 0;
   Vector last_step = Vector::Zero(objective.size());
   double last_gain = std::numeric_limits<double>::infinity();
   while (true) {
     NewtonStep newton = newton_step(curvature, gradient);
-    if (newton.gain > kNear || newton.gain < kSlow * last_gain) {
-      pairs.clear();
-    } else if (!pairs.empty()) {
-      newton = newton_step(with_secant_pairs(curvature, pairs), gradient);
+    Vector path_end;
+    if (newton.gain < kNear && newton.gain > kSlow * last_gain && newton.gain > control.tolerance) {
+      const Matrix hessian = objective.observed_hessian(psi);
+      newton = newton_step(hessian, gradient);
+      path_end = objective.path_end(psi, hessian, gradient);
     }
     // Convergence is linear at a small rate, which the last two gains show: what is left after the
     // step in hand, which is always taken.
@@ -189,16 +181,22 @@ Optimum minimize(Objective& full_objective, const Vector& start, const std::vect
       double length = objective.step_limit(psi, newton.step);
       const bool shortened = length < 1.0;
       double accepted = 0.0;
+      bool by_path = false;
       next_value = std::numeric_limits<double>::infinity();
-      double trial = objective.value(psi + length * newton.step);
+      if (path_end.size() > 0) {
+        next_value = objective.value(path_end);
+        ++verdict.evaluations;
+        by_path = next_value < value - 0.5 * newton.gain;
+      }
+      double trial = by_path ? value : objective.value(psi + length * newton.step);
       ++verdict.evaluations;
       int tries = 0;
-      while (!(trial <= value + kArmijo * length * slope) && tries++ < kMaxHalvings) {
+      while (!by_path && !(trial <= value + kArmijo * length * slope) && tries++ < kMaxHalvings) {
         length *= kShorten;
         trial = objective.value(psi + length * newton.step);
         ++verdict.evaluations;
       }
-      if (trial <= value + kArmijo * length * slope) {
+      if (!by_path && trial <= value + kArmijo * length * slope) {
         accepted = length;
         next_value = trial;
         // The minimum is far off where the step was cut to its limit, or where the deviance is as
@@ -215,7 +213,9 @@ Optimum minimize(Objective& full_objective, const Vector& start, const std::vect
           next_value = trial;
         }
       }
-      if (accepted > 0.0) {
+      if (by_path) {
+        next = path_end;
+      } else if (accepted > 0.0) {
         next = psi + accepted * newton.step;
         if (trial != next_value) next_value = objective.value(next);
       } else {
@@ -232,14 +232,10 @@ Optimum minimize(Objective& full_objective, const Vector& start, const std::vect
         }
       }
     }
-    const Vector old_gradient = gradient;
-    const Vector step = next - psi;
     psi = next;
     value = next_value;
     if (objective.refresh()) value = objective.value(psi);
     objective.derivatives(gradient, curvature);
-    pairs.push_back({step, gradient - old_gradient});
-    if (pairs.size() > kSecantPairs) pairs.pop_front();
   }
   verdict.converged = last_gain < kSmallGain;
   if (verdict.converged) {

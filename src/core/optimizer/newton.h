@@ -1,6 +1,6 @@
-// Newton's method on an Objective's own curvature (average information), corrected by the last few
-// secant pairs, with a line search that shortens or lengthens the step. It stops on the decrease
-// of the deviance that the next step would bring, which does not depend on the scale of anything.
+// Newton's method on an Objective's own curvature (average information), on its Hessian where that
+// is slow, with a line search that shortens or lengthens the step. It stops on the decrease of the
+// deviance that the next step would bring, which does not depend on the scale of anything.
 #pragma once
 
 #include "../objective/objective.h"
