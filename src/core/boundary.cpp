@@ -11,6 +11,8 @@ namespace {
 constexpr double kTryZero = 1e-6;
 // A zero is kept where it costs less than this in deviance: Newton then ends on the same point.
 constexpr double kSameDeviance = 1e-7;
+// Left to gain, at most, where a fit that stopped early is taken to be on a ridge.
+constexpr double kRidgeGain = 1e-3;
 constexpr double kNegative = 1e-6;  // relative size at which a multiplier counts as negative
 constexpr int kMaxReopenings = 5;
 
@@ -63,6 +65,21 @@ Vector settle_flat_terms(MixedObjective& objective, const CovarianceParameters& 
   return theta;
 }
 
+// A ridge along which two variances stand in for each other (an intercept and a nearly constant
+// covariate, say) ends at a boundary, but Newton may crawl along it. Tries each parameter at zero.
+void leave_ridge(MixedObjective& objective, const Control& control, Optimum& found) {
+  for (Index i = 0; i < found.psi.size() && !found.convergence.converged; ++i) {
+    if (found.psi[i] == 0.0) continue;
+    Vector trial = found.psi;
+    trial[i] = 0.0;
+    std::vector<bool> free(trial.size(), true);
+    free[i] = false;
+    Optimum other = minimize(objective, trial, free, control);
+    add_counts(other.convergence, found.convergence);
+    if (other.convergence.converged && other.value <= found.value + kSameDeviance) found = other;
+  }
+}
+
 }  // namespace
 
 BoundaryOptimum minimize_with_boundary(MixedObjective& objective,
@@ -74,6 +91,9 @@ BoundaryOptimum minimize_with_boundary(MixedObjective& objective,
   out.optimum = minimize(objective, start, all, control);
   out.boundary.resize(parameters.terms());
   if (start.size() == 0) return out;
+  if (!out.optimum.convergence.converged && out.optimum.convergence.gain < kRidgeGain) {
+    leave_ridge(objective, control, out.optimum);
+  }
 
   Vector flat = settle_flat_terms(objective, parameters, out.optimum);
   for (int attempt = 0;; ++attempt) {

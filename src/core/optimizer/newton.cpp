@@ -24,6 +24,7 @@ constexpr int kMaxLengthenings = 40;
 constexpr double kSlow = 0.01;
 constexpr double kNear = 1e-2;
 constexpr double kEigenFloor = 1e-8;
+constexpr double kPathEigenFloor = 1e-14;
 
 // The Newton step for the matrix scaled to unit diagonal with eigenvalues made positive, so that
 // it is a descent direction also where the curvature is not positive definite.
@@ -32,7 +33,8 @@ struct NewtonStep {
   double gain = 0.0, smallest = 0.0;
 };
 
-NewtonStep newton_step(const Matrix& curvature, const Vector& gradient) {
+NewtonStep newton_step(const Matrix& curvature, const Vector& gradient,
+                       double relative_floor = kEigenFloor) {
   NewtonStep out;
   const Index size = gradient.size();
   Vector scale(size);
@@ -43,7 +45,7 @@ NewtonStep newton_step(const Matrix& curvature, const Vector& gradient) {
   }
   Eigen::SelfAdjointEigenSolver<Matrix> eigen(scale.asDiagonal() * curvature * scale.asDiagonal());
   out.smallest = eigen.eigenvalues()[0];
-  const double floor = kEigenFloor * eigen.eigenvalues().cwiseAbs().maxCoeff();
+  const double floor = relative_floor * eigen.eigenvalues().cwiseAbs().maxCoeff();
   const Vector values = eigen.eigenvalues().cwiseAbs().cwiseMax(floor);
   const Vector projected = eigen.eigenvectors().transpose() * scale.cwiseProduct(gradient);
   out.step = -scale.cwiseProduct(eigen.eigenvectors() * projected.cwiseQuotient(values));
@@ -104,7 +106,9 @@ class Restricted {
     for (Index i = 0; i < size(); ++i) {
       for (Index j = 0; j < size(); ++j) straight(i, j) -= full(free_[i], free_[j]);
     }
-    return reduce(objective_.follow_path(expand(psi), expand_step(newton_step(straight, gradient).step)));
+    // A long step does no harm: the path ends at the boundary.
+    const Vector step = newton_step(straight, gradient, kPathEigenFloor).step;
+    return reduce(objective_.follow_path(expand(psi), expand_step(step)));
   }
   bool refresh() { return objective_.refresh(); }
 
@@ -186,7 +190,7 @@ Optimum minimize(Objective& full_objective, const Vector& start, const std::vect
       if (path_end.size() > 0) {
         next_value = objective.value(path_end);
         ++verdict.evaluations;
-        by_path = next_value < value - 0.5 * newton.gain;
+        by_path = next_value < value - 0.1 * newton.gain;
       }
       double trial = by_path ? value : objective.value(psi + length * newton.step);
       ++verdict.evaluations;
