@@ -76,8 +76,12 @@ bool fits_perfectly(Engine& engine) {
   for (const auto& term : engine.design.specification().terms) {
     huge.push_back(1e7 * Matrix::Identity(term.columns, term.columns));
   }
-  if (!std::isfinite(engine.objective.value(engine.parameters.parameters(huge)))) return false;
-  engine.objective.refresh();
+  const Vector theta = engine.parameters.parameters(huge);
+  for (int refinement = 0; refinement < 2; ++refinement) {
+    if (!std::isfinite(engine.objective.value(theta))) return false;
+    engine.objective.anchor();
+  }
+  engine.objective.value(theta);
   const auto solution = engine.objective.solve();
   const Vector eta = engine.objective.linear_predictor(solution);
   double sum = 0.0;

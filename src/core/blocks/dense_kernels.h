@@ -40,4 +40,13 @@ void solve_lower_in_place(const ConstMatrixBlock& l, MatrixBlock x, const Poll& 
 void solve_lower_transposed_in_place(const ConstMatrixBlock& l, MatrixBlock x,
                                      const Poll& poll = Poll());
 
+namespace detail {
+
+// For tests and benchmarks: the inner kernel in use ("portable", "avx2" or "avx512"), and a
+// way to choose one by name, or the best one by nullptr. Returns false if the processor lacks
+// it. The choice holds for the whole process.
+const char* dense_kernel_name();
+bool choose_dense_kernel(const char* name);
+
+}  // namespace detail
 }  // namespace tiers

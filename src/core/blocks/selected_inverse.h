@@ -46,8 +46,8 @@ inline void BlockedCholesky::gather_inverse(const ScaledInverse& inverse, int c,
       block.row(level.ancestor_columns + i).segment(first, target.columns) =
           panel.row(target.ancestor_columns + position[i]);
     }
-    block.block(first, next, target.columns, size - next) =
-        block.block(next, first, size - next, target.columns).transpose();
+    const Matrix below = block.block(next, first, size - next, target.columns);
+    block.block(first, next, target.columns, size - next) = below.transpose();
     first = next;
   }
 }

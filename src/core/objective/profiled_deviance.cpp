@@ -145,20 +145,16 @@ Vector ProfiledDeviance::linear_predictor(const Solution& solution) const {
 
 bool ProfiledDeviance::refresh() {
   if (!defined_ || constant_ < kCancellation * residual_) return false;
-  const Solution solution = solve();
-  anchor_response(solution.beta, solution.u);
+  anchor();
   return true;
 }
 
-void ProfiledDeviance::anchor_response(const Vector& beta, const Vector& u) {
-  Solution solution{beta, u, 0.0};
+void ProfiledDeviance::anchor() {
+  const Solution solution = solve();
   Vector residual = -linear_predictor(solution);
   for (Index i = 0; i < design_.rows(); ++i) residual[i] += design_.response(i);
   cross_.set_response(residual);
-  anchor_.active = true;
-  anchor_.beta = beta;
-  anchor_.u = u;
-  anchor_.lambda = lambda_;
+  anchor_ = {true, solution.beta, solution.u, lambda_};
 }
 
 void ProfiledDeviance::derivatives(Vector& gradient, Matrix& curvature) {

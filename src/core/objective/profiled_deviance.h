@@ -31,6 +31,8 @@ class ProfiledDeviance final : public MixedObjective {
   Vector follow_path(const Vector& theta, const Vector& step) const override;
   Matrix path_correction() const override { return path_correction_; }
   bool refresh() override;
+  // Makes the solution at the point of the last value() the anchor.
+  void anchor();
 
   // At the point of the last value():
   struct Solution {
@@ -60,7 +62,6 @@ class ProfiledDeviance final : public MixedObjective {
   };
   std::vector<Matrix> factor_lambda(const std::vector<Matrix>& by_term) const;
   void evaluate(const std::vector<Matrix>& lambda);
-  void anchor_response(const Vector& beta, const Vector& u);
   Matrix term_block(const Matrix& factor_matrix, int term) const;
 
   const Design& design_;

@@ -1,0 +1,233 @@
+# Checks of arguments and of data. What can be decided from the data is decided before the fit.
+
+check_number <- function(x, name, lower, upper) {
+  ok <- is.numeric(x) && length(x) == 1L && !is.na(x) && x >= lower && x <= upper
+  if (!ok) stop_input("{.arg {name}} must be a number between {lower} and {upper}.")
+}
+
+check_flag <- function(x, name) {
+  if (!isTRUE(x) && !isFALSE(x)) stop_input("{.arg {name}} must be TRUE or FALSE.")
+}
+
+# An argument whose capability comes in a later version must be NULL (or absent). The arguments
+# name things that need not exist yet, such as ar1(visit | id): failing to evaluate is a use too.
+check_later_argument <- function(value, name, what) {
+  value <- tryCatch(value, error = function(e) "given")
+  if (!is.null(value)) {
+    stop_input("{.arg {name}} ({what}) is not available in this version of tiers.")
+  }
+}
+
+check_dispersion <- function(dispersion) {
+  if (inherits(dispersion, "formula") && length(dispersion) == 2L &&
+        identical(as.numeric(dispersion[[2L]]), 1)) return(invisible())
+  stop_input("{.arg dispersion} other than {.code ~ 1} (a model of the residual standard
+              deviation) is not available in this version of tiers.")
+}
+
+check_arguments <- function(data, REML, residual, dispersion, freq) {
+  check_data(data)
+  check_flag(REML, "REML")
+  check_later_argument(residual, "residual", "a residual covariance structure")
+  check_dispersion(dispersion)
+  check_later_argument(freq, "freq", "frequency weights")
+}
+
+check_data <- function(data) {
+  if (is.null(data) || is.data.frame(data) || is.environment(data)) {
+    return(invisible())
+  }
+  if (is.matrix(data) || is.array(data)) {
+    stop_input(c("{.arg data} must be a data frame, not a matrix.",
+                 i = "Use {.code data = as.data.frame(...)}."))
+  }
+  if (!is.list(data)) {
+    stop_input("{.arg data} must be a data frame or a list, not {.cls {class(data)[1L]}}.")
+  }
+}
+
+# Numbers -------------------------------------------------------------------------------------
+
+# Rows with infinite or missing values; the sum finds the usual case (none) in one pass.
+bad_rows <- function(x) {
+  if (is.finite(sum(x))) return(integer())
+  which(!is.finite(x))
+}
+
+check_finite <- function(x, name, labels) {
+  bad <- bad_rows(x)
+  if (length(bad) == 0L) return(invisible())
+  if (anyNA(x[bad])) {
+    kind <- "missing"
+    bad <- bad[is.na(x[bad])]
+  } else {
+    kind <- "infinite"
+  }
+  rows <- first_rows(labels[bad])
+  stop_input("`{name}` has {length(bad)} {kind} value{?s} (row{?s} {rows}).",
+             rows = labels[bad])
+}
+
+# Columns of a design; `term` is the random term whose basis it is.
+check_matrix <- function(x, labels, term = NULL) {
+  if (length(x) == 0L || is.finite(sum(x))) return(invisible())
+  names <- if (is.null(term)) colnames(x) else paste0(term$columns, "` in `", term$label)
+  for (j in seq_len(ncol(x))) check_finite(x[, j], names[j], labels)
+}
+
+check_offset <- function(frame, labels) {
+  offset <- stats::model.offset(frame)
+  if (!is.null(offset)) check_finite(offset, "offset", labels)
+}
+
+# Response ------------------------------------------------------------------------------------
+
+# The response as a plain numeric vector, or an error that says what is wrong with it.
+numeric_response <- function(y, name) {
+  if (is.matrix(y) || is.data.frame(y)) {
+    if (NCOL(y) != 1L) {
+      stop_input(c("The response `{name}` has {NCOL(y)} columns.",
+                   i = "A linear model has one response; fit the columns one by one."))
+    }
+    y <- y[, 1L]
+  }
+  if (inherits(y, "difftime")) {
+    inform(character(), "The response `{name}` is a time difference, used in {.val {units(y)}}.")
+    return(as.double(unclass(y)))
+  }
+  if (inherits(y, "integer64")) return(plain_integer64(y, name))
+  usable <- (is.numeric(y) || is.logical(y)) && !is.factor(y)
+  if (!usable) {
+    kind <- class(y)[1L]
+    stop_input(c("The response `{name}` must be numeric, not {.cls {kind}}.",
+                 i = if (is.factor(y)) "A factor is not a response of a linear model; for two
+                      classes use a binomial model, or convert it with {.fn as.numeric} if the
+                      numbers of its levels are what you mean."))
+  }
+  if (is.double(y) && is.null(attributes(y))) y else as.double(y)
+}
+
+plain_integer64 <- function(x, name) {
+  if (!requireNamespace("bit64", quietly = TRUE)) {
+    stop_input("`{name}` is of class integer64; install the package {.pkg bit64} to use it.")
+  }
+  as.double(x)
+}
+
+check_response <- function(y, name, used) {
+  if (!is.null(used)) y <- y[used]
+  if (length(y) > 1L && min(y) == max(y)) {
+    stop_model("The response is constant: `{name}` is {format(y[1L])} in every row used.")
+  }
+}
+
+check_weights <- function(weights, labels) {
+  check_finite(weights, "weights", labels)
+  if (min(weights) < 0) {
+    bad <- which(weights < 0)
+    rows <- first_rows(labels[bad])
+    stop_input("{.arg weights} has {length(bad)} negative value{?s} (row{?s} {rows}).",
+               rows = labels[bad])
+  }
+  if (max(weights) == 0) stop_input("All {.arg weights} are zero: no row is left.")
+}
+
+# Identifiability -----------------------------------------------------------------------------
+
+# Everything about the model that the data decide before any optimisation.
+check_model <- function(spec, terms, response, labels) {
+  weights <- spec$weights
+  used <- NULL
+  if (length(weights) > 0L) {
+    check_weights(weights, labels)
+    if (min(weights) == 0) used <- which(weights > 0)
+  }
+  n <- if (is.null(used)) length(spec$y) else length(used)
+  check_response(spec$y, response, used)
+  if (n == 1L) stop_model("There is only one row to fit the model to.")
+  check_fixed_size(spec$X, n, used)
+  known_variances <- length(weights) > 0L && varies(if (is.null(used)) weights else weights[used])
+  for (j in seq_along(terms)) check_levels(spec$terms[[j]], terms[[j]], n, used, known_variances)
+  check_overlap(spec, terms, used)
+}
+
+varies <- function(x) min(x) < max(x)
+
+check_fixed_size <- function(X, n, used) {
+  p <- ncol(X)
+  if (p < n) return(invisible())
+  rank <- qr(if (is.null(used)) X else X[used, , drop = FALSE])$rank
+  if (rank >= n) {
+    stop_model(c("No residual degrees of freedom: {rank} fixed effect{?s} for {n} row{?s}.",
+                 i = "Use fewer fixed effects or more data."))
+  }
+}
+
+used_codes <- function(codes, used) if (is.null(used)) codes else codes[used]
+
+check_levels <- function(spec_term, term, n, used, known_variances) {
+  levels <- spec_term$n_levels
+  if (!is.null(used)) levels <- sum(tabulate(spec_term$codes[used], levels) > 0L)
+  group <- term$group
+  label <- term$label
+  if (levels < 2L) {
+    stop_model(c("The grouping factor `{group}` of `{label}` has one level only.",
+                 i = "A variance between groups needs at least two of them."))
+  }
+  if (known_variances) return(invisible())
+  k <- length(term$columns)
+  if (levels >= n) {
+    stop_model(c("`{label}` and the residual are not separable: `{group}` has {levels} levels for
+                  {n} rows, one row each.",
+                 i = "Leave the term out, or give {.arg weights} that are known to differ."))
+  }
+  correlated <- covariance_parameter_count(term$structure, k) > k
+  if (correlated && levels * k >= n) {
+    stop_model(c("`{label}` has too many random effects: {levels} levels x {k} columns =
+                  {levels * k} for {n} rows, so they are not separable from the residual.",
+                 i = "Leave out a random slope, or the correlations (`||`)."))
+  }
+}
+
+# Two terms that estimate the same variance twice: the same grouping, or two factors that split
+# the rows in the same way, with a column in common.
+check_overlap <- function(spec, terms, used) {
+  pairs <- length(terms)
+  for (j in seq_len(pairs)) for (i in seq_len(j - 1L)) {
+    a <- terms[[i]]
+    b <- terms[[j]]
+    common <- intersect(a$columns, b$columns)
+    if (length(common) == 0L) next
+    if (same_group(a, b)) stop_same_term(a, b, common)
+    if (is.null(used) && spec$terms[[i]]$n_levels != spec$terms[[j]]$n_levels) next
+    if (same_partition(used_codes(spec$terms[[i]]$codes, used),
+                       used_codes(spec$terms[[j]]$codes, used))) {
+      stop_model(c("`{a$label}` and `{b$label}` are confounded: `{a$group}` and `{b$group}` split
+                    the rows into the same groups, so their variances cannot be told apart.",
+                   i = "Leave one of the two terms out."))
+    }
+  }
+}
+
+same_group <- function(a, b) setequal(a$components, b$components)
+
+stop_same_term <- function(a, b, common) {
+  if (setequal(a$columns, b$columns)) {
+    stop_formula(c("The same term twice: `{a$label}` and `{b$label}`.",
+                   i = "Leave one of them out."))
+  }
+  stop_formula(c("`{a$label}` and `{b$label}` both have a variance for `{common[1L]}` by
+                  `{a$group}`: only their sum can be estimated.",
+                 i = "Name each column once for each grouping factor."))
+}
+
+# Do two vectors of level codes divide the rows in the same way?
+same_partition <- function(a, b) {
+  if (length(a) == 0L) return(FALSE)
+  top <- max(a)
+  partner <- integer(top)
+  partner[a] <- b
+  if (!identical(partner[a], b)) return(FALSE)
+  met <- partner[partner > 0L]
+  anyDuplicated(met) == 0L
+}

@@ -1,0 +1,110 @@
+# Every error, warning and message of the package is made here and carries a class.
+#
+# `message` is a character vector as for cli: the first element is the problem, the others are
+# hints, named "i" (what to do), "x" (what is wrong in detail) or " ". Values are interpolated by
+# cli (`{x}`) in the caller's frame. Named arguments in `...` become fields of the condition.
+
+format_condition <- function(message, envir) {
+  lines <- vapply(message, cli::format_inline, "", .envir = envir)
+  kind <- names(message)
+  if (is.null(kind)) return(paste(lines, collapse = "\n"))
+  mark <- c(i = cli::symbol$info, x = cli::symbol$cross, "!" = "!", " " = " ")[kind]
+  paste0(ifelse(is.na(mark), "", paste0(mark, " ")), lines, collapse = "\n")
+}
+
+new_condition <- function(class, message, envir, ...) {
+  structure(class = c(class, "condition"),
+            list(message = format_condition(message, envir), call = NULL, ...))
+}
+
+stop_tiers <- function(class, message, ..., .envir) {
+  stop(new_condition(c(class, "tiers_error", "error"), message, .envir, ...))
+}
+
+warn_tiers <- function(class, message, ..., .envir) {
+  warning(new_condition(c(class, "tiers_warning", "warning"), message, .envir, ...))
+}
+
+# The data or an argument cannot be used.
+stop_input <- function(message, ..., .envir = parent.frame()) {
+  stop_tiers("tiers_error_input", message, ..., .envir = .envir)
+}
+
+# The formula cannot be read, or says the same thing twice.
+stop_formula <- function(message, ..., .envir = parent.frame()) {
+  stop_tiers("tiers_error_formula", message, ..., .envir = .envir)
+}
+
+# The model is not identifiable from these data.
+stop_model <- function(message, ..., .envir = parent.frame()) {
+  stop_tiers("tiers_error_model", message, ..., .envir = .envir)
+}
+
+# The computation failed where it should not; `specification` lets the failure be reproduced.
+stop_numeric <- function(message, ..., .envir = parent.frame()) {
+  stop_tiers("tiers_error_numeric", message, ..., .envir = .envir)
+}
+
+stop_memory <- function(message, ..., .envir = parent.frame()) {
+  stop_tiers("tiers_error_memory", message, ..., .envir = .envir)
+}
+
+warn_condition <- function(message, ..., .envir = parent.frame()) {
+  warn_tiers("tiers_warning_condition", message, ..., .envir = .envir)
+}
+
+warn_notconverged <- function(message, ..., .envir = parent.frame()) {
+  warn_tiers("tiers_warning_notconverged", message, ..., .envir = .envir)
+}
+
+warn_data <- function(message, ..., .envir = parent.frame()) {
+  warn_tiers("tiers_warning_data", message, ..., .envir = .envir)
+}
+
+# `class` may be character(): then the message has the common class only.
+inform <- function(class, message, ..., .envir = parent.frame()) {
+  condition <- new_condition(c(class, "tiers_message", "message"), message, .envir, ...)
+  condition$message <- paste0(condition$message, "\n")
+  message(condition)
+}
+
+inform_singular <- function(message, ..., .envir = parent.frame()) {
+  inform("tiers_message_singular", message, ..., .envir = .envir)
+}
+
+inform_dropped <- function(message, ..., .envir = parent.frame()) {
+  inform("tiers_message_dropped", message, ..., .envir = .envir)
+}
+
+# What has been said in this R session, for messages that are worth saying once.
+said <- new.env(parent = emptyenv())
+
+inform_once <- function(key, message, .envir = parent.frame()) {
+  if (!is.null(said[[key]])) return(invisible())
+  assign(key, TRUE, envir = said)
+  inform(character(), message, .envir = .envir)
+}
+
+# "did you mean" hints ------------------------------------------------------------------------
+
+# The candidate closest to a mistyped name, or NULL where none is close.
+nearest_name <- function(name, candidates) {
+  candidates <- unique(candidates[!is.na(candidates) & nzchar(candidates)])
+  if (length(candidates) == 0L || !nzchar(name)) return(NULL)
+  distance <- utils::adist(name, candidates, ignore.case = TRUE)[1L, ]
+  if (min(distance) > max(1, min(3, nchar(name) %/% 2L))) return(NULL)
+  candidates[which.min(distance)]
+}
+
+# A question to append to a problem line: "; did you mean `x`?" or nothing. Braces are doubled,
+# since what comes back is text for cli.
+did_you_mean <- function(name, candidates) {
+  nearest <- nearest_name(name, candidates)
+  if (is.null(nearest)) "" else paste0("; did you mean `", nearest, "`?")
+}
+
+# "1, 4, 7, 9, 12, ... (31 in all)": the first five rows, for error texts.
+first_rows <- function(rows) {
+  if (length(rows) <= 5L) return(paste(rows, collapse = ", "))
+  paste0(paste(rows[1:5], collapse = ", "), ", ... (", length(rows), " in all)")
+}

@@ -1,0 +1,50 @@
+#' Settings of the fitting algorithm
+#'
+#' The defaults are meant to be right for every model: the algorithm scales the data itself and
+#' iterates until another step could not lower the deviance by more than `tolerance`.
+#'
+#' @param maxit Largest number of iterations. With `maxit = 0` the model is evaluated at its
+#'   starting values and reported as not converged.
+#' @param tolerance The fit has converged when another Newton step is predicted to lower the
+#'   deviance by less than this. The default puts every parameter within a millionth of its
+#'   standard error.
+#' @param trace `TRUE` prints a line per iteration.
+#' @return A list of class `tiers_control`, to be given to [lmm()] as `control`. A plain list with
+#'   some of these entries will do as well.
+#' @examples
+#' data(Orthodont, package = "nlme")
+#' fit <- lmm(distance ~ age * Sex + (age | Subject), Orthodont,
+#'            control = tiers_control(trace = TRUE))
+#' @export
+tiers_control <- function(maxit = 100, tolerance = 1e-12, trace = FALSE) {
+  check_number(maxit, "maxit", lower = 0, upper = .Machine$integer.max)
+  check_number(tolerance, "tolerance", lower = 0, upper = 1)
+  if (!isTRUE(trace) && !isFALSE(trace)) stop_input("{.arg trace} must be TRUE or FALSE.")
+  structure(list(maxit = as.integer(maxit), tolerance = as.double(tolerance), trace = trace),
+            class = "tiers_control")
+}
+
+# A control that came as a plain list, checked; lme4's own settings mean nothing here.
+as_control <- function(control) {
+  if (inherits(control, "tiers_control")) return(do.call(tiers_control, unclass(control)))
+  if (inherits(control, "merControl")) {
+    inform(character(), c("lme4's control settings are ignored: they belong to its optimizer.",
+                          i = "See {.fn tiers_control} for the settings of tiers."))
+    return(tiers_control())
+  }
+  if (!is.list(control)) {
+    stop_input("{.arg control} must be a list or come from {.fn tiers_control}.")
+  }
+  known <- names(formals(tiers_control))
+  given <- names(control)
+  if (length(control) > 0L && (is.null(given) || any(!nzchar(given)))) {
+    stop_input("Every entry of {.arg control} must have a name: {.val {known}}.")
+  }
+  unknown <- setdiff(given, known)
+  if (length(unknown) > 0L) {
+    hint <- did_you_mean(unknown[1L], known)
+    stop_input(c("{.arg control} has no entry {.code {unknown[1L]}}{hint}",
+                 i = "The entries are {.val {known}}."))
+  }
+  do.call(tiers_control, control)
+}

@@ -1,0 +1,64 @@
+# Satterthwaite's degrees of freedom (Giesbrecht and Burns 1985; Fai and Cornelius 1996).
+#
+# For one row l:  v = l' Phi l is an estimate with variance g' C g, where
+#   g_i = l' (d Phi / d psi_i) l   and   C = asymptotic covariance of the covariance parameters psi
+# (inverse of half the observed Hessian of the criterion); a scaled chi-square with the same mean
+# and variance has  df = 2 v^2 / (g' C g). The result does not depend on how psi is chosen.
+#
+# For several rows the rows are first turned so that their estimates are uncorrelated
+# (L Phi L' = U D U', rows U' L); nu_m = df of row m. F has r numerator df and the denominator df
+# for which the mean of F matches:  E = sum over nu_m > 2 of nu_m / (nu_m - 2),
+# df = 2 E / (E - r).
+
+prepare_satterthwaite <- function(fit, vcov) {
+  inference <- run_inference(fit_specification(fit), fit_lambdas(fit), fit$sigma)
+  phi <- fit$vcov
+  covariance <- inference$vcov_psi
+  derivatives <- inference$dvcov
+  df_rows <- function(L) satterthwaite_rows(L, phi, covariance, derivatives)
+  list(
+    vcov = vcov,
+    df_rows = df_rows,
+    df_joint = function(L) {
+      list(df = joint_df(df_rows(uncorrelated_rows(L, phi))), scale = 1)
+    }
+  )
+}
+
+satterthwaite_rows <- function(L, phi, covariance, derivatives) {
+  variance <- row_variances(L, phi)
+  # rows x parameters
+  gradient <- vapply(derivatives, function(D) rowSums((L %*% D) * L), numeric(nrow(L)))
+  dim(gradient) <- c(nrow(L), length(derivatives))
+  spread <- rowSums((gradient %*% covariance) * gradient)
+  df <- 2 * variance^2 / spread
+  # A variance of exactly zero, or curvature that is not positive, leaves nothing to match.
+  df[!is.finite(variance) | variance == 0 | spread < 0] <- NA_real_
+  df
+}
+
+# Rows with the same row space whose estimates are uncorrelated under phi.
+uncorrelated_rows <- function(L, phi) {
+  if (nrow(L) == 1L) return(L)
+  parts <- eigen(L %*% phi %*% t(L), symmetric = TRUE)
+  use <- parts$values > 1e-12 * max(parts$values, 0)
+  crossprod(parts$vectors[, use, drop = FALSE], L)
+}
+
+# E - r is summed as it stands, so that large or equal df lose no digits.
+joint_df <- function(nu) {
+  if (anyNA(nu)) return(NA_real_)
+  if (length(nu) == 1L) return(nu)
+  large <- nu > 2
+  expected <- sum(ifelse(is.infinite(nu[large]), 1, nu[large] / (nu[large] - 2)))
+  excess <- sum(2 / (nu[large] - 2)) - sum(!large)
+  # Without a finite mean to match, 2 is the limit.
+  if (!any(large) || excess < 0) return(2)
+  if (excess == 0) return(Inf)
+  2 * expected / excess
+}
+
+# The factors, one for each random term, as the engine takes them.
+fit_lambdas <- function(fit) {
+  lapply(unname(fit$random), function(term) unname(term$Lambda))
+}

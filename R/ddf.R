@@ -1,0 +1,83 @@
+# Denominator degrees of freedom.
+#
+# A method is one function prepare_<name>(fit, vcov) in a file of its own and one line in
+# ddf_registry(). It does all that is costly once and returns a list of
+#   vcov            r x r covariance matrix of the kept coefficients that the tests use
+#                   (the one handed in, or an adjusted one),
+#   df_rows(L)      df of a t test for each row of L (rows x r),
+#   df_joint(L)     list(df, scale) of the F test of all rows of L; `scale` multiplies F.
+# Inf stands for a normal or chi-square reference distribution.
+
+ddf_registry <- function() {
+  list(
+    satterthwaite = list(label = "Satterthwaite", prepare = prepare_satterthwaite),
+    residual = list(label = "residual", prepare = prepare_residual),
+    none = list(label = "none", prepare = prepare_none)
+  )
+}
+
+# The prepared method with its name and label. `ddf` is a name, or the result of an earlier call,
+# so that several tests of one fit pay once. `vcov` replaces the covariance matrix of the tests;
+# the df stay those of the model.
+prepare_ddf <- function(fit, ddf = "satterthwaite", vcov = NULL) {
+  if (inherits(ddf, "tiers_ddf")) return(ddf)
+  name <- match_ddf(ddf)
+  method <- ddf_registry()[[name]]
+  prepared <- method$prepare(fit, given_vcov(fit, vcov))
+  prepared$name <- name
+  prepared$label <- method$label
+  prepared$own_vcov <- !is.null(vcov)
+  structure(prepared, class = "tiers_ddf")
+}
+
+match_ddf <- function(ddf) {
+  known <- names(ddf_registry())
+  if (!is.character(ddf) || length(ddf) != 1L || is.na(ddf)) {
+    stop_input(c("{.arg ddf} must be one of {.val {known}}.",
+                 "x" = "It is {.obj_type_friendly {ddf}}."))
+  }
+  name <- known[match(tolower(ddf), known)]
+  if (is.na(name)) {
+    stop_input(c("{.arg ddf} must be one of {.val {known}}.", "x" = "It is {.val {ddf}}."))
+  }
+  name
+}
+
+# The r x r matrix that a user handed in as a matrix (of all or of the kept coefficients) or as a
+# function of the fit; NULL is the model's own.
+given_vcov <- function(fit, vcov) {
+  if (is.null(vcov)) return(fit$vcov)
+  if (is.function(vcov)) vcov <- vcov(fit)
+  vcov <- tryCatch(as.matrix(vcov), error = function(e) NULL)
+  kept <- !is.na(fit$coefficients)
+  if (is.null(vcov) || !is.numeric(vcov) || nrow(vcov) != ncol(vcov) ||
+        !nrow(vcov) %in% c(length(kept), sum(kept))) {
+    size <- sum(kept)
+    stop_input(c(
+      "{.arg vcov} must be a {size} x {size} covariance matrix of the fixed effects.",
+      "i" = "Give the matrix or a function of the fit that returns it."
+    ))
+  }
+  if (nrow(vcov) != sum(kept)) vcov <- vcov[kept, kept, drop = FALSE]
+  dimnames(vcov) <- dimnames(fit$vcov)
+  vcov
+}
+
+# n - rank(X) for every function: right for models without random terms.
+prepare_residual <- function(fit, vcov) {
+  df <- fit$nobs - nrow(fit$vcov)
+  constant_ddf(vcov, df)
+}
+
+# No df and no p values: normal quantiles where an interval is asked for.
+prepare_none <- function(fit, vcov) {
+  constant_ddf(vcov, Inf)
+}
+
+constant_ddf <- function(vcov, df) {
+  list(
+    vcov = vcov,
+    df_rows = function(L) rep(as.double(df), nrow(L)),
+    df_joint = function(L) list(df = as.double(df), scale = 1)
+  )
+}

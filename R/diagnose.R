@@ -1,0 +1,161 @@
+#' How the fit went, in plain words
+#'
+#' Says whether the optimum was found, whether it lies on the boundary of the parameter space, what
+#' that means for the numbers of the fit, and what can be done.
+#'
+#' @param fit A fit made by [lmm()].
+#' @param ... Not used.
+#' @return A list of class `tiers_diagnosis`: `status` (`"converged"`, `"boundary"` or
+#'   `"not_converged"`), `ok` (are the estimates at an optimum?), `headline`, `findings` (a data
+#'   frame with columns `about`, `finding`, `advice`) and `certificate` (a data frame of the figures
+#'   behind the verdict: the decrease of the deviance still to be had, the norm of the gradient,
+#'   iterations and evaluations, the conditioning of the design).
+#' @examples
+#' diagnose(lmm(distance ~ age * Sex + (age | Subject), nlme::Orthodont))
+#' @export
+diagnose <- function(fit, ...) UseMethod("diagnose")
+
+#' @rdname diagnose
+#' @export
+diagnose.tiers_fit <- function(fit, ...) {
+  check_unused(...)
+  validate_fit(fit)
+  verdict <- fit$convergence
+  findings <- rbind(
+    boundary_findings(fit), convergence_findings(fit), column_findings(fit),
+    data_findings(fit)
+  )
+  structure(list(
+    status = verdict$status,
+    ok = verdict$status != "not_converged",
+    headline = status_line(fit),
+    findings = findings,
+    certificate = data.frame(
+      gain = verdict$gain, gradient_norm = verdict$gradient_norm,
+      iterations = verdict$iterations, evaluations = verdict$evaluations,
+      condition = verdict$condition
+    )
+  ), class = "tiers_diagnosis")
+}
+
+# The verdict in one line, for every printout. `brief` leaves the certificate out.
+status_line <- function(fit, brief = FALSE) {
+  verdict <- fit$convergence
+  count <- paste0(verdict$iterations, if (verdict$iterations == 1L) " iteration" else " iterations")
+  gain <- paste0("gain of another step ", tiny(verdict$gain))
+  if (length(fit$random) == 0L) return("solved directly: no variance to iterate on")
+  switch(
+    verdict$status,
+    converged = paste0("converged in ", count, if (!brief) paste0(" (", gain, ")")),
+    boundary = paste0("converged in ", count, " at the boundary: ",
+                      if (brief) "see diagnose()" else paste(boundary_words(fit), collapse = "; ")),
+    not_converged = paste0("NOT converged after ", count, " (", gain, "): see diagnose()"),
+    verdict$status
+  )
+}
+
+tiny <- function(value) {
+  if (is.na(value)) return("unknown")
+  if (value < 1e-12) "< 1e-12" else format(value, digits = 2L)
+}
+
+# One phrase for each zero variance or perfect correlation.
+boundary_words <- function(fit) {
+  words <- unlist(lapply(boundary_terms(fit), function(j) boundary_phrases(fit$random[[j]])))
+  if (is.null(words)) "a covariance matrix of random effects is singular" else words
+}
+
+# Numbers of the terms that lie at the boundary.
+boundary_terms <- function(fit) {
+  boundary <- fit$convergence$boundary
+  which(!vapply(boundary, is.null, NA))
+}
+
+finding <- function(about, finding, advice) {
+  data.frame(about = about, finding = finding, advice = advice, stringsAsFactors = FALSE)
+}
+
+boundary_findings <- function(fit) {
+  rows <- lapply(boundary_terms(fit), function(j) {
+    term <- fit$random[[j]]
+    multipliers <- fit$convergence$boundary[[j]]$multipliers
+    certificate <- if (length(multipliers) && all(is.finite(multipliers))) {
+      paste0(" Each unit of variance there, relative to the residual variance, would raise the ",
+             "deviance by ", toString(format(multipliers, digits = 3L)),
+             ": this is the optimum.")
+    }
+    words <- paste(boundary_phrases(term), collapse = "; ")
+    finding(
+      term$label, paste0(capitalized(words), ".", certificate),
+      paste0("This is a valid estimate: standard errors, tests and predictions hold. The data ",
+             "show no more variation than that. Leave the term out only if the design of the ",
+             "study does not ask for it.")
+    )
+  })
+  do.call(rbind, rows)
+}
+
+capitalized <- function(text) paste0(toupper(substr(text, 1L, 1L)), substr(text, 2L, nchar(text)))
+
+convergence_findings <- function(fit) {
+  verdict <- fit$convergence
+  if (verdict$status != "not_converged") return(NULL)
+  finding(
+    "fit",
+    paste0("The iterations ended before the optimum: the deviance could still fall by about ",
+           format(verdict$gain, digits = 3L), ". Estimates and standard errors may be wrong."),
+    paste0("Fit again with more iterations, control = tiers_control(maxit = ",
+           10L * max(10L, verdict$iterations), "), or from this point, start = fit. If it ends ",
+           "the same way, simplify the random effects.")
+  )
+}
+
+column_findings <- function(fit) {
+  dropped <- names(fit$coefficients)[is.na(fit$coefficients)]
+  condition <- fit$convergence$condition
+  rbind(
+    if (length(dropped)) {
+      finding(
+        toString(dropped),
+        paste0("Combination", if (length(dropped) > 1L) "s", " of other columns: the coefficient",
+               if (length(dropped) > 1L) "s are" else " is", " NA."),
+        "Other coefficients are to be read with this in mind; fitted values do not change."
+      )
+    },
+    if (is.finite(condition) && condition < 1e-6) {
+      finding(
+        "fixed effects",
+        paste0("Columns of the design are nearly the same (reciprocal condition number ",
+               format(condition, digits = 2L), ")."),
+        "Coefficients of such columns are uncertain; combine or leave out one of them."
+      )
+    }
+  )
+}
+
+data_findings <- function(fit) {
+  sizes <- group_sizes(fit)
+  few <- sizes[sizes < 5L]
+  rows <- lapply(names(few), function(group) {
+    finding(
+      group, paste0("The grouping factor has ", few[[group]], " levels only."),
+      "Its variance is known within wide limits only."
+    )
+  })
+  do.call(rbind, rows)
+}
+
+#' @export
+print.tiers_diagnosis <- function(x, ...) {
+  cat(wrapped("", capitalized(x$headline)), sep = "\n")
+  if (is.null(x$findings)) {
+    cat("Nothing to report: the estimates are at the optimum, inside the parameter space.\n")
+    return(invisible(x))
+  }
+  for (i in seq_len(nrow(x$findings))) {
+    cat("\n", x$findings$about[i], "\n", sep = "")
+    cat(wrapped("  ", x$findings$finding[i]), sep = "\n")
+    cat(wrapped("  -> ", x$findings$advice[i]), sep = "\n")
+  }
+  invisible(x)
+}

@@ -1,0 +1,45 @@
+# The only callers of the compiled code that fits. A failure inside comes back as a classed error;
+# an interrupt stays an interrupt.
+
+run_fit <- function(spec, control) {
+  compiled(fit_lmm_cpp(spec, control), spec)
+}
+
+# Covariance matrix of the variance parameters and the derivatives of vcov(beta) with respect to
+# them, at given factors: what degrees of freedom are made of.
+run_inference <- function(spec, Lambda, sigma) {
+  compiled(infer_lmm_cpp(spec, unname_all(Lambda), sigma), spec)
+}
+
+# Conditional variances of the random effects, one k x k x levels array a term.
+run_condvar <- function(spec, Lambda, sigma) {
+  compiled(condvar_lmm_cpp(spec, unname_all(Lambda), sigma), spec)
+}
+
+# Profiled deviance and its gradient at given factors.
+run_evaluate <- function(spec, Lambda) {
+  compiled(evaluate_lmm_cpp(spec, unname_all(Lambda)), spec)
+}
+
+unname_all <- function(matrices) lapply(unname(matrices), unname)
+
+compiled <- function(expr, spec) {
+  tryCatch(expr, error = function(e) stop_compiled(e, spec))
+}
+
+stop_compiled <- function(e, spec) {
+  if (inherits(e, "tiers_error")) stop(e)
+  text <- conditionMessage(e)
+  if (grepl("cannot allocate|bad_alloc|bad alloc|memory", text)) {
+    n <- length(spec$y)
+    stop_memory(c("There is not enough memory for this model ({n} rows, {length(spec$terms)}
+                   random term{?s}).", x = "{text}",
+                  i = "Free memory, or use fewer random effects or fewer rows."),
+                needed = NA_real_, available = NA_real_, parent = e)
+  }
+  stop_numeric(c("The computation failed: {text}",
+                 i = "This is a fault of tiers: please report it with the field
+                      {.field specification} of this error (see {.fn rlang::last_error} or
+                      {.code tryCatch(..., error = identity)}), which reproduces it."),
+               specification = spec, parent = e)
+}

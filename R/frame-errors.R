@@ -1,0 +1,96 @@
+# Why a model frame or a design matrix could not be made. Only reached when base R has failed:
+# the cause is looked for variable by variable, so that the message can name it.
+
+explain_frame_error <- function(e, terms, data, env, n) {
+  if (inherits(e, "tiers_error")) stop(e)
+  variables <- as.list(attr(terms, "variables"))[-1L]
+  for (name in all.vars(attr(terms, "variables"))) check_variable_exists(name, data, env)
+  response <- attr(terms, "response") == 1L
+  for (i in seq_along(variables)) {
+    check_variable_value(variables[[i]], data, env, n, is_response = response && i == 1L)
+  }
+  if (grepl("missing values in object", conditionMessage(e), fixed = TRUE)) {
+    stop_input(c("There are missing values and {.arg na.action} does not allow any.",
+                 x = "{missing_counts(variables, data, env)}"), parent = e)
+  }
+  stop_input(c("The variables of the model cannot be put together.",
+               x = "{conditionMessage(e)}"), parent = e)
+}
+
+check_variable_exists <- function(name, data, env) {
+  if (name %in% names(data)) return(invisible())
+  value <- tryCatch(get0(name, envir = env, ifnotfound = NULL), error = function(e) NULL)
+  if (!is.null(value) && !is.function(value)) return(invisible())
+  hint <- did_you_mean(name, names(data))
+  if (is.null(data) || is.environment(data)) {
+    stop_input(c("`{name}` not found.", i = "No {.arg data} were given."), variable = name)
+  }
+  stop_input("`{name}` not in data{hint}", variable = name)
+}
+
+check_variable_value <- function(expr, data, env, n, is_response) {
+  text <- text_of(expr)
+  value <- tryCatch(eval(expr, data, env), error = function(e) {
+    stop_input(c("`{text}` cannot be evaluated.", x = "{conditionMessage(e)}"), variable = text,
+               parent = e)
+  })
+  if (is_response) numeric_response(value, text)
+  if (is.function(value) || is.language(value) || is.environment(value) ||
+        (is.list(value) && !is.data.frame(value)) || is.null(value)) {
+    stop_input("`{text}` cannot be used in a model: it is of class {.cls {class(value)[1L]}}.",
+               variable = text)
+  }
+  if (NROW(value) != n) {
+    where <- if (is.name(expr) && !text %in% names(data)) {
+      " (not in data, found in the formula's environment)"
+    } else {
+      ""
+    }
+    stop_input("`{text}` has length {NROW(value)}{where}, the other variables have {n}.",
+               variable = text)
+  }
+}
+
+missing_counts <- function(variables, data, env) {
+  counts <- vapply(variables, function(expr) {
+    value <- eval(expr, data, env)
+    sum(if (is.matrix(value)) rowSums(is.na(value)) > 0 else is.na(value))
+  }, 0)
+  names(counts) <- vapply(variables, text_of, "")
+  counts <- counts[counts > 0]
+  paste0("missing values: ", paste0("`", names(counts), "` ", counts, collapse = ", "))
+}
+
+explain_no_rows <- function(terms, args) {
+  args$na.action <- stats::na.pass
+  frame <- do.call(stats::model.frame.default, args)
+  if (nrow(frame) == 0L) stop_input("The data have 0 rows.")
+  counts <- vapply(frame, function(x) {
+    sum(if (is.matrix(x)) rowSums(is.na(x)) > 0 else is.na(x))
+  }, 0)
+  counts <- counts[counts > 0]
+  detail <- paste0("`", names(counts), "` ", counts, collapse = ", ")
+  stop_input(c("No complete rows: all {nrow(frame)} row{?s} {?has/have} a missing value.",
+               x = "Missing values: {detail}."), missing_counts = counts)
+}
+
+explain_design_error <- function(e, terms, frame, label) {
+  where <- if (is.null(label)) "" else paste0(" in `", label, "`")
+  own <- intersect(names(frame), rownames(attr(terms, "factors")))
+  for (name in own) {
+    x <- frame[[name]]
+    if (!is.factor(x) && !is.character(x)) next
+    levels <- unique(as.character(x))
+    if (length(levels) < 2L) {
+      stop_input(c("The factor `{name}`{where} has one level only ({.val {levels}}) in the rows
+                    used.", i = "Leave it out, or use rows in which it varies."), variable = name)
+    }
+  }
+  text <- conditionMessage(e)
+  if (grepl("allocate", text, fixed = TRUE)) {
+    rows <- nrow(frame)
+    stop_memory(c("There is not enough memory for the design matrix{where} ({rows} rows).",
+                  x = "{text}"), needed = NA_real_, available = NA_real_, parent = e)
+  }
+  stop_input(c("The design matrix{where} cannot be made.", x = "{text}"), parent = e)
+}

@@ -1,0 +1,201 @@
+# Tables in the shape of broom.mixed.
+
+#' @importFrom generics tidy
+#' @export
+generics::tidy
+
+#' @importFrom generics glance
+#' @export
+generics::glance
+
+#' @importFrom generics augment
+#' @export
+generics::augment
+
+#' Tidy tables of a fit
+#'
+#' Column names and terms are those that broom.mixed gives for fits of lme4 and lmerTest.
+#'
+#' @param x A fit made by [lmm()].
+#' @param effects One or more of `"fixed"` (the default), `"ran_pars"` (standard deviations and
+#'   correlations), `"ran_vals"` (random effects) and `"ran_coefs"` (coefficients by group).
+#' @param conf.int Add confidence limits? For `"fixed"` and `"ran_vals"`.
+#' @param conf.level Level of the limits.
+#' @param exponentiate Exponentiate the fixed effects and their limits?
+#' @param scales `"sdcor"` or `"vcov"`: the scale of `"ran_pars"`.
+#' @param ddf,vcov See [summary.tiers_fit()].
+#' @param data Data to add to; by default the model frame.
+#' @param newdata New data to predict for.
+#' @param ... Not used.
+#' @return A tibble where the package tibble is installed, a data frame otherwise. `tidy()`: one
+#'   row for each estimate. `glance()`: one row. `augment()`: the data with `.fitted`, `.resid`,
+#'   `.hat`, `.cooksd`, `.fixed`, `.mu`, `.offset`, `.sqrtXwt`, `.sqrtrwt`, `.weights` and `.wtres`;
+#'   with `newdata` only `.fitted` and `.fixed`.
+#' @examples
+#' fit <- lmm(distance ~ age + (age | Subject), nlme::Orthodont)
+#' tidy(fit, conf.int = TRUE)
+#' tidy(fit, effects = c("fixed", "ran_pars"))
+#' glance(fit)
+#' head(augment(fit))
+#' @name tidy.tiers_fit
+NULL
+
+#' @rdname tidy.tiers_fit
+#' @export
+tidy.tiers_fit <- function(x, effects = "fixed", conf.int = FALSE, conf.level = 0.95,
+                           exponentiate = FALSE, scales = "sdcor", ddf = "satterthwaite",
+                           vcov = NULL, ...) {
+  check_unused(...)
+  check_flag(conf.int, "conf.int")
+  check_level(conf.level)
+  known <- c("fixed", "ran_pars", "ran_vals", "ran_coefs")
+  unknown <- setdiff(effects, known)
+  if (length(unknown) || length(effects) == 0L) {
+    stop_input(c("{.arg effects} must be among {.val {known}}.",
+                 "x" = "{.val {unknown}} {?is/are} not."))
+  }
+  tables <- lapply(intersect(known, effects), function(effect) {
+    table <- switch(
+      effect,
+      fixed = tidy_fixed(x, conf.int, conf.level, exponentiate, ddf, vcov),
+      ran_pars = tidy_parameters(x, scales),
+      ran_vals = tidy_modes(x, conf.int, conf.level),
+      ran_coefs = tidy_coefficients(x)
+    )
+    cbind(data.frame(effect = rep(effect, nrow(table)), stringsAsFactors = FALSE), table)
+  })
+  as_table(order_columns(stack_tables(tables)))
+}
+
+tidy_fixed <- function(fit, conf.int, level, exponentiate, ddf, vcov) {
+  prepared <- prepare_ddf(fit, ddf, vcov)
+  tests <- test_rows(kept_coefficients(fit), prepared, kept_rows(fit))
+  table <- data.frame(
+    term = names(kept_coefficients(fit)), estimate = tests$estimate,
+    std.error = tests$std.error, statistic = tests$statistic, stringsAsFactors = FALSE
+  )
+  if (prepared$name != "none") {
+    table$df <- tests$df
+    table$p.value <- tests$p.value
+  }
+  if (conf.int) {
+    half <- stats::qt((1 + level) / 2, tests$df) * tests$std.error
+    table$conf.low <- table$estimate - half
+    table$conf.high <- table$estimate + half
+  }
+  if (exponentiate) {
+    turned <- intersect(c("estimate", "conf.low", "conf.high"), names(table))
+    table[turned] <- lapply(table[turned], exp)
+    table$std.error <- table$std.error * table$estimate
+  }
+  table
+}
+
+tidy_parameters <- function(fit, scales) {
+  scales <- match_choice(scales, c("sdcor", "vcov"), "scales")
+  table <- as.data.frame(VarCorr(fit), order = "lower.tri")
+  words <- if (scales == "sdcor") c("sd", "cor") else c("var", "cov")
+  single <- is.na(table$var2)
+  name <- ifelse(is.na(table$var1), "Observation", table$var1)
+  term <- ifelse(single, paste0(words[1L], "__", name),
+                 paste0(words[2L], "__", name, ".", table$var2))
+  # What a structure fixes at zero is not a parameter.
+  free <- single | !is.na(match(table$grp, names(fit$random)[shows_correlation(VarCorr(fit))]))
+  data.frame(group = table$grp, term = term, estimate = table[[scales]],
+             stringsAsFactors = FALSE)[free, ]
+}
+
+tidy_modes <- function(fit, conf.int, level) {
+  effects <- as.data.frame(ranef(fit, condVar = TRUE))
+  table <- data.frame(
+    group = effects$grpvar, level = as.character(effects$grp), term = as.character(effects$term),
+    estimate = effects$condval, std.error = effects$condsd, stringsAsFactors = FALSE
+  )
+  if (conf.int) {
+    half <- stats::qnorm((1 + level) / 2) * table$std.error
+    table$conf.low <- table$estimate - half
+    table$conf.high <- table$estimate + half
+  }
+  table
+}
+
+tidy_coefficients <- function(fit) {
+  values <- unclass(stats::coef(fit))
+  tables <- lapply(names(values), function(group) {
+    data.frame(
+      group = group, level = rep(rownames(values[[group]]), ncol(values[[group]])),
+      term = rep(names(values[[group]]), each = nrow(values[[group]])),
+      estimate = unlist(values[[group]], use.names = FALSE), stringsAsFactors = FALSE
+    )
+  })
+  if (length(tables)) return(do.call(rbind, tables))
+  data.frame(group = character(), level = character(), term = character(), estimate = double())
+}
+
+# rbind() for tables with different columns.
+stack_tables <- function(tables) {
+  names <- unique(unlist(lapply(tables, names)))
+  tables <- lapply(tables, function(table) {
+    for (name in setdiff(names, names(table))) table[[name]] <- rep(NA, nrow(table))
+    table[names]
+  })
+  value <- do.call(rbind, tables)
+  rownames(value) <- NULL
+  value
+}
+
+order_columns <- function(table) {
+  first <- c("effect", "group", "level", "term", "estimate", "std.error", "statistic", "df",
+             "p.value", "conf.low", "conf.high")
+  table[intersect(first, names(table))]
+}
+
+as_table <- function(table) {
+  if (requireNamespace("tibble", quietly = TRUE)) tibble::as_tibble(table) else table
+}
+
+#' @rdname tidy.tiers_fit
+#' @export
+glance.tiers_fit <- function(x, ...) {
+  check_unused(...)
+  loglik <- stats::logLik(x)
+  table <- data.frame(
+    nobs = x$nobs, sigma = x$sigma, logLik = as.double(loglik), AIC = stats::AIC(loglik),
+    BIC = stats::BIC(loglik), criterion = x$deviance, df.residual = stats::df.residual(x)
+  )
+  names(table)[6L] <- if (x$REML) "REMLcrit" else "deviance"
+  as_table(table)
+}
+
+#' @rdname tidy.tiers_fit
+#' @export
+augment.tiers_lmm <- function(x, data = NULL, newdata = NULL, ...) {
+  if (!is.null(newdata)) {
+    newdata$.fitted <- unname(stats::predict(x, newdata, ...))
+    newdata$.fixed <- unname(stats::predict(x, newdata, re.form = NA))
+    return(as_table(newdata))
+  }
+  check_unused(...)
+  if (is.null(data)) {
+    data <- x$frame
+    attr(data, "terms") <- NULL
+    x <- plain_rows(x)
+  }
+  weights <- prior_weights(x)
+  pad <- function(value) unname(stats::naresid(x$na.action, value))
+  residual <- observed_response(x) - x$fitted
+  offset <- fixed_offset(x)
+  columns <- list(
+    .fitted = pad(x$fitted), .resid = pad(residual), .hat = unname(stats::hatvalues(x)),
+    .cooksd = unname(stats::cooks.distance(x)), .fixed = pad(fitted_values(x, "marginal")),
+    .mu = pad(x$fitted), .offset = pad(if (length(offset)) offset else 0 * weights),
+    .sqrtXwt = pad(sqrt(weights)), .sqrtrwt = pad(sqrt(weights)), .weights = pad(weights),
+    .wtres = pad(sqrt(weights) * residual)
+  )
+  if (nrow(data) != length(columns$.fitted)) {
+    stop_input("{.arg data} has {nrow(data)} rows, the fit {length(columns$.fitted)}.")
+  }
+  if (.row_names_info(data) > 0L) data <- cbind(.rownames = row.names(data), data)
+  data[names(columns)] <- columns
+  as_table(data)
+}

@@ -1,0 +1,192 @@
+# Methods on generics that lme4 owns. They are registered when lme4 is loaded and change nothing
+# for whoever does not use it.
+
+#' Methods for generics of lme4
+#'
+#' With lme4 loaded, its generics `isREML()`, `isLMM()`, `isGLMM()`, `isNLMM()`, `ngrps()`,
+#' `refit()` and `getME()` work on fits of this package. Parts that go by random term follow the
+#' order of the formula, where lme4 sorts terms by their number of levels.
+#'
+#' @param object,x A fit made by [lmm()].
+#' @param newresp A new response: a vector, or a list or data frame of one.
+#' @param name One or more of `"X"`, `"Z"`, `"Zt"`, `"y"`, `"mu"`, `"b"`, `"u"`, `"Lambda"`,
+#'   `"Lambdat"`, `"theta"`, `"lower"`, `"beta"`, `"fixef"`, `"sigma"`, `"flist"`, `"cnms"`,
+#'   `"Gp"`, `"offset"`, `"weights"`, `"n"`, `"N"`, `"p"`, `"q"`, `"k"`, `"m"`, `"p_i"`, `"l_i"`,
+#'   `"q_i"`, `"n_rtrms"`, `"n_rfacs"`, `"REML"`, `"is_REML"`, `"devcomp"`, or `"ALL"`.
+#' @param ... Not used.
+#' @return What lme4 documents for each of them: `getME()` the part (a named list of parts, for
+#'   several names), `ngrps()` the number of levels of each grouping factor, `refit()` a fit to the
+#'   new response, the others `TRUE` or `FALSE`.
+#' @examplesIf requireNamespace("lme4", quietly = TRUE)
+#' fit <- lmm(distance ~ age + (age | Subject), nlme::Orthodont)
+#' lme4::ngrps(fit)
+#' lme4::getME(fit, "theta")
+#' @name lme4-methods
+NULL
+
+#' @rdname lme4-methods
+#' @exportS3Method lme4::isREML
+isREML.tiers_fit <- function(x, ...) isTRUE(x$REML)
+
+#' @rdname lme4-methods
+#' @exportS3Method lme4::isLMM
+isLMM.tiers_fit <- function(x, ...) inherits(x, "tiers_lmm")
+
+#' @rdname lme4-methods
+#' @exportS3Method lme4::isGLMM
+isGLMM.tiers_fit <- function(x, ...) inherits(x, "tiers_glmm")
+
+#' @rdname lme4-methods
+#' @exportS3Method lme4::isNLMM
+isNLMM.tiers_fit <- function(x, ...) inherits(x, "tiers_nlmm")
+
+#' @rdname lme4-methods
+#' @exportS3Method lme4::ngrps
+ngrps.tiers_fit <- function(object, ...) group_sizes(object)
+
+# Levels of each grouping factor, in the order of the formula.
+group_sizes <- function(fit) {
+  sizes <- vapply(fit$random, function(term) length(term$levels), 1L)
+  names(sizes) <- term_groups(fit)
+  sizes[!duplicated(names(sizes))]
+}
+
+#' @rdname lme4-methods
+#' @exportS3Method lme4::refit
+refit.tiers_fit <- function(object, newresp, ...) {
+  check_unused(...)
+  refit_response(object, newresp)
+}
+
+#' @rdname lme4-methods
+#' @exportS3Method lme4::getME
+getME.tiers_fit <- function(object, name, ...) {
+  if (missing(name) || !is.character(name) || length(name) == 0L) {
+    stop_input("{.arg name} must be the name of a part.")
+  }
+  if (identical(name, "ALL")) name <- names(model_parts())
+  unknown <- setdiff(name, names(model_parts()))
+  if (length(unknown)) {
+    stop_input(c("A fit of tiers has no part {.val {unknown}}.",
+                 "i" = "It has {.val {names(model_parts())}}."))
+  }
+  parts <- lapply(stats::setNames(nm = name), function(part) model_parts()[[part]](object))
+  if (length(name) == 1L) parts[[1L]] else parts
+}
+
+# One function for each part.
+model_parts <- function() {
+  list(
+    X = kept_matrix,
+    Z = random_matrix,
+    Zt = function(fit) Matrix::t(random_matrix(fit)),
+    y = function(fit) observed_response(fit),
+    mu = function(fit) fit$fitted,
+    u = function(fit) spherical_modes(fit),
+    b = function(fit) stacked_modes(fit),
+    Lambda = relative_factor,
+    Lambdat = function(fit) Matrix::t(relative_factor(fit)),
+    theta = function(fit) structure(free_factors(fit), diagonal = NULL),
+    lower = function(fit) {
+      theta <- free_factors(fit)
+      stats::setNames(ifelse(attr(theta, "diagonal"), 0, -Inf), names(theta))
+    },
+    beta = function(fit) unname(kept_coefficients(fit)),
+    fixef = function(fit) fit$coefficients,
+    sigma = function(fit) fit$sigma,
+    flist = grouping_factors,
+    cnms = function(fit) lapply(fit$random, function(term) term$columns),
+    Gp = function(fit) c(0L, cumsum(unname(effects_of_terms(fit)))),
+    offset = function(fit) {
+      offset <- fixed_offset(fit)
+      if (length(offset)) offset else rep(0, nrow(fit$frame))
+    },
+    weights = prior_weights,
+    n = function(fit) nrow(fit$frame),
+    N = function(fit) nrow(fit$frame),
+    p = function(fit) nrow(fit$vcov),
+    q = function(fit) sum(effects_of_terms(fit)),
+    k = function(fit) length(fit$random),
+    m = function(fit) length(free_factors(fit)),
+    p_i = function(fit) vapply(fit$random, function(term) length(term$columns), 1L),
+    l_i = group_sizes,
+    q_i = effects_of_terms,
+    n_rtrms = function(fit) length(fit$random),
+    n_rfacs = function(fit) length(unique(term_groups(fit))),
+    REML = function(fit) if (fit$REML) nrow(fit$vcov) else 0L,
+    is_REML = function(fit) fit$REML,
+    devcomp = deviance_parts
+  )
+}
+
+# The columns that beta belongs to.
+kept_matrix <- function(fit) {
+  X <- fixed_matrix(fit)
+  kept <- !is.na(fit$coefficients)
+  if (all(kept)) X else structure(X[, kept, drop = FALSE], assign = attr(X, "assign")[kept])
+}
+
+effects_of_terms <- function(fit) {
+  vapply(fit$random, function(term) length(term$modes), 1L)
+}
+
+# b: the effects of a level next to each other, terms in order; names as the columns of Z.
+stacked_modes <- function(fit) {
+  values <- unlist(lapply(unname(fit$random), function(term) as.vector(t(term$modes))))
+  if (is.null(values)) values <- numeric()
+  matrix(values, ncol = 1L, dimnames = list(random_names(fit), NULL))
+}
+
+random_names <- function(fit) {
+  unlist(lapply(unname(fit$random), function(term) {
+    rep(term$levels, each = length(term$columns))
+  }))
+}
+
+# u = Lambda'Z'W (y - fitted), which needs no inverse of Lambda.
+spherical_modes <- function(fit) {
+  residual <- prior_weights(fit) * (observed_response(fit) - fit$fitted)
+  if (length(fit$random) == 0L) return(numeric())
+  as.vector(Matrix::crossprod(relative_factor(fit), Matrix::crossprod(random_matrix(fit), residual)))
+}
+
+# Free entries of the factors: all of the lower triangle, the diagonal, or one common value, as
+# the structure's number of parameters says.
+free_factors <- function(fit) {
+  parts <- lapply(unname(fit$random), function(term) {
+    k <- length(term$columns)
+    count <- covariance_parameter_count(term$structure, k)
+    place <- if (count > k) lower.tri(term$Lambda, diag = TRUE) else diag(k) == 1
+    at <- which(place, arr.ind = TRUE)
+    if (count < k) at <- at[1L, , drop = FALSE]
+    pair <- ifelse(at[, 1L] == at[, 2L], term$columns[at[, 1L]],
+                   paste0(term$columns[at[, 1L]], ".", term$columns[at[, 2L]]))
+    list(value = stats::setNames(term$Lambda[at], paste0(term$group, ".", pair)),
+         diagonal = unname(at[, 1L] == at[, 2L]))
+  })
+  value <- unlist(lapply(parts, `[[`, "value"))
+  structure(if (is.null(value)) numeric() else value,
+            diagonal = as.logical(unlist(lapply(parts, `[[`, "diagonal"))))
+}
+
+# Factors of the rows, one for each distinct group; "assign" says which belongs to which term.
+grouping_factors <- function(fit) {
+  groups <- term_groups(fit)
+  first <- which(!duplicated(groups))
+  factors <- lapply(first, function(j) {
+    term <- fit$random[[j]]
+    structure(as.integer(random_basis(fit, j)$codes), levels = term$levels, class = "factor")
+  })
+  structure(stats::setNames(factors, groups[first]), assign = match(groups, groups[first]))
+}
+
+deviance_parts <- function(fit) {
+  cmp <- c(sigmaML = NA_real_, sigmaREML = NA_real_, REML = NA_real_, dev = NA_real_)
+  cmp[[if (fit$REML) "REML" else "dev"]] <- fit$deviance
+  cmp[[if (fit$REML) "sigmaREML" else "sigmaML"]] <- fit$sigma
+  list(cmp = cmp, dims = c(
+    N = nrow(fit$frame), n = nrow(fit$frame), p = nrow(fit$vcov),
+    q = sum(effects_of_terms(fit)), nth = length(free_factors(fit)),
+    REML = if (fit$REML) nrow(fit$vcov) else 0L, useSc = 1L, reTrms = length(fit$random)
+  ))
+}

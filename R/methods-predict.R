@@ -1,0 +1,180 @@
+#' Predictions
+#'
+#' @param object A fit made by [lmm()].
+#' @param newdata A data frame with the variables of the formula; `NULL` for the rows of the fit.
+#'   Grouping factors are needed only for the random terms that are asked for.
+#' @param re.form Which random effects to add: `NULL` all, `NA` or `~ 0` none, a one-sided formula
+#'   such as `~ (1 | school)` those of its bar terms. A bar term may name part of a term of the
+#'   fit: `~ (1 | Subject)` takes the intercepts of `(Days | Subject)`.
+#' @param allow.new.levels May grouping factors have levels that the fit has not seen? These get
+#'   random effects of zero. By default they are an error. A missing group counts as a new level
+#'   with `TRUE` and makes the prediction `NA` otherwise.
+#' @param type `"response"` or `"link"`, which are the same for a linear model.
+#' @param na.action What to do with rows of `newdata` that have missing values: with `na.pass`
+#'   (the default) their prediction is `NA`, `na.omit` leaves them out, `na.fail` stops.
+#' @param ... Not used.
+#' @return A named vector, one value for each row of `newdata`. Without `newdata`, one for each row
+#'   used in the fit; where the fit was made with `na.action = na.exclude`, one for each row of the
+#'   data.
+#' @details
+#' Bases such as `poly(x, 2)` or `splines::ns(x, 3)` and contrasts are those of the fit, also in
+#' random terms, and offsets are added. A row that lies outside of what a design with dropped
+#' columns can estimate gets `NA`, with a warning of class `tiers_warning_data`.
+#' @examples
+#' fit <- lmm(distance ~ poly(age, 2) * Sex + (age | Subject), nlme::Orthodont)
+#' new <- data.frame(age = c(9, 11), Sex = "Male", Subject = c("M01", "nobody"))
+#' predict(fit, new, allow.new.levels = TRUE)
+#' predict(fit, new, re.form = NA)
+#' @export
+predict.tiers_fit <- function(object, newdata = NULL, re.form = NULL, allow.new.levels = FALSE,
+                              type = c("response", "link"), na.action = stats::na.pass, ...) {
+  check_unused(...)
+  match_choice(type, c("response", "link"), "type")
+  check_flag(allow.new.levels, "allow.new.levels")
+  parts <- random_parts(object, re.form)
+  if (is.null(newdata)) {
+    value <- if (takes_all(object, parts)) object$fitted else {
+      stats::setNames(fixed_values(object) + random_values(object, parts), row_names(object))
+    }
+    return(stats::napredict(object$na.action, value))
+  }
+  newdata <- as_newdata(newdata)
+  value <- fixed_values(object, newdata) +
+    random_values(object, parts, newdata, allow.new.levels)
+  value <- blank_inestimable(value, object, newdata)
+  value <- stats::setNames(value, row.names(newdata))
+  handle_missing(value, na.action)
+}
+
+handle_missing <- function(value, na.action) {
+  if (!anyNA(value)) return(value)
+  if (is.character(na.action)) na.action <- match.fun(na.action)
+  if (is.null(na.action) || identical(na.action, stats::na.pass)) return(value)
+  if (identical(na.action, stats::na.fail)) {
+    rows <- first_rows(which(is.na(value)))
+    stop_input("The prediction is missing in row {rows} of {.arg newdata}.")
+  }
+  kept <- na.action(data.frame(value = value))
+  stats::napredict(attr(kept, "na.action"), stats::setNames(kept$value, rownames(kept)))
+}
+
+# Which random effects are wanted: for each term of the fit the numbers of its columns.
+random_parts <- function(fit, re.form) {
+  all <- lapply(unname(fit$random), function(term) seq_along(term$columns))
+  none <- lapply(all, function(columns) integer())
+  if (is.null(re.form)) return(all)
+  if (length(re.form) == 1L && is.atomic(re.form) && is.na(re.form)) return(none)
+  if (!inherits(re.form, "formula")) {
+    stop_input(c("{.arg re.form} must be {.code NULL}, {.code NA} or a one-sided formula.",
+                 "x" = "It is {.obj_type_friendly {re.form}}."))
+  }
+  if (length(re.form) == 3L) stop_formula("{.arg re.form} must be one-sided: {.code ~ (1 | g)}.")
+  split <- split_bars(re.form[[2L]], environment(re.form))
+  if (length(all.vars(split$fixed))) {
+    stop_formula(c("{.arg re.form} takes bar terms only.",
+                   "x" = "Without them `{text_of(split$fixed)}` is left."))
+  }
+  bars <- unlist(lapply(split$bars, expand_bar), recursive = FALSE)
+  parts <- none
+  for (bar in bars) parts <- add_bar(parts, fit, bar)
+  parts
+}
+
+takes_all <- function(fit, parts) {
+  all(lengths(parts) == vapply(fit$random, function(term) length(term$columns), 1L))
+}
+
+# Adds what one bar of re.form names to the selection.
+add_bar <- function(parts, fit, bar) {
+  at <- which(vapply(fit$random_terms, same_group, NA, b = bar))
+  if (length(at) == 0L) {
+    known <- unique(term_groups(fit))
+    stop_formula(c("{.arg re.form} names the grouping factor `{bar$group}`.",
+                   "x" = "The fit has {.val {known}}."))
+  }
+  wanted <- basis_labels(bar$lhs)
+  labels <- lapply(at, column_labels, fit = fit)
+  for (i in seq_along(at)) {
+    parts[[at[i]]] <- sort(union(parts[[at[i]]], which(labels[[i]] %in% wanted)))
+  }
+  known <- unique(unlist(labels))
+  absent <- setdiff(wanted, known)
+  if (length(absent)) {
+    stop_formula(c("{.arg re.form} asks for {.val {absent}} by `{bar$group}`.",
+                   "x" = "The fit has {.val {known}} there."))
+  }
+  parts
+}
+
+# Labels of the terms left of the bar; "(Intercept)" for the intercept.
+basis_labels <- function(left) {
+  terms <- stats::terms(stats::as.formula(call("~", left)))
+  c(if (attr(terms, "intercept") == 1L) "(Intercept)", attr(terms, "term.labels"))
+}
+
+# For each column of a random term the label of the basis term that it belongs to.
+column_labels <- function(fit, j) {
+  term <- fit$random_terms[[j]]
+  if (is.null(term$basis_terms)) return(term$columns)
+  basis <- design_matrix(term$basis_terms, fit$frame, term$contrasts, term$label)
+  c("(Intercept)", attr(term$basis_terms, "term.labels"))[attr(basis, "assign") + 1L]
+}
+
+# Z b of the selected columns.
+random_values <- function(fit, parts, newdata = NULL, allow_new = FALSE) {
+  value <- numeric(if (is.null(newdata)) nrow(fit$frame) else nrow(newdata))
+  for (j in which(lengths(parts) > 0L)) {
+    at <- basis_rows(fit, j, newdata, allow_new)
+    modes <- fit$random[[j]]$modes[, parts[[j]], drop = FALSE]
+    effects <- modes[at$codes, , drop = FALSE]
+    effects[at$new, ] <- 0
+    value <- value + rowSums(at$basis[, parts[[j]], drop = FALSE] * effects)
+  }
+  value
+}
+
+# Basis and level codes of a term with new levels either refused or marked in `new`.
+basis_rows <- function(fit, j, newdata, allow_new) {
+  at <- random_basis(fit, j, newdata)
+  if (is.null(at$basis)) at$basis <- matrix(1, length(at$codes), 1L)
+  at$new <- is.na(at$codes)
+  if (!allow_new) {
+    unseen <- at$new & !is.na(at$labels)
+    if (any(unseen)) {
+      group <- fit$random[[j]]$group
+      levels <- unique(as.character(at$labels[unseen]))
+      shown <- if (length(levels) > 5L) c(levels[1:5], "...") else levels
+      stop_input(c(
+        "`{group}` has {length(levels)} level{?s} that {?is/are} not in the fit: {.val {shown}}.",
+        "i" = "Use {.code allow.new.levels = TRUE} for predictions with random effects of zero there."
+      ), levels = levels)
+    }
+    at$new[] <- FALSE
+  }
+  at
+}
+
+# Where columns were dropped, a new row can be predicted only if it keeps their dependence on the
+# others: x_dropped = x_kept A with the A of the data.
+blank_inestimable <- function(value, fit, newdata) {
+  kept <- !is.na(fit$coefficients)
+  if (all(kept)) return(value)
+  X <- fixed_matrix(fit)
+  dependence <- qr.coef(qr(X[, kept, drop = FALSE]), X[, !kept, drop = FALSE])
+  dependence[is.na(dependence)] <- 0
+  new <- fixed_matrix(fit, newdata)
+  expected <- new[, kept, drop = FALSE] %*% dependence
+  size <- abs(new[, kept, drop = FALSE]) %*% abs(dependence) + abs(new[, !kept, drop = FALSE])
+  outside <- rowSums(abs(new[, !kept, drop = FALSE] - expected) > 1e-7 * size) > 0
+  outside <- outside & !is.na(value)
+  if (any(outside, na.rm = TRUE)) {
+    rows <- first_rows(which(outside))
+    warn_data(c(
+      "{sum(outside)} prediction{?s} {?is/are} {.code NA}: these data cannot estimate {?it/them}.",
+      "x" = "Row {rows} of {.arg newdata}.",
+      "i" = "Columns were dropped from the design: {.val {names(fit$coefficients)[!kept]}}."
+    ), rows = which(outside))
+    value[outside] <- NA_real_
+  }
+  value
+}

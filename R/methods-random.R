@@ -1,0 +1,280 @@
+# Estimates: fixed effects, conditional modes, per-group coefficients, variance components.
+
+#' @importFrom nlme fixef
+#' @export
+nlme::fixef
+
+#' @importFrom nlme ranef
+#' @export
+nlme::ranef
+
+#' @importFrom nlme VarCorr
+#' @export
+nlme::VarCorr
+
+#' Fixed effects, random effects and coefficients by group
+#'
+#' @param object A fit made by [lmm()].
+#' @param condVar Add the conditional variances of the random effects?
+#' @param drop Turn random effects with a single column into named vectors?
+#' @param whichel Names of the grouping factors wanted; all of them by default.
+#' @param x The result of `ranef()`.
+#' @param row.names,optional Ignored.
+#' @param ... Not used.
+#' @return `fixef()`: a named vector, `NA` where a coefficient could not be estimated. `ranef()`: a
+#'   list with a data frame for each grouping factor, in the order of the formula, one row a level
+#'   and one column an effect. With `condVar` each has an attribute `postVar`: the conditional
+#'   covariance matrices of the levels as an array (a list of arrays, if several terms share the
+#'   factor). `as.data.frame()` of it: one row for each effect, with columns `grpvar`, `term`,
+#'   `grp`, `condval` and `condsd`. `coef()`: for each grouping factor a data frame of fixed plus
+#'   random effects.
+#' @examples
+#' fit <- lmm(distance ~ age + (age | Subject), nlme::Orthodont)
+#' fixef(fit)
+#' head(as.data.frame(ranef(fit)))
+#' head(coef(fit)$Subject)
+#' @name ranef.tiers_fit
+NULL
+
+#' @rdname ranef.tiers_fit
+#' @export
+fixef.tiers_fit <- function(object, ...) {
+  check_unused(...)
+  object$coefficients
+}
+
+#' @rdname ranef.tiers_fit
+#' @export
+ranef.tiers_fit <- function(object, condVar = TRUE, drop = FALSE, whichel = NULL, ...) {
+  check_unused(...)
+  groups <- term_groups(object)
+  wanted <- unique(groups)
+  if (!is.null(whichel)) {
+    unknown <- setdiff(whichel, wanted)
+    if (length(unknown)) {
+      stop_input(c("{.arg whichel} must name grouping factors: {.val {wanted}}.",
+                   "x" = "{.val {unknown}} {?is/are} not among them."))
+    }
+    wanted <- intersect(wanted, whichel)
+  }
+  variances <- if (condVar) conditional_variances(object)
+  effects <- lapply(stats::setNames(nm = wanted), function(group) {
+    at <- which(groups == group)
+    modes <- do.call(cbind, lapply(object$random[at], function(term) term$modes))
+    value <- as.data.frame(modes, check.names = FALSE)
+    if (condVar) {
+      attr(value, "postVar") <- if (length(at) == 1L) variances[[at]] else unname(variances[at])
+    }
+    if (drop && ncol(value) == 1L) drop_to_vector(value) else value
+  })
+  structure(effects, class = "tiers_ranef")
+}
+
+drop_to_vector <- function(value) {
+  structure(
+    stats::setNames(value[[1L]], rownames(value)),
+    postVar = if (!is.null(attr(value, "postVar"))) attr(value, "postVar")[1L, 1L, ]
+  )
+}
+
+# Grouping factor of each term (several terms may share one).
+term_groups <- function(fit) vapply(fit$random, function(term) term$group, "", USE.NAMES = FALSE)
+
+conditional_variances <- function(fit) {
+  if (length(fit$random) == 0L) return(list())
+  values <- run_condvar(fit_specification(fit), fit_lambdas(fit), fit$sigma)
+  Map(function(value, term) {
+    dimnames(value) <- list(term$columns, term$columns, term$levels)
+    value
+  }, values, unname(fit$random))
+}
+
+#' @export
+print.tiers_ranef <- function(x, ...) {
+  with_variances <- !vapply(x, function(effects) is.null(attr(effects, "postVar")), NA)
+  print(lapply(x, function(effects) {
+    attr(effects, "postVar") <- NULL
+    effects
+  }), ...)
+  if (any(with_variances)) {
+    cat("with conditional variances for", toString(names(x)[with_variances]), "\n")
+  }
+  invisible(x)
+}
+
+#' @rdname ranef.tiers_fit
+#' @export
+as.data.frame.tiers_ranef <- function(x, row.names = NULL, optional = FALSE, ...) {
+  tables <- lapply(names(x), function(group) {
+    effects <- x[[group]]
+    if (!is.data.frame(effects)) {
+      effects <- data.frame(`(Intercept)` = effects, check.names = FALSE)
+    }
+    levels <- rownames(effects)
+    # Levels in the order of the first effect, which is what a caterpillar plot wants.
+    data.frame(
+      grpvar = group,
+      term = factor(rep(names(effects), each = length(levels)), levels = names(effects)),
+      grp = factor(rep(levels, ncol(effects)), levels = levels[order(effects[[1L]])]),
+      condval = unlist(effects, use.names = FALSE),
+      condsd = conditional_sds(attr(x[[group]], "postVar"), length(levels) * ncol(effects)),
+      stringsAsFactors = FALSE
+    )
+  })
+  value <- if (length(tables)) do.call(rbind, tables) else {
+    data.frame(grpvar = character(), term = factor(), grp = factor(), condval = double(),
+               condsd = double())
+  }
+  if (nrow(value) && all(is.na(value$condsd))) value$condsd <- NULL
+  value
+}
+
+# Standard deviations in the order of the columns.
+conditional_sds <- function(variances, length) {
+  if (is.null(variances)) return(rep(NA_real_, length))
+  if (!is.list(variances)) variances <- list(variances)
+  unlist(lapply(variances, function(array) {
+    if (is.null(dim(array))) return(sqrt(array))
+    k <- dim(array)[1L]
+    vapply(seq_len(k), function(column) sqrt(array[column, column, ]), numeric(dim(array)[3L]))
+  }), use.names = FALSE)
+}
+
+#' @rdname ranef.tiers_fit
+#' @export
+coef.tiers_fit <- function(object, ...) {
+  check_unused(...)
+  fixed <- object$coefficients
+  effects <- ranef(object, condVar = FALSE)
+  only_random <- setdiff(unlist(lapply(effects, names)), names(fixed))
+  fixed <- c(stats::setNames(rep(0, length(only_random)), only_random), fixed)
+  values <- lapply(effects, function(random) {
+    value <- as.data.frame(
+      matrix(fixed, nrow(random), length(fixed), byrow = TRUE,
+             dimnames = list(rownames(random), names(fixed))),
+      check.names = FALSE
+    )
+    for (name in names(random)) value[[name]] <- value[[name]] + random[[name]]
+    value
+  })
+  structure(unclass(values), class = "tiers_coef")
+}
+
+#' @export
+print.tiers_coef <- function(x, ...) {
+  print(unclass(x), ...)
+  invisible(x)
+}
+
+#' Variances and correlations of the random effects
+#'
+#' @param x A fit made by [lmm()], or the result of `VarCorr()` for its methods.
+#' @param sigma Taken for the generic: a factor for the standard deviations, not needed here.
+#' @param ... Not used.
+#' @return A list with the covariance matrix of each random term, in the order of the formula and
+#'   named by its grouping factor. Each has the attributes `stddev` and `correlation`; the list has
+#'   `sc`, the residual standard deviation, and `useSc`. `as.data.frame()` gives one row for each
+#'   variance and covariance with columns `grp`, `var1`, `var2`, `vcov` and `sdcor`.
+#' @examples
+#' fit <- lmm(distance ~ age + (age | Subject), nlme::Orthodont)
+#' VarCorr(fit)
+#' as.data.frame(VarCorr(fit))
+#' @export
+VarCorr.tiers_fit <- function(x, sigma = 1, ...) {
+  parts <- lapply(x$random, function(term) {
+    value <- x$sigma^2 * tcrossprod(term$Lambda)
+    sd <- x$sigma * sqrt(rowSums(term$Lambda^2))
+    names(sd) <- term$columns
+    dimnames(value) <- list(term$columns, term$columns)
+    correlation <- tcrossprod(term$Lambda / sqrt(rowSums(term$Lambda^2)))
+    diag(correlation) <- 1
+    dimnames(correlation) <- dimnames(value)
+    structure(value, stddev = sd, correlation = correlation)
+  })
+  structure(parts, sc = x$sigma, useSc = TRUE,
+            structures = vapply(x$random, function(term) term$structure, ""),
+            class = "tiers_varcorr")
+}
+
+#' @rdname VarCorr.tiers_fit
+#' @param row.names,optional Ignored.
+#' @param order `"cov.last"`: of each term the variances, then the covariances; `"lower.tri"`: the
+#'   lower triangle by columns.
+#' @export
+as.data.frame.tiers_varcorr <- function(x, row.names = NULL, optional = FALSE,
+                                        order = c("cov.last", "lower.tri"), ...) {
+  order <- match.arg(order)
+  tables <- lapply(names(x), function(group) varcorr_rows(x[[group]], group, order))
+  residual <- data.frame(grp = "Residual", var1 = NA_character_, var2 = NA_character_,
+                         vcov = attr(x, "sc")^2, sdcor = attr(x, "sc"), stringsAsFactors = FALSE)
+  do.call(rbind, c(tables, list(residual)))
+}
+
+varcorr_rows <- function(value, group, order) {
+  k <- nrow(value)
+  below <- lower.tri(value)
+  table <- data.frame(
+    grp = group,
+    var1 = colnames(value)[c(seq_len(k), col(value)[below])],
+    var2 = c(rep(NA_character_, k), colnames(value)[row(value)[below]]),
+    vcov = c(diag(value), value[below]),
+    sdcor = c(attr(value, "stddev"), attr(value, "correlation")[below]),
+    stringsAsFactors = FALSE, row.names = NULL
+  )
+  if (order == "cov.last") return(table)
+  place <- matrix(NA_integer_, k, k)
+  diag(place) <- seq_len(k)
+  place[below] <- k + seq_len(sum(below))
+  table <- table[place[lower.tri(place, diag = TRUE)], ]
+  rownames(table) <- NULL
+  table
+}
+
+#' @rdname VarCorr.tiers_fit
+#' @param digits Significant digits.
+#' @param comp What to print of each effect: `"Std.Dev."`, `"Variance"` or both.
+#' @export
+print.tiers_varcorr <- function(x, digits = max(3L, getOption("digits") - 2L),
+                                comp = "Std.Dev.", ...) {
+  print(varcorr_text(x, digits, comp), quote = FALSE, right = TRUE)
+  invisible(x)
+}
+
+# Character table: one row an effect, correlations as a lower triangle.
+varcorr_text <- function(x, digits, comp = "Std.Dev.") {
+  groups <- c(names(x), "Residual")
+  names <- c(lapply(x, rownames), list(""))
+  sds <- c(lapply(x, attr, "stddev"), list(attr(x, "sc")))
+  sd <- unlist(sds, use.names = FALSE)
+  size <- lengths(sds)
+  first <- cumsum(c(1L, size))[seq_along(size)]
+  label <- rep("", sum(size))
+  label[first] <- groups
+  columns <- list(Groups = format(label), Name = format(unlist(names, use.names = FALSE)))
+  if ("Variance" %in% comp) columns$Variance <- format(sd^2, digits = digits)
+  if ("Std.Dev." %in% comp) columns$Std.Dev. <- format(sd, digits = digits)
+  text <- do.call(cbind, columns)
+  width <- max(0L, size - 1L)
+  if (width > 0L && any(shows_correlation(x))) {
+    corr <- matrix("", nrow(text), width)
+    for (j in which(shows_correlation(x))) {
+      correlation <- attr(x[[j]], "correlation")
+      for (i in seq_len(size[j])[-1L]) {
+        corr[first[j] + i - 1L, seq_len(i - 1L)] <- sprintf("%.2f", correlation[i, seq_len(i - 1L)])
+      }
+    }
+    colnames(corr) <- c("Corr", rep("", width - 1L))
+    text <- cbind(text, corr)
+  }
+  rownames(text) <- rep("", nrow(text))
+  text
+}
+
+# A term shows correlations when its structure has parameters beyond one for each effect.
+shows_correlation <- function(x) {
+  structures <- attr(x, "structures")
+  vapply(seq_along(x), function(j) {
+    k <- nrow(x[[j]])
+    k > 1L && covariance_parameter_count(structures[[j]], k) > k
+  }, NA)
+}

@@ -1,0 +1,137 @@
+# Fitted values, residuals and leverage.
+
+#' Fitted values and residuals
+#'
+#' @param object,model A fit made by [lmm()].
+#' @param level `"conditional"` (or 1): with the random effects. `"marginal"` (or 0): fixed effects
+#'   and offset alone.
+#' @param type `"response"`: observed minus fitted. `"pearson"`: times the square root of the
+#'   weight. `"scaled"`: Pearson residuals divided by the residual standard deviation; marginal
+#'   ones by the standard deviation that the model gives the observation.
+#' @param scaled `TRUE` divides the type asked for by the residual standard deviation, as in lme4.
+#' @param ... Not used.
+#' @return A named vector, one value for each row used. With `na.action = na.exclude` in the fit,
+#'   one for each row of the data, `NA` where a row was left out. `hatvalues()`: the derivative of
+#'   each conditional fitted value by its observation, at the estimated variances.
+#'   `cooks.distance()`: Cook's distance from these.
+#' @examples
+#' fit <- lmm(distance ~ age * Sex + (age | Subject), nlme::Orthodont)
+#' head(cbind(fitted(fit), fitted(fit, level = "marginal")))
+#' head(residuals(fit, type = "scaled"))
+#' head(cooks.distance(fit))
+#' @name residuals.tiers_fit
+NULL
+
+#' @rdname residuals.tiers_fit
+#' @export
+fitted.tiers_fit <- function(object, level = c("conditional", "marginal"), ...) {
+  check_unused(...)
+  stats::napredict(object$na.action, fitted_values(object, match_level(level)))
+}
+
+#' @rdname residuals.tiers_fit
+#' @export
+residuals.tiers_fit <- function(object, type = c("response", "pearson", "scaled", "deviance",
+                                                 "working"),
+                                level = c("conditional", "marginal"), scaled = FALSE, ...) {
+  check_unused(...)
+  type <- match_choice(type, c("response", "pearson", "scaled", "deviance", "working"), "type")
+  level <- match_level(level)
+  check_flag(scaled, "scaled")
+  value <- observed_response(object) - fitted_values(object, level)
+  if (!type %in% c("response", "working")) value <- value * sqrt(prior_weights(object))
+  if (scaled || type == "scaled") value <- value / residual_sd(object, level)
+  stats::naresid(object$na.action, value)
+}
+
+match_level <- function(level) {
+  if (is.numeric(level) && length(level) == 1L && level %in% 0:1) {
+    return(c("marginal", "conditional")[level + 1L])
+  }
+  match_choice(level, c("conditional", "marginal"), "level")
+}
+
+fitted_values <- function(fit, level) {
+  if (level == "conditional") return(fit$fitted)
+  stats::setNames(fixed_values(fit), row_names(fit))
+}
+
+observed_response <- function(fit) {
+  stats::setNames(as.double(stats::model.response(fit$frame)), row_names(fit))
+}
+
+# X beta + offset. A dropped column adds nothing.
+fixed_values <- function(fit, newdata = NULL) {
+  X <- fixed_matrix(fit, newdata)
+  kept <- !is.na(fit$coefficients)
+  value <- drop(X[, kept, drop = FALSE] %*% fit$coefficients[kept])
+  offset <- fixed_offset(fit, newdata)
+  if (length(offset)) value + offset else value
+}
+
+# Standard deviation of a weighted residual: sigma, or marginally sqrt(w Var(y)).
+residual_sd <- function(fit, level) {
+  if (level == "conditional" || length(fit$random) == 0L) return(fit$sigma)
+  between <- Reduce(`+`, lapply(seq_along(fit$random), function(j) {
+    basis <- random_basis(fit, j)$basis
+    if (is.null(basis)) basis <- matrix(1, nrow(fit$frame), 1L)
+    rowSums((basis %*% fit$random[[j]]$Lambda)^2)
+  }))
+  fit$sigma * sqrt(1 + prior_weights(fit) * between)
+}
+
+#' @rdname residuals.tiers_fit
+#' @importFrom stats hatvalues
+#' @export
+hatvalues.tiers_lmm <- function(model, ...) {
+  check_unused(...)
+  stats::naresid(model$na.action, leverages(model))
+}
+
+# H = [C1; C2]'[C1; C2] row by row: C1 = L^-1 Lambda'Z'W^1/2 with L the factor of
+# Lambda'Z'WZ Lambda + I, C2 = R_X^-T (X'W^1/2 - R_ZX'C1).
+leverages <- function(fit) {
+  root <- sqrt(prior_weights(fit))
+  kept <- !is.na(fit$coefficients)
+  Xw <- root * fixed_matrix(fit)[, kept, drop = FALSE]
+  value <- numeric(length(root))
+  if (length(fit$random)) {
+    U <- Matrix::crossprod(relative_factor(fit), Matrix::t(root * random_matrix(fit)))
+    L <- Matrix::Cholesky(Matrix::tcrossprod(U), LDL = FALSE, Imult = 1)
+    forward <- function(B) Matrix::solve(L, Matrix::solve(L, B, system = "P"), system = "L")
+    C1 <- forward(U)
+    value <- Matrix::colSums(C1^2)
+    Xc <- as.matrix(forward(U %*% Xw))
+    gram <- crossprod(Xw) - crossprod(Xc)
+    left <- t(Xw) - as.matrix(Matrix::crossprod(Xc, C1))
+  } else {
+    gram <- crossprod(Xw)
+    left <- t(Xw)
+  }
+  if (!any(kept)) return(stats::setNames(value, row_names(fit)))
+  scale <- sqrt(diag(gram))
+  R <- chol(gram / outer(scale, scale))
+  value <- value + colSums(backsolve(R, left / scale, transpose = TRUE)^2)
+  stats::setNames(value, row_names(fit))
+}
+
+# The block-diagonal factor Lambda of all random effects, sparse.
+relative_factor <- function(fit) {
+  blocks <- lapply(unname(fit$random), function(term) {
+    Matrix::kronecker(Matrix::Diagonal(length(term$levels)), term$Lambda)
+  })
+  methods::as(Matrix::bdiag(blocks), "CsparseMatrix")
+}
+
+#' @rdname residuals.tiers_fit
+#' @importFrom stats cooks.distance
+#' @export
+cooks.distance.tiers_lmm <- function(model, ...) {
+  check_unused(...)
+  hat <- leverages(model)
+  residual <- stats::naresid(NULL, observed_response(model) - model$fitted) *
+    sqrt(prior_weights(model))
+  p <- sum(!is.na(model$coefficients))
+  value <- (residual / (1 - hat))^2 * hat / (model$sigma^2 * p)
+  stats::naresid(model$na.action, value)
+}

@@ -1,0 +1,95 @@
+#' Simulated responses
+#'
+#' New responses from the fitted model: random effects and residuals are drawn, the estimates stay.
+#'
+#' @param object A fit made by [lmm()].
+#' @param nsim Number of simulated responses.
+#' @param seed `NULL` to go on with the random numbers of the session, or a number for
+#'   [set.seed()]; then the state of the generator is put back afterwards.
+#' @param use.u `TRUE` keeps all random effects at their estimates, as `re.form = NULL`.
+#' @param re.form Which random effects are kept at their estimates: `NA` none (all are drawn),
+#'   `NULL` all, a formula those of its bar terms, as in [predict.tiers_fit()].
+#' @param newdata Data to simulate for; `NULL` for the rows of the fit. Levels that the fit has not
+#'   seen are drawn; effects kept at their estimates need `allow.new.levels` for these and are zero
+#'   there. Residuals for new data have weight 1.
+#' @param allow.new.levels See `newdata`.
+#' @param ... Not used.
+#' @return A data frame with columns `sim_1`, `sim_2`, … and one row for each row used (for each
+#'   row of the data after `na.action = na.exclude`). The attribute `seed` is the state of the
+#'   generator at the start, as in [stats::simulate()]. Rows of weight zero, which count nowhere,
+#'   are drawn as if their weight were 1.
+#' @examples
+#' fit <- lmm(distance ~ age * Sex + (age | Subject), nlme::Orthodont)
+#' sims <- simulate(fit, nsim = 2, seed = 1)
+#' head(sims)
+#' @export
+simulate.tiers_lmm <- function(object, nsim = 1, seed = NULL, use.u = FALSE, re.form = NA,
+                               newdata = NULL, allow.new.levels = FALSE, ...) {
+  check_unused(...)
+  check_number(nsim, "nsim", 1, .Machine$integer.max)
+  check_flag(use.u, "use.u")
+  if (use.u) re.form <- NULL
+  state <- start_seed(seed)
+  if (!is.null(state$restore)) on.exit(state$restore())
+  if (!is.null(newdata)) newdata <- as_newdata(newdata)
+  parts <- random_parts(object, re.form)
+  centre <- fixed_values(object, newdata) +
+    random_values(object, parts, newdata, allow.new.levels)
+  drawn <- drawn_terms(object, parts, newdata)
+  weights <- if (is.null(newdata)) prior_weights(object) else rep(1, length(centre))
+  weights[weights == 0] <- 1
+  spread <- object$sigma / sqrt(unname(weights))
+  values <- lapply(seq_len(nsim), function(i) {
+    for (term in drawn) centre <- centre + draw_random(term)
+    centre + spread * stats::rnorm(length(centre))
+  })
+  names(values) <- paste0("sim_", seq_len(nsim))
+  names <- if (is.null(newdata)) row_names(object) else row.names(newdata)
+  if (is.null(newdata)) {
+    values <- lapply(values, function(y) {
+      stats::naresid(object$na.action, stats::setNames(y, names))
+    })
+    names <- names(values[[1L]])
+  }
+  structure(lapply(values, unname), class = "data.frame", row.names = names, seed = state$seed)
+}
+
+# Sets a seed, says what the state was and how to put it back.
+start_seed <- function(seed) {
+  env <- globalenv()
+  if (!exists(".Random.seed", envir = env, inherits = FALSE)) stats::runif(1L)
+  before <- get(".Random.seed", envir = env)
+  if (is.null(seed)) return(list(seed = before))
+  set.seed(seed)
+  list(
+    seed = structure(seed, kind = as.list(RNGkind())),
+    restore = function() assign(".Random.seed", before, envir = env)
+  )
+}
+
+# For each term what its draws need. Columns kept at their estimates make it a draw of the others
+# given nothing else: their rows are left out of the factor.
+drawn_terms <- function(fit, parts, newdata) {
+  terms <- lapply(seq_along(fit$random), function(j) {
+    term <- fit$random[[j]]
+    columns <- setdiff(seq_along(term$columns), parts[[j]])
+    if (length(columns) == 0L) return(NULL)
+    at <- random_basis(fit, j, newdata)
+    if (is.null(at$basis)) at$basis <- matrix(1, length(at$codes), 1L)
+    codes <- at$codes
+    levels <- length(term$levels)
+    unseen <- is.na(codes) & !is.na(at$labels)
+    new <- unique(as.character(at$labels[unseen]))
+    codes[unseen] <- levels + match(as.character(at$labels[unseen]), new)
+    list(basis = at$basis[, columns, drop = FALSE], codes = codes, levels = levels + length(new),
+         factor = fit$sigma * term$Lambda[columns, , drop = FALSE])
+  })
+  terms[lengths(terms) > 0L]
+}
+
+draw_random <- function(term) {
+  k <- ncol(term$factor)
+  u <- matrix(stats::rnorm(term$levels * k), term$levels, k, byrow = TRUE)
+  b <- tcrossprod(u, term$factor)
+  rowSums(term$basis * b[term$codes, , drop = FALSE])
+}

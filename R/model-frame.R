@@ -1,0 +1,245 @@
+# One call of model.frame() collects everything that goes by rows: response, fixed variables,
+# variables of the random bases, grouping variables, weights and offset.
+
+# weights, offset and subset as the user means them: looked up in the data, then in the formula's
+# environment, as lm() does; failing that, as an ordinary argument. `value` is forced only then.
+row_argument <- function(expr, value, name, data, env) {
+  if (is.null(expr) || !is.language(expr)) return(expr)
+  found <- tryCatch(eval(expr, data, env), error = identity)
+  if (!inherits(found, "error") && !is.function(found)) return(found)
+  tryCatch(value, error = function(e) {
+    stop_input(c("{.arg {name}} cannot be evaluated.", x = "{conditionMessage(e)}"), parent = e)
+  })
+}
+
+row_count <- function(parsed, data) {
+  if (is.data.frame(data)) return(nrow(data))
+  response <- tryCatch(eval(parsed$formula[[2L]], data, parsed$env), error = function(e) NULL)
+  NROW(response)
+}
+
+# `rows` (weights, offset, subset) checked against the number of rows of the data.
+check_row_arguments <- function(rows, n, data) {
+  for (name in c("weights", "offset")) {
+    value <- rows[[name]]
+    if (is.null(value)) next
+    if (is.matrix(value) && ncol(value) == 1L) value <- value[, 1L]
+    if (!(is.numeric(value) || is.logical(value)) || is.factor(value) || !is.null(dim(value))) {
+      stop_input("{.arg {name}} must be a numeric vector, not {.cls {class(value)[1L]}}.")
+    }
+    if (length(value) != n) {
+      stop_input("{.arg {name}} has length {length(value)}, the data have {n} row{?s}.")
+    }
+    rows[[name]] <- as.double(value)
+    bad <- which(is.infinite(rows[[name]]) | is.nan(rows[[name]]))
+    if (length(bad) > 0L) {
+      kind <- if (is.nan(rows[[name]][bad[1L]])) "undefined (NaN)" else "infinite"
+      stop_input("`{name}` has {length(bad)} {kind} value{?s} (row{?s} {first_rows(bad)}).",
+                 rows = bad)
+    }
+  }
+  if (!is.null(rows$subset)) rows$subset <- subset_rows(rows$subset, n, data)
+  rows
+}
+
+# `subset` as row numbers; a missing value selects nothing.
+subset_rows <- function(subset, n, data) {
+  if (is.logical(subset) && length(subset) %in% c(1L, n)) {
+    selected <- which(rep_len(subset, n))
+  } else if (is.numeric(subset) && all(abs(subset) <= n, na.rm = TRUE)) {
+    selected <- seq_len(n)[subset[!is.na(subset)]]
+  } else if (is.character(subset) && is.data.frame(data) && all(subset %in% row.names(data))) {
+    selected <- match(subset, row.names(data))
+  } else {
+    stop_input(c("{.arg subset} does not fit the data, which have {n} row{?s}.",
+                 i = "It must be a condition on the rows, or row numbers."))
+  }
+  if (length(selected) == 0L) stop_input("{.arg subset} selects 0 rows.")
+  selected
+}
+
+# The frame and all that is read off it. `terms` is the fixed part with what predict() needs;
+# `bars` come back with the terms of their bases.
+collect_frame <- function(parsed, data, rows, na.action) {
+  n <- row_count(parsed, data)
+  if (n == 0L && is.data.frame(data)) stop_input("{.arg data} has 0 rows.")
+  rows <- check_row_arguments(rows, n, data)
+  bars <- lapply(parsed$bars, add_basis_terms)
+  all_terms <- frame_terms(parsed$fixed, bars)
+  frame <- evaluate_frame(all_terms, data, rows, na.action, parsed, n)
+  full <- attr(frame, "terms")
+  variables <- raw_variables(all_terms, data, parsed$env, n)
+  env <- slim_environment(parsed$env, list(parsed$formula, rows$offset_expr),
+                          c(variables, names(frame)), n)
+  terms <- with_prediction_info(parsed$fixed, full, env)
+  bars <- lapply(bars, function(bar) {
+    if (!is.null(bar$basis_terms)) {
+      bar$basis_terms <- with_prediction_info(bar$basis_terms, full, env)
+    }
+    bar
+  })
+  na_action <- attr(frame, "na.action")
+  attr(frame, "terms") <- terms
+  list(frame = frame, terms = terms, bars = bars, env = env, na.action = na_action,
+       variables = variables,
+       raw_data = raw_columns(variables, frame, data, parsed$env, rows$subset, na_action, n))
+}
+
+add_basis_terms <- function(bar) {
+  if (identical(bar$lhs, 1)) return(bar)
+  right <- tryCatch(
+    stats::terms(structure(call("~", bar$lhs), class = "formula", .Environment = baseenv())),
+    error = function(e) {
+      stop_formula(c("`{bar$label}` cannot be read.", x = "{conditionMessage(e)}"))
+    })
+  if (!is.null(attr(right, "offset"))) {
+    stop_formula("`{bar$label}`: an offset belongs in the fixed part of the formula.")
+  }
+  if (length(attr(right, "term.labels")) == 0L) {
+    if (attr(right, "intercept") == 1L) return(bar)
+    stop_formula("`{bar$label}` has no column: write 1 or a variable before the bar.")
+  }
+  bar$basis_terms <- right
+  bar
+}
+
+# Terms of the fixed part whose variables go on with those of the bars: all that model.frame()
+# looks at. The fixed variables stay first, so positions (of offsets) remain true.
+frame_terms <- function(fixed, bars) {
+  variables <- as.list(attr(fixed, "variables"))[-1L]
+  for (bar in bars) {
+    if (!is.null(bar$basis_terms)) {
+      variables <- c(variables, as.list(attr(bar$basis_terms, "variables"))[-1L])
+    }
+    variables <- c(variables, bar$component_exprs)
+  }
+  variables <- variables[!duplicated(vapply(variables, text_of, ""))]
+  attr(fixed, "variables") <- as.call(c(quote(list), variables))
+  fixed
+}
+
+evaluate_frame <- function(terms, data, rows, na.action, parsed, n) {
+  args <- list(formula = terms, data = data, subset = rows$subset, na.action = na.action,
+               drop.unused.levels = TRUE)
+  if (is.null(data)) args$data <- parsed$env
+  if (is.null(rows$subset)) args$subset <- NULL
+  args$weights <- rows$weights
+  args$offset <- rows$offset
+  frame <- tryCatch(do.call(stats::model.frame.default, args), error = function(e) {
+    explain_frame_error(e, terms, data, parsed$env, n)
+  })
+  if (nrow(frame) == 0L) explain_no_rows(terms, args)
+  frame
+}
+
+# What makepredictcall() recorded, for the variables of one part of the model.
+with_prediction_info <- function(terms, full, env) {
+  all_variables <- attr(full, "variables")
+  own <- match(vapply(as.list(attr(terms, "variables"))[-1L], text_of, ""),
+               vapply(as.list(all_variables)[-1L], text_of, ""))
+  predvars <- attr(full, "predvars")
+  attr(terms, "predvars") <- predvars[c(1L, own + 1L)]
+  attr(terms, "dataClasses") <- attr(full, "dataClasses")[own]
+  attr(terms, ".Environment") <- env
+  terms
+}
+
+# The variables' own data -----------------------------------------------------------------------
+
+# Names of the data variables that the formula is written in. Constants that only sit in the
+# environment (`poly(x, degree)`) are not among them.
+raw_variables <- function(terms, data, env, n) {
+  names_used <- all.vars(attr(terms, "variables"))
+  in_data <- names_used %in% names(data)
+  if (all(in_data)) return(names_used)
+  elsewhere <- vapply(names_used[!in_data], function(name) {
+    value <- get0(name, envir = env, ifnotfound = NULL)
+    !is.null(value) && !is.function(value) && NROW(value) == n && n > 1L
+  }, NA)
+  c(names_used[in_data], names_used[!in_data][elsewhere])
+}
+
+# Columns for the variables that the frame holds only in transformed shape.
+raw_columns <- function(variables, frame, data, env, rows, na_action, n) {
+  wanted <- setdiff(variables, names(frame))
+  if (length(wanted) == 0L) return(NULL)
+  kept <- if (is.null(rows)) NULL else rows
+  if (!is.null(na_action)) kept <- (if (is.null(kept)) seq_len(n) else kept)[-na_action]
+  columns <- lapply(wanted, function(name) {
+    value <- if (name %in% names(data)) data[[name]] else get(name, envir = env)
+    if (is.null(kept)) return(value)
+    if (length(dim(value)) == 2L) value[kept, , drop = FALSE] else value[kept]
+  })
+  stats::setNames(columns, wanted)
+}
+
+# The model in numbers: response, fixed design and random terms, added to what collect_frame()
+# returned.
+build_model <- function(parsed, model, contrasts) {
+  frame <- model$frame
+  check_contrasts(contrasts, frame)
+  labels <- frame_row_labels(frame)
+  y <- numeric_response(frame[[1L]], parsed$response)
+  check_finite(y, parsed$response, labels)
+  X <- design_matrix(model$terms, frame, contrasts)
+  model$xlevels <- stats::.getXlevels(model$terms, frame)
+  model$contrasts <- contrast_matrices(X, frame)
+  model$y <- y
+  model$X <- plain_matrix(X)
+  check_matrix(model$X, labels)
+  model$built <- lapply(model$bars, random_term, frame = frame, contrasts = contrasts)
+  model$random_terms <- lapply(model$built, `[[`, "term")
+  for (built in model$built) check_matrix(built$basis, labels, built$term)
+  check_offset(frame, labels)
+  environment(parsed$formula) <- model$env
+  model$formula <- parsed$formula
+  model
+}
+
+# The fixed design ------------------------------------------------------------------------------
+
+design_matrix <- function(terms, frame, contrasts, label = NULL) {
+  force(frame)
+  if (length(contrasts) > 0L) {
+    contrasts <- contrasts[names(contrasts) %in% rownames(attr(terms, "factors"))]
+    if (length(contrasts) == 0L) contrasts <- NULL
+  }
+  tryCatch(stats::model.matrix.default(terms, frame, contrasts.arg = contrasts),
+           error = function(e) explain_design_error(e, terms, frame, label))
+}
+
+# Contrasts as matrices, so that a change of options(contrasts) does not reach the fit.
+contrast_matrices <- function(X, frame) {
+  used <- attr(X, "contrasts")
+  if (is.null(used)) return(NULL)
+  for (name in names(used)) {
+    if (is.matrix(used[[name]])) next
+    variable <- frame[[name]]
+    if (!is.factor(variable)) {
+      variable <- if (is.logical(variable)) factor(variable, c(FALSE, TRUE)) else factor(variable)
+    }
+    attr(variable, "contrasts") <- used[[name]]
+    used[[name]] <- stats::contrasts(variable)
+  }
+  used
+}
+
+# A design matrix without what model.matrix() hangs on it; column names stay.
+plain_matrix <- function(X) {
+  attr(X, "assign") <- attr(X, "contrasts") <- NULL
+  dimnames(X) <- list(NULL, colnames(X))
+  X
+}
+
+check_contrasts <- function(contrasts, frame) {
+  if (is.null(contrasts)) return(invisible())
+  if (!is.list(contrasts) || is.null(names(contrasts))) {
+    stop_input(c("{.arg contrasts} must be a named list.",
+                 i = "For example {.code contrasts = list(treatment = \"contr.sum\")}."))
+  }
+  unknown <- setdiff(names(contrasts), names(frame))
+  if (length(unknown) > 0L) {
+    hint <- did_you_mean(unknown[1L], names(frame))
+    stop_input("{.arg contrasts} names `{unknown[1L]}`, which is not in the model{hint}")
+  }
+}

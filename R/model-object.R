@@ -1,0 +1,143 @@
+# The fit object: plain data, no external pointer, no environment that holds data.
+
+fit_version <- 1L
+
+# `model` is what the frame stages made, `result` what the engine returned.
+new_lmm_fit <- function(call, model, spec, result, control) {
+  x_names <- colnames(spec$X)
+  if (is.null(x_names)) x_names <- character()
+  kept <- x_names[result$kept]
+  terms <- model$random_terms
+  structure(class = c("tiers_lmm", "tiers_fit"), list(
+    call = call,
+    formula = model$formula,
+    REML = spec$reml,
+    coefficients = stats::setNames(result$coefficients, x_names),
+    vcov = matrix(result$vcov, length(kept), length(kept), dimnames = list(kept, kept)),
+    sigma = result$sigma,
+    logLik = -result$deviance / 2,
+    deviance = result$deviance,
+    npar = result$npar,
+    random = new_random_estimates(terms, result),
+    fitted = `names<-`(result$fitted, frame_row_labels(model$frame)),
+    nobs = result$n_used,
+    na.action = model$na.action,
+    n_dropped = length(model$na.action),
+    convergence = new_verdict(result, terms),
+    frame = model$frame,
+    raw_data = model$raw_data,
+    variables = model$variables,
+    terms = model$terms,
+    random_terms = terms,
+    xlevels = model$xlevels,
+    contrasts = model$contrasts,
+    control = control,
+    data_name = data_name_of(call),
+    version = fit_version))
+}
+
+# Row names as text. For automatic row names this is R's deferred form, which costs no memory
+# until somebody looks at it.
+frame_row_labels <- function(frame) as.character(attr(frame, "row.names"))
+
+new_random_estimates <- function(terms, fit) {
+  if (length(terms) == 0L) return(list())
+  random <- lapply(seq_along(terms), function(j) {
+    term <- terms[[j]]
+    k <- length(term$columns)
+    columns <- term$columns
+    list(label = term$label, group = term$group, columns = columns, structure = term$structure,
+         levels = term$levels,
+         Lambda = matrix(fit$Lambda[[j]], k, k, dimnames = list(columns, columns)),
+         modes = matrix(fit$modes[[j]], ncol = k, dimnames = list(term$levels, columns)))
+  })
+  names(random) <- make.unique(vapply(terms, `[[`, "", "group"))
+  random
+}
+
+new_verdict <- function(fit, terms) {
+  boundary <- fit$boundary
+  for (j in seq_along(boundary)) {
+    if (!is.null(boundary[[j]])) rownames(boundary[[j]]$directions) <- terms[[j]]$columns
+  }
+  list(status = fit$status, gain = fit$gain, gradient_norm = fit$gradient_norm,
+       iterations = fit$iterations, evaluations = fit$evaluations, boundary = boundary,
+       condition = fit$condition)
+}
+
+data_name_of <- function(call) {
+  name <- call$data
+  if (is.null(name)) return("formula's environment")
+  paste(deparse(name, width.cutoff = 500L, nlines = 1L), collapse = "")
+}
+
+# The call as stored: do.call() and friends put whole data sets into a call; they are replaced
+# by a name that cannot be mistaken for an object.
+light_call <- function(call) {
+  for (i in seq_along(call)[-1L]) {
+    value <- call[[i]]
+    if (!is.language(value) && length(value) > 1L && !is.null(names(call))) {
+      name <- names(call)[i]
+      if (name %in% c("start", "control") || is.character(value)) next
+      call[[i]] <- as.name(paste0("<", name, ">"))
+    }
+  }
+  call
+}
+
+# The variables that the formula is written in, for the rows of the fit: what update() and
+# getData() use when the data themselves are gone. Columns of the frame that are variables as
+# they stand are shared with it.
+fit_data <- function(fit) {
+  frame <- fit$frame
+  special <- c("(weights)", "(offset)")
+  out <- frame[intersect(fit$variables, setdiff(names(frame), special))]
+  attr(out, "terms") <- NULL
+  for (name in names(fit$raw_data)) out[[name]] <- fit$raw_data[[name]]
+  out
+}
+
+fit_fields <- c("call", "formula", "REML", "coefficients", "vcov", "sigma", "logLik", "deviance",
+                "npar", "random", "fitted", "nobs", "convergence", "frame", "terms",
+                "random_terms", "version")
+
+# Methods call this first where a damaged object could make them read nonsense.
+validate_fit <- function(fit) {
+  if (!inherits(fit, "tiers_fit") || !is.list(fit)) stop_input("This is not a fit of tiers.")
+  missing_fields <- setdiff(fit_fields, names(fit))
+  if (length(missing_fields) > 0L) {
+    stop_input(c("This fit is damaged: it has no {.field {missing_fields}}.",
+                 i = "Fit the model again."))
+  }
+  rows <- nrow(fit$frame)
+  sizes_agree <- is.data.frame(fit$frame) && length(fit$fitted) == rows &&
+    sum(!is.na(fit$coefficients)) == nrow(fit$vcov) &&
+    length(fit$random) == length(fit$random_terms)
+  if (!isTRUE(sizes_agree)) {
+    stop_input(c("This fit is damaged: the sizes of its parts do not agree.",
+                 i = "Fit the model again."))
+  }
+  if (!isTRUE(fit$version <= fit_version)) {
+    stop_input("This fit was made by a newer version of tiers (object version {fit$version}).")
+  }
+  invisible(fit)
+}
+
+# A fit of the same model to another response: `spec` is what was fitted, `result` the outcome.
+update_lmm_fit <- function(fit, spec, result) {
+  check_perfect_fit(result)
+  kept <- colnames(spec$X)[result$kept]
+  fit$coefficients[] <- result$coefficients
+  fit$vcov <- matrix(result$vcov, length(kept), length(kept), dimnames = list(kept, kept))
+  fit$sigma <- result$sigma
+  fit$logLik <- -result$deviance / 2
+  fit$deviance <- result$deviance
+  fit$npar <- result$npar
+  fit$random <- new_random_estimates(fit$random_terms, result)
+  fit$fitted[] <- result$fitted
+  fit$nobs <- result$n_used
+  fit$convergence <- new_verdict(result, fit$random_terms)
+  fit$frame[[1L]] <- spec$y
+  report_convergence(fit)
+  fit
+}

@@ -1,0 +1,127 @@
+#' Plots of a fit
+#'
+#' @param x A fit made by [lmm()].
+#' @param which What to plot: one or more of `"residuals"` (residuals against fitted values),
+#'   `"qq"` (normal quantiles of the residuals), `"caterpillar"` (random effects with intervals,
+#'   one panel for each), or their numbers 1 to 3.
+#' @param type Which residuals, see [residuals.tiers_fit()].
+#' @param level Level of the intervals of the caterpillar plot.
+#' @param ... Passed to the points of the panels: `pch`, `col`, `cex`.
+#' @return `x`, invisibly. Panels are laid out on one page unless a layout has been set, and the
+#'   graphical parameters are put back.
+#' @examples
+#' fit <- lmm(distance ~ age * Sex + (age | Subject), nlme::Orthodont)
+#' plot(fit)
+#' plot(fit, which = "caterpillar", level = 0.9)
+#' @export
+plot.tiers_fit <- function(x, which = c("residuals", "qq", "caterpillar"), type = "scaled",
+                           level = 0.95, ...) {
+  which <- match_panels(which)
+  check_level(level)
+  panels <- list()
+  if ("residuals" %in% which) panels <- c(panels, list(function() plot_residuals(x, type, ...)))
+  if ("qq" %in% which) panels <- c(panels, list(function() plot_qq(x, type, ...)))
+  if ("caterpillar" %in% which) panels <- c(panels, caterpillar_panels(x, level, ...))
+  if (length(panels) == 0L) {
+    stop_input("There is nothing to plot: the model has no random effects.")
+  }
+  # A layout that is already there is the user's: fill it.
+  if (length(panels) > 1L && all(graphics::par("mfrow") == 1L)) {
+    columns <- ceiling(sqrt(length(panels)))
+    before <- graphics::par(c("mfrow", "mar"))
+    graphics::par(mfrow = c(ceiling(length(panels) / columns), columns))
+    on.exit(graphics::par(before))
+  }
+  for (draw in panels) draw()
+  invisible(x)
+}
+
+match_panels <- function(which) {
+  known <- c("residuals", "qq", "caterpillar")
+  if (is.numeric(which) && all(which %in% seq_along(known))) return(known[which])
+  at <- pmatch(which, known)
+  if (anyNA(at)) {
+    stop_input(c("{.arg which} must be among {.val {known}}.",
+                 "x" = "{.val {which[is.na(at)]}} {?is/are} not."))
+  }
+  known[at]
+}
+
+residual_label <- function(type) {
+  switch(type, scaled = "Residual / residual SD", pearson = "Pearson residual", "Residual")
+}
+
+# Many points are drawn smaller and translucent.
+point_style <- function(n, ...) {
+  given <- list(...)
+  crowded <- n > 2000L
+  style <- list(
+    pch = if (crowded) 16L else 1L, cex = if (crowded) 0.4 else 0.8,
+    col = if (crowded) grDevices::adjustcolor("grey20", 0.3) else "grey20"
+  )
+  utils::modifyList(style, given)
+}
+
+plot_residuals <- function(fit, type, ...) {
+  fitted <- fit$fitted
+  residual <- stats::residuals(plain_rows(fit), type = type)
+  graphics::plot(fitted, residual, type = "n", xlab = "Fitted value", ylab = residual_label(type),
+                 main = "Residuals and fitted values")
+  graphics::abline(h = 0, col = "grey70")
+  do.call(graphics::points, c(list(fitted, residual), point_style(length(fitted), ...)))
+  if (length(unique(fitted)) > 4L) {
+    graphics::lines(stats::lowess(fitted, residual), col = "#C03A2B", lwd = 1.5)
+  }
+}
+
+# Without the padding of na.exclude.
+plain_rows <- function(fit) {
+  fit$na.action <- NULL
+  fit
+}
+
+plot_qq <- function(fit, type, ...) {
+  residual <- stats::residuals(plain_rows(fit), type = type)
+  points <- stats::qqnorm(residual, plot.it = FALSE)
+  graphics::plot(points$x, points$y, type = "n", xlab = "Normal quantile",
+                 ylab = residual_label(type), main = "Normal quantiles of residuals")
+  if (stats::IQR(residual) > 0) stats::qqline(residual, col = "grey70")
+  do.call(graphics::points, c(list(points$x, points$y), point_style(length(residual), ...)))
+}
+
+# A function for each random effect.
+caterpillar_panels <- function(fit, level, ...) {
+  if (length(fit$random) == 0L) return(list())
+  effects <- as.data.frame(ranef(fit, condVar = TRUE))
+  key <- unique(effects[c("grpvar", "term")])
+  lapply(seq_len(nrow(key)), function(i) {
+    part <- effects[effects$grpvar == key$grpvar[i] & effects$term == key$term[i], ]
+    title <- paste0(key$term[i], " by ", key$grpvar[i])
+    function() plot_caterpillar(part, title, level, ...)
+  })
+}
+
+plot_caterpillar <- function(part, title, level, ...) {
+  part <- part[order(part$condval), ]
+  at <- seq_len(nrow(part))
+  half <- stats::qnorm((1 + level) / 2) * part$condsd
+  labels <- as.character(part$grp)
+  # Labels as large as the rows allow; beyond legibility none.
+  size <- min(0.7, 1.25 * graphics::par("pin")[2L] / nrow(part) / graphics::par("cin")[2L])
+  if (size >= 0.35) {
+    width <- max(graphics::strwidth(labels, units = "inches", cex = size))
+    before <- graphics::par(mai = replace(graphics::par("mai"), 2L, min(2, width + 0.35)))
+    on.exit(graphics::par(before))
+  }
+  graphics::plot(range(part$condval - half, part$condval + half), range(at), type = "n",
+                 xlab = paste0("Effect and ", format(100 * level), "% interval"), ylab = "",
+                 yaxt = "n", main = title)
+  graphics::abline(v = 0, col = "grey70")
+  graphics::segments(part$condval - half, at, part$condval + half, at, col = "grey50")
+  do.call(graphics::points,
+          c(list(part$condval, at), utils::modifyList(list(pch = 16L, cex = 0.7), list(...))))
+  if (size >= 0.35) {
+    graphics::axis(2L, at, labels, las = 1L, cex.axis = size, tick = FALSE, line = -0.5,
+                   gap.axis = -1)
+  }
+}

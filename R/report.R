@@ -1,0 +1,123 @@
+# What is said after a fit: dropped columns, an ill-conditioned design, the verdict.
+
+# Below this reciprocal condition number of the scaled design, coefficients lose more than half
+# of their digits.
+condition_limit <- 1e-6
+
+report_fit <- function(fit, spec, result) {
+  report_dropped(fit)
+  if (isTRUE(result$condition < condition_limit)) report_condition(fit, spec, result)
+  if (length(fit$random) == 0L) {
+    inform(character(), c("There is no random-effects term: the model has fixed effects only.",
+                          i = "Add one with {.code (1 | group)}."))
+  }
+  report_fixed_group(fit)
+  report_convergence(fit)
+}
+
+# Residual variance zero to machine precision: nothing about the fit means anything.
+check_perfect_fit <- function(result) {
+  if (identical(result$status, "perfect_fit")) {
+    stop_model(c("The residual variance is 0 to machine precision: the model reproduces the
+                  response exactly.",
+                 i = "There is no error to estimate; check how the response was made."))
+  }
+}
+
+report_dropped <- function(fit) {
+  dropped <- names(fit$coefficients)[is.na(fit$coefficients)]
+  if (length(dropped) == 0L) return(invisible())
+  shown <- paste0("`", dropped, "`", collapse = ", ")
+  inform_dropped("{length(dropped)} column{?s} of the fixed effects {?is a linear combination/are
+                  linear combinations} of the others and {?was/were} dropped (coefficient NA):
+                  {shown}.", columns = dropped)
+}
+
+report_condition <- function(fit, spec, result) {
+  columns <- nearly_collinear(spec$X[, result$kept, drop = FALSE])
+  shown <- paste0("`", columns, "`", collapse = ", ")
+  warn_condition(c("Columns {shown} of the fixed effects are almost linear combinations of each
+                    other (reciprocal condition number {signif(result$condition, 2)}): their
+                    coefficients have few correct digits.",
+                   i = "Leave one of them out, or use a difference or a residual in its place."),
+                 columns = columns, condition = result$condition)
+}
+
+# The columns that take part in the near dependency, by the smallest singular vector of the centred
+# and scaled design.
+nearly_collinear <- function(X) {
+  constant <- apply(X, 2L, function(x) min(x) == max(x))
+  if (any(constant)) X <- sweep(X, 2L, colMeans(X) * !constant)
+  X <- sweep(X, 2L, sqrt(colSums(X^2)), "/")
+  vector <- abs(svd(X, nu = 0L)$v[, ncol(X)])
+  colnames(X)[vector > 0.1 * max(vector)]
+}
+
+# A grouping factor that is a fixed effect too leaves no variance to its random intercept.
+report_fixed_group <- function(fit) {
+  labels <- attr(fit$terms, "term.labels")
+  for (term in fit$random_terms) {
+    group <- term$group
+    if (!group %in% labels || !"(Intercept)" %in% term$columns) next
+    if (!group %in% names(fit$xlevels)) next
+    inform_singular(c("`{group}` is both a fixed effect and the grouping factor of `{term$label}`:
+                       the fixed effect takes up all differences between groups and nothing is
+                       left for the variance of `(Intercept)`.",
+                      i = "Leave one of the two out."), group = group)
+  }
+}
+
+report_convergence <- function(fit) {
+  verdict <- fit$convergence
+  if (identical(verdict$status, "not_converged")) {
+    gain <- signif(verdict$gain, 3)
+    warn_notconverged(c("The fit has not converged after {verdict$iterations} iteration{?s}: another
+                         step is predicted to lower the deviance by {gain}.",
+                        i = "Raise {.code control = tiers_control(maxit = )}, or start from this fit
+                             with {.code start = fit}."),
+                      gradient_norm = verdict$gradient_norm, gain = verdict$gain,
+                      best = fit$random)
+  }
+  if (identical(verdict$status, "boundary")) {
+    lines <- boundary_lines(fit)
+    inform_singular(c("The estimate lies at the boundary: {lines[1L]}.", lines[-1L],
+                      i = "This is a valid estimate; the data show no more variation than that."),
+                    boundary = verdict$boundary)
+  }
+}
+
+# One phrase per zero variance or perfect correlation.
+boundary_lines <- function(fit) {
+  lines <- character()
+  for (j in seq_along(fit$random)) {
+    found <- fit$convergence$boundary
+    if (length(found) < j || is.null(found[[j]])) next
+    lines <- c(lines, boundary_phrases(fit$random[[j]]))
+  }
+  if (length(lines) == 0L) lines <- "a covariance matrix of random effects is singular"
+  gsub("}", "}}", gsub("{", "{{", lines, fixed = TRUE), fixed = TRUE)
+}
+
+boundary_phrases <- function(term) {
+  Sigma <- tcrossprod(term$Lambda)
+  sd <- sqrt(diag(Sigma))
+  zero <- sd <= 1e-10 * max(sd)
+  phrases <- if (any(zero)) {
+    paste0("the variance of `", term$columns[zero], "` in `", term$label, "` is zero")
+  }
+  rest <- which(!zero)
+  R <- Sigma[rest, rest, drop = FALSE] / tcrossprod(sd[rest])
+  perfect <- which(abs(R) > 1 - 1e-8 & lower.tri(R), arr.ind = TRUE)
+  for (i in seq_len(nrow(perfect))) {
+    a <- term$columns[rest[perfect[i, 2L]]]
+    b <- term$columns[rest[perfect[i, 1L]]]
+    sign <- if (R[perfect[i, 1L], perfect[i, 2L]] > 0) "+1" else "-1"
+    phrases <- c(phrases, paste0("the correlation of `", a, "` and `", b, "` in `", term$label,
+                                 "` is ", sign))
+  }
+  if (is.null(phrases)) {
+    phrases <- paste0("a combination of ", paste0("`", term$columns, "`", collapse = ", "),
+                      " in `", term$label, "` has variance zero")
+  }
+  phrases
+}

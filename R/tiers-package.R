@@ -1,0 +1,37 @@
+#' tiers: mixed-effects models that are fast, exact and plain
+#'
+#' [lmm()] fits linear mixed-effects models with lme4's formulas, by an algorithm with exact
+#' derivatives that converges in a few iterations and says plainly what it found.
+#'
+#' @keywords internal
+#' @useDynLib tiers, .registration = TRUE
+#' @importFrom Rcpp sourceCpp
+"_PACKAGE"
+
+#' @importFrom nlme fixef
+#' @export
+nlme::fixef
+
+#' @importFrom nlme ranef
+#' @export
+nlme::ranef
+
+#' @importFrom nlme VarCorr
+#' @export
+nlme::VarCorr
+
+#' @importFrom nlme getData
+#' @export
+nlme::getData
+
+#' @importFrom generics tidy
+#' @export
+generics::tidy
+
+#' @importFrom generics glance
+#' @export
+generics::glance
+
+#' @importFrom generics augment
+#' @export
+generics::augment

@@ -1,0 +1,79 @@
+#include "core/covariance/covariance_registry.h"
+
+#include "catch.h"
+
+using namespace tiers;
+
+namespace {
+
+Vector some_parameters(Index count) {
+  Vector theta(count);
+  for (Index i = 0; i < count; ++i) theta[i] = 0.9 - 0.35 * static_cast<double>(i);
+  return theta;
+}
+
+}  // namespace
+
+TEST_CASE("each structure's derivatives are those of its factor") {
+  for (const auto& name : covariance_names()) {
+    for (const Index k : {1, 2, 3}) {
+      const auto structure = make_covariance(name, k);
+      const Index count = structure->parameter_count();
+      const Vector theta = some_parameters(count);
+      Matrix d(k, k);
+      for (Index i = 0; i < k; ++i) {
+        for (Index j = 0; j < k; ++j) d(i, j) = 1.0 / static_cast<double>(1 + i + j);
+      }
+      const auto sigma = [&](const Vector& at) {
+        const Matrix lambda = structure->factor(at);
+        return Matrix(lambda * lambda.transpose());
+      };
+      const Matrix product = structure->second_derivative_product(theta, d);
+      const double h = 1e-4;
+      for (Index i = 0; i < count; ++i) {
+        Vector up = theta, down = theta;
+        up[i] += h;
+        down[i] -= h;
+        const Matrix difference = (structure->factor(up) - structure->factor(down)) / (2.0 * h);
+        CHECK((difference - structure->factor_derivative(theta, i)).cwiseAbs().maxCoeff() < 1e-9);
+        for (Index j = 0; j < count; ++j) {
+          Vector pp = up, pm = up, mp = down, mm = down;
+          pp[j] += h;
+          pm[j] -= h;
+          mp[j] += h;
+          mm[j] -= h;
+          const Matrix second = (sigma(pp) - sigma(pm) - sigma(mp) + sigma(mm)) / (4.0 * h * h);
+          CHECK(product(i, j) == Approx(second.cwiseProduct(d).sum()).margin(1e-6));
+        }
+      }
+      CHECK((structure->parameters(structure->factor(theta.cwiseAbs())) - theta.cwiseAbs()).norm() < 1e-14);
+    }
+  }
+}
+
+TEST_CASE("each structure finds its zeros and opens them again") {
+  for (const auto& name : covariance_names()) {
+    const Index k = 2;
+    const auto structure = make_covariance(name, k);
+    Vector theta = Vector::Ones(structure->parameter_count());
+    theta[theta.size() - 1] = 1e-8;
+    std::vector<bool> free;
+    const Vector reduced = structure->reduce(theta, Matrix::Identity(k, k), 1e-10, free);
+    CHECK(reduced[theta.size() - 1] == 0.0);
+    CHECK_FALSE(free.back());
+    Matrix d(2, 2);
+    d << 3.0, 1.0, 1.0, 2.0;
+    const Boundary boundary = structure->boundary(reduced, d);
+    REQUIRE(boundary.directions.cols() == 1);
+    const Matrix lambda = structure->factor(reduced);
+    CHECK((lambda.transpose() * boundary.directions.col(0)).norm() < 1e-12);
+    const double h = 1e-6;
+    const Matrix opened = structure->factor(structure->reopen(reduced, boundary.directions.col(0), h));
+    const Matrix change = opened * opened.transpose() - lambda * lambda.transpose();
+    CHECK(change.cwiseProduct(d).sum() == Approx(h * boundary.multipliers[0]).epsilon(1e-6));
+  }
+}
+
+TEST_CASE("an unknown structure is an error that names it") {
+  CHECK_THROWS_WITH(make_covariance("uss", 2), Catch::Contains("uss"));
+}

@@ -1,0 +1,4 @@
+library(testthat)
+library(tiers)
+
+test_check("tiers")

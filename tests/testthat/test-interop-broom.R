@@ -1,0 +1,61 @@
+plain <- function(...) as.data.frame(suppressMessages(...))
+
+test_that("tables are those of broom.mixed for lmerTest fits", {
+  skip_if_not_installed("broom.mixed")
+  skip_if_not_installed("lmerTest")
+  loadNamespace("broom.mixed")
+  d <- machines_unbalanced()
+  formula <- score ~ Machine + x + (x | Worker)
+  ours <- suppressMessages(lmm(formula, d))
+  theirs <- lmer_test_fit(formula, d)
+  for (effect in c("fixed", "ran_pars", "ran_vals", "ran_coefs")) {
+    interval <- effect %in% c("fixed", "ran_vals")
+    a <- plain(tidy(ours, effects = effect, conf.int = interval))
+    b <- plain(tidy(theirs, effects = effect, conf.int = interval))
+    expect_identical(names(a), names(b))
+    expect_equal(a, b, tolerance = 5e-3, ignore_attr = TRUE)
+  }
+  a <- plain(tidy(ours, effects = "ran_pars", scales = "vcov"))
+  b <- plain(tidy(theirs, effects = "ran_pars", scales = "vcov"))
+  expect_equal(a, b, tolerance = 5e-3)
+  expect_identical(names(plain(tidy(ours, c("fixed", "ran_pars")))),
+                   names(plain(tidy(theirs, c("fixed", "ran_pars")))))
+  expect_equal(plain(glance(ours)), plain(glance(theirs)), tolerance = 1e-4)
+  a <- plain(augment(ours))
+  b <- plain(augment(theirs))
+  expect_setequal(names(a), names(b))
+  for (name in names(b)[vapply(b, is.numeric, NA)]) {
+    expect_equal(a[[name]], b[[name]], tolerance = 5e-3, ignore_attr = TRUE)
+  }
+})
+
+test_that("fixed effects are the default, df and intervals follow ddf", {
+  fit <- growth_fit()
+  table <- plain(tidy(fit, conf.int = TRUE))
+  expect_equal(unique(table$effect), "fixed")
+  expect_equal(unname(as.matrix(table[c("conf.low", "conf.high")])), unname(confint(fit)))
+  expect_false("p.value" %in% names(tidy(fit, ddf = "none")))
+  raised <- plain(tidy(fit, exponentiate = TRUE))
+  expect_equal(raised$estimate, exp(table$estimate))
+  expect_error(tidy(fit, effects = "random"), class = "tiers_error_input")
+})
+
+test_that("glance names the criterion, augment takes data and newdata", {
+  fit <- growth_fit()
+  expect_true("REMLcrit" %in% names(glance(fit)))
+  expect_true("deviance" %in% names(glance(update(fit, REML = FALSE))))
+  d <- orthodont()
+  d$extra <- 1
+  expect_true("extra" %in% names(augment(fit, data = d)))
+  new <- augment(fit, newdata = d[1:3, ])
+  expect_equal(unname(new$.fitted), unname(fitted(fit)[1:3]))
+  expect_error(augment(fit, data = d[1:3, ]), class = "tiers_error_input")
+})
+
+test_that("models without one of the parts give empty tables", {
+  none <- lmm(score ~ 0 + (1 | Worker), machines())
+  expect_equal(nrow(tidy(none)), 0)
+  plain_model <- suppressMessages(lmm(score ~ x, machines()))
+  expect_equal(nrow(tidy(plain_model, "ran_vals")), 0)
+  expect_equal(tidy(plain_model, "ran_pars")$term, "sd__Observation")
+})

@@ -1,0 +1,48 @@
+skip_if_not_installed("lme4")
+
+test_that("generics of lme4 find our methods", {
+  fit <- growth_fit()
+  expect_true(lme4::isREML(fit))
+  expect_true(lme4::isLMM(fit))
+  expect_false(lme4::isGLMM(fit))
+  expect_equal(lme4::ngrps(crossed_fit()), c(Worker = 6L, `Worker:Machine` = 18L))
+  y <- orthodont()$distance + 1
+  expect_equal(fixef(lme4::refit(fit, y)), fixef(refit_response(fit, y)))
+  expect_identical(lme4::fixef, nlme::fixef)
+})
+
+test_that("parts agree with those of lme4", {
+  d <- machines_unbalanced()
+  for (formula in c(score ~ Machine + x + (x | Worker),
+                    score ~ Machine + (1 | Worker:Machine) + (1 | Worker))) {
+    ours <- suppressMessages(lmm(formula, d))
+    theirs <- lmer_test_fit(formula, d)
+    get <- function(name) lme4::getME(ours, name)
+    want <- function(name) lme4::getME(theirs, name)
+    for (name in c("X", "Z", "Zt", "y", "mu", "b", "u", "Lambda", "beta", "sigma", "offset",
+                   "theta", "lower")) {
+      expect_equal(as.numeric(get(name)), as.numeric(want(name)), tolerance = 5e-3, info = name)
+    }
+    expect_equal(names(get("theta")), names(want("theta")))
+    for (name in c("n", "p", "q", "k", "m", "n_rtrms", "n_rfacs", "Gp", "l_i", "p_i", "q_i",
+                   "is_REML")) {
+      expect_equal(as.numeric(get(name)), as.numeric(want(name)), info = name)
+    }
+    expect_equal(get("cnms"), want("cnms"))
+    expect_equal(lapply(get("flist"), as.character), lapply(want("flist"), as.character))
+  }
+})
+
+test_that("several parts come as a list, unknown ones are refused", {
+  fit <- growth_fit()
+  parts <- lme4::getME(fit, c("theta", "beta"))
+  expect_named(parts, c("theta", "beta"))
+  expect_type(lme4::getME(fit, "ALL"), "list")
+  expect_error(lme4::getME(fit, "nothing"), class = "tiers_error_input")
+})
+
+test_that("u is finite and b = Lambda u where a variance is zero", {
+  fit <- suppressMessages(lmm(Yield ~ 1 + (1 | Batch), fixture_data("dyestuff2")))
+  expect_true(all(is.finite(lme4::getME(fit, "u"))))
+  expect_values(lme4::getME(fit, "Lambda") %*% lme4::getME(fit, "u"), lme4::getME(fit, "b"))
+})
