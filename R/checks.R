@@ -20,7 +20,7 @@ check_later_argument <- function(value, name, what) {
 
 check_dispersion <- function(dispersion) {
   if (inherits(dispersion, "formula") && length(dispersion) == 2L &&
-        identical(as.numeric(dispersion[[2L]]), 1)) return(invisible())
+        (identical(dispersion[[2L]], 1) || identical(dispersion[[2L]], 1L))) return(invisible())
   stop_input("{.arg dispersion} other than {.code ~ 1} (a model of the residual standard
               deviation) is not available in this version of tiers.")
 }
@@ -57,14 +57,12 @@ bad_rows <- function(x) {
 check_finite <- function(x, name, labels) {
   bad <- bad_rows(x)
   if (length(bad) == 0L) return(invisible())
-  if (anyNA(x[bad])) {
-    kind <- "missing"
-    bad <- bad[is.na(x[bad])]
-  } else {
-    kind <- "infinite"
-  }
+  missing_too <- anyNA(x[bad])
+  if (missing_too) bad <- bad[is.na(x[bad])]
+  n_bad <- length(bad)
   rows <- first_rows(labels[bad])
-  stop_input("`{name}` has {length(bad)} {kind} value{?s} (row{?s} {rows}).",
+  stop_input(if (missing_too) "`{name}` has {n_bad} missing value{?s} ({cli::qty(n_bad)}row{?s} {rows})."
+             else "`{name}` has {n_bad} infinite value{?s} ({cli::qty(n_bad)}row{?s} {rows}).",
              rows = labels[bad])
 }
 
@@ -126,7 +124,7 @@ check_weights <- function(weights, labels) {
   if (min(weights) < 0) {
     bad <- which(weights < 0)
     rows <- first_rows(labels[bad])
-    stop_input("{.arg weights} has {length(bad)} negative value{?s} (row{?s} {rows}).",
+    stop_input("{.arg weights} has {length(bad)} negative value{?s} ({cli::qty(length(bad))}row{?s} {rows}).",
                rows = labels[bad])
   }
   if (max(weights) == 0) stop_input("All {.arg weights} are zero: no row is left.")
@@ -136,6 +134,7 @@ check_weights <- function(weights, labels) {
 
 # Everything about the model that the data decide before any optimisation.
 check_model <- function(spec, terms, response, labels) {
+  check_repeated(terms)
   weights <- spec$weights
   used <- NULL
   if (length(weights) > 0L) {
@@ -148,7 +147,7 @@ check_model <- function(spec, terms, response, labels) {
   check_fixed_size(spec$X, n, used)
   known_variances <- length(weights) > 0L && varies(if (is.null(used)) weights else weights[used])
   for (j in seq_along(terms)) check_levels(spec$terms[[j]], terms[[j]], n, used, known_variances)
-  check_overlap(spec, terms, used)
+  check_confounded(spec, terms, used)
 }
 
 varies <- function(x) min(x) < max(x)
@@ -189,16 +188,23 @@ check_levels <- function(spec_term, term, n, used, known_variances) {
   }
 }
 
-# Two terms that estimate the same variance twice: the same grouping, or two factors that split
-# the rows in the same way, with a column in common.
-check_overlap <- function(spec, terms, used) {
-  pairs <- length(terms)
-  for (j in seq_len(pairs)) for (i in seq_len(j - 1L)) {
+# Two terms that estimate the same variance twice: the same factor and a column in common.
+check_repeated <- function(terms) {
+  for (j in seq_along(terms)) for (i in seq_len(j - 1L)) {
     a <- terms[[i]]
     b <- terms[[j]]
+    if (!setequal(a$components, b$components)) next
     common <- intersect(a$columns, b$columns)
-    if (length(common) == 0L) next
-    if (same_group(a, b)) stop_same_term(a, b, common)
+    if (length(common) > 0L) stop_same_term(a, b, common)
+  }
+}
+
+# The same by data: two factors that divide the rows in the same way.
+check_confounded <- function(spec, terms, used) {
+  for (j in seq_along(terms)) for (i in seq_len(j - 1L)) {
+    a <- terms[[i]]
+    b <- terms[[j]]
+    if (!any(a$columns %in% b$columns) || setequal(a$components, b$components)) next
     if (is.null(used) && spec$terms[[i]]$n_levels != spec$terms[[j]]$n_levels) next
     if (same_partition(used_codes(spec$terms[[i]]$codes, used),
                        used_codes(spec$terms[[j]]$codes, used))) {
@@ -208,8 +214,6 @@ check_overlap <- function(spec, terms, used) {
     }
   }
 }
-
-same_group <- function(a, b) setequal(a$components, b$components)
 
 stop_same_term <- function(a, b, common) {
   if (setequal(a$columns, b$columns)) {

@@ -5,6 +5,7 @@
 # cli (`{x}`) in the caller's frame. Named arguments in `...` become fields of the condition.
 
 format_condition <- function(message, envir) {
+  message[] <- gsub("[ \n]*\n[ \n]*", " ", message)
   lines <- vapply(message, cli::format_inline, "", .envir = envir)
   kind <- names(message)
   if (is.null(kind)) return(paste(lines, collapse = "\n"))
@@ -92,15 +93,15 @@ nearest_name <- function(name, candidates) {
   candidates <- unique(candidates[!is.na(candidates) & nzchar(candidates)])
   if (length(candidates) == 0L || !nzchar(name)) return(NULL)
   distance <- utils::adist(name, candidates, ignore.case = TRUE)[1L, ]
-  if (min(distance) > max(1, min(3, nchar(name) %/% 2L))) return(NULL)
+  # A single letter is near to every other; only its other case counts.
+  if (min(distance) > min(3, nchar(name) %/% 2L)) return(NULL)
   candidates[which.min(distance)]
 }
 
-# A question to append to a problem line: "; did you mean `x`?" or nothing. Braces are doubled,
-# since what comes back is text for cli.
+# What ends a problem line about a name: "; did you mean `x`?" or a full stop.
 did_you_mean <- function(name, candidates) {
   nearest <- nearest_name(name, candidates)
-  if (is.null(nearest)) "" else paste0("; did you mean `", nearest, "`?")
+  if (is.null(nearest)) "." else paste0("; did you mean `", nearest, "`?")
 }
 
 # "1, 4, 7, 9, 12, ... (31 in all)": the first five rows, for error texts.

@@ -145,6 +145,7 @@ data_findings <- function(fit) {
   do.call(rbind, rows)
 }
 
+#' @method print tiers_diagnosis
 #' @export
 print.tiers_diagnosis <- function(x, ...) {
   cat(wrapped("", capitalized(x$headline)), sep = "\n")

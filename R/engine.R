@@ -38,8 +38,7 @@ stop_compiled <- function(e, spec) {
                 needed = NA_real_, available = NA_real_, parent = e)
   }
   stop_numeric(c("The computation failed: {text}",
-                 i = "This is a fault of tiers: please report it with the field
-                      {.field specification} of this error (see {.fn rlang::last_error} or
-                      {.code tryCatch(..., error = identity)}), which reproduces it."),
+                 i = "This is a fault of tiers: please report it. The field
+                    {.field specification} of this error reproduces it."),
                specification = spec, parent = e)
 }

@@ -48,15 +48,17 @@ lmm <- function(formula, data, REML = TRUE, residual = NULL, dispersion = ~ 1, w
                 freq = NULL, offset = NULL, subset = NULL, na.action = getOption("na.action"),
                 contrasts = NULL, start = NULL, control = tiers_control()) {
   call <- match.call()
+  typed <- substitute(list(formula = formula, data = data, weights = weights, offset = offset,
+                           subset = subset))
   if (missing(data)) data <- NULL
   check_arguments(data, REML, residual, dispersion, freq)
   control <- as_control(control)
 
   parsed <- parse_formula(formula, data, parent.frame())
-  rows <- list(weights = row_argument(call$weights, weights, "weights", data, parsed$env),
-               offset = row_argument(call$offset, offset, "offset", data, parsed$env),
-               subset = row_argument(call$subset, subset, "subset", data, parsed$env),
-               offset_expr = call$offset)
+  rows <- list(weights = row_argument(typed$weights, weights, "weights", data, parsed$env),
+               offset = row_argument(typed$offset, offset, "offset", data, parsed$env),
+               subset = row_argument(typed$subset, subset, "subset", data, parsed$env),
+               offset_expr = typed$offset)
   model <- collect_frame(parsed, data, rows, na.action)
   model <- build_model(parsed, model, contrasts)
 
@@ -65,8 +67,8 @@ lmm <- function(formula, data, REML = TRUE, residual = NULL, dispersion = ~ 1, w
   spec <- with_start(spec, start, model$random_terms)
 
   result <- run_fit(spec, control)
-  check_perfect_fit(result)
-  fit <- new_lmm_fit(light_call(call), model, spec, result, control)
+  check_perfect_fit(result, spec)
+  fit <- new_lmm_fit(light_call(call, typed), model, spec, result, control)
   report_fit(fit, spec, result)
   fit
 }

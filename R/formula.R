@@ -102,9 +102,10 @@ check_unbracketed_bar <- function(right) {
   bar <- text_of(right)
   pieces <- additive_pieces(right[[2L]])
   last <- text_of(pieces[[length(pieces)]])
+  hint <- "If only the last part varies by group, write it as
+           ... + ({last} {call_name(right)} {text_of(right[[3L]])})."
   stop_formula(c("A term with a bar needs brackets: use ({bar}).",
-                 i = "If only the last part varies by group, write it as
-                      ... + ({last} {call_name(right)} {text_of(right[[3L]])})."))
+                 i = if (length(pieces) > 1L) hint))
 }
 
 additive_pieces <- function(e) {

@@ -52,7 +52,7 @@ group_sizes <- function(fit) {
 }
 
 #' @rdname lme4-methods
-#' @exportS3Method lme4::refit
+#' @rawNamespace S3method(lme4::refit, tiers_fit)
 refit.tiers_fit <- function(object, newresp, ...) {
   check_unused(...)
   refit_response(object, newresp)
@@ -147,7 +147,8 @@ random_names <- function(fit) {
 spherical_modes <- function(fit) {
   residual <- prior_weights(fit) * (observed_response(fit) - fit$fitted)
   if (length(fit$random) == 0L) return(numeric())
-  as.vector(Matrix::crossprod(relative_factor(fit), Matrix::crossprod(random_matrix(fit), residual)))
+  score <- Matrix::crossprod(random_matrix(fit), residual)
+  as.vector(Matrix::crossprod(relative_factor(fit), score))
 }
 
 # Free entries of the factors: all of the lower triangle, the diagonal, or one common value, as

@@ -173,7 +173,8 @@ comparable_likelihoods <- function(fits, refit) {
     return(fits)
   }
   if (!all(reml)) {
-    stop_input("Fits by REML and by maximum likelihood cannot be compared with {.code refit = FALSE}.")
+    stop_input(c("Fits by REML and by maximum likelihood cannot be compared as they are.",
+                 "i" = "Leave {.code refit = TRUE}."))
   }
   first <- fixed_matrix(fits[[1L]])
   same <- vapply(fits, function(fit) {

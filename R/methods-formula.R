@@ -137,6 +137,7 @@ prior_weights <- function(fit) {
 NULL
 
 #' @rdname update.tiers_fit
+#' @method update tiers_fit
 #' @export
 update.tiers_fit <- function(object, formula., ..., evaluate = TRUE) {
   call <- object$call

@@ -146,7 +146,7 @@ basis_rows <- function(fit, j, newdata, allow_new) {
       shown <- if (length(levels) > 5L) c(levels[1:5], "...") else levels
       stop_input(c(
         "`{group}` has {length(levels)} level{?s} that {?is/are} not in the fit: {.val {shown}}.",
-        "i" = "Use {.code allow.new.levels = TRUE} for predictions with random effects of zero there."
+        "i" = "Use {.code allow.new.levels = TRUE} to predict them with random effects of zero."
       ), levels = levels)
     }
     at$new[] <- FALSE

@@ -10,6 +10,7 @@
 #' @examples
 #' fit <- lmm(distance ~ age * Sex + (age | Subject), nlme::Orthodont)
 #' fit
+#' @method print tiers_lmm
 #' @export
 print.tiers_lmm <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
   lines <- c(

@@ -89,6 +89,7 @@ conditional_variances <- function(fit) {
   }, values, unname(fit$random))
 }
 
+#' @method print tiers_ranef
 #' @export
 print.tiers_ranef <- function(x, ...) {
   with_variances <- !vapply(x, function(effects) is.null(attr(effects, "postVar")), NA)
@@ -160,6 +161,7 @@ coef.tiers_fit <- function(object, ...) {
   structure(unclass(values), class = "tiers_coef")
 }
 
+#' @method print tiers_coef
 #' @export
 print.tiers_coef <- function(x, ...) {
   print(unclass(x), ...)
@@ -233,6 +235,7 @@ varcorr_rows <- function(value, group, order) {
 #' @rdname VarCorr.tiers_fit
 #' @param digits Significant digits.
 #' @param comp What to print of each effect: `"Std.Dev."`, `"Variance"` or both.
+#' @method print tiers_varcorr
 #' @export
 print.tiers_varcorr <- function(x, digits = max(3L, getOption("digits") - 2L),
                                 comp = "Std.Dev.", ...) {

@@ -17,6 +17,7 @@
 #' fit <- lmm(distance ~ age * Sex + (age | Subject), nlme::Orthodont)
 #' summary(fit)
 #' coef(summary(fit, ddf = "none"))
+#' @method summary tiers_lmm
 #' @export
 summary.tiers_lmm <- function(object, ddf = "satterthwaite", vcov = NULL, correlation = FALSE,
                               ...) {
@@ -119,6 +120,7 @@ coefficient_table <- function(fit, prepared) {
 #' @export
 vcov.tiers_summary <- function(object, ...) object$vcov
 
+#' @method print tiers_summary
 #' @export
 print.tiers_summary <- function(x, digits = max(3L, getOption("digits") - 3L),
                                 signif.stars = getOption("show.signif.stars"), ...) {

@@ -33,9 +33,9 @@ check_row_arguments <- function(rows, n, data) {
     rows[[name]] <- as.double(value)
     bad <- which(is.infinite(rows[[name]]) | is.nan(rows[[name]]))
     if (length(bad) > 0L) {
-      kind <- if (is.nan(rows[[name]][bad[1L]])) "undefined (NaN)" else "infinite"
-      stop_input("`{name}` has {length(bad)} {kind} value{?s} (row{?s} {first_rows(bad)}).",
-                 rows = bad)
+      n_bad <- length(bad)
+      stop_input("`{name}` has {n_bad} infinite or undefined value{?s}
+                  ({cli::qty(n_bad)}row{?s} {first_rows(bad)}).", rows = bad)
     }
   }
   if (!is.null(rows$subset)) rows$subset <- subset_rows(rows$subset, n, data)

@@ -71,15 +71,20 @@ data_name_of <- function(call) {
   paste(deparse(name, width.cutoff = 500L, nlines = 1L), collapse = "")
 }
 
-# The call as stored: do.call() and friends put whole data sets into a call; they are replaced
-# by a name that cannot be mistaken for an object.
-light_call <- function(call) {
-  for (i in seq_along(call)[-1L]) {
-    value <- call[[i]]
-    if (!is.language(value) && length(value) > 1L && !is.null(names(call))) {
-      name <- names(call)[i]
-      if (name %in% c("start", "control") || is.character(value)) next
-      call[[i]] <- as.name(paste0("<", name, ">"))
+# The call as stored. do.call() and friends put whole data sets into a call: they are replaced by
+# a name that cannot be mistaken for an object. Arguments that came through `...` are shown as they
+# were typed.
+light_call <- function(call, typed) {
+  call[[1L]] <- quote(lmm)
+  for (name in names(call)[-1L]) {
+    value <- call[[name]]
+    if (is.name(value) && grepl("^\\.\\.[0-9]+$", as.character(value))) {
+      value <- typed[[name]]
+      if (!is.null(value)) call[[name]] <- value
+    }
+    heavy <- !is.language(value) && length(value) > 1L && !is.character(value)
+    if (heavy && !name %in% c("start", "control", "contrasts")) {
+      call[[name]] <- as.name(paste0("<", name, ">"))
     }
   }
   call
@@ -125,7 +130,7 @@ validate_fit <- function(fit) {
 
 # A fit of the same model to another response: `spec` is what was fitted, `result` the outcome.
 update_lmm_fit <- function(fit, spec, result) {
-  check_perfect_fit(result)
+  check_perfect_fit(result, spec)
   kept <- colnames(spec$X)[result$kept]
   fit$coefficients[] <- result$coefficients
   fit$vcov <- matrix(result$vcov, length(kept), length(kept), dimnames = list(kept, kept))

@@ -11,13 +11,15 @@ report_fit <- function(fit, spec, result) {
     inform(character(), c("There is no random-effects term: the model has fixed effects only.",
                           i = "Add one with {.code (1 | group)}."))
   }
-  report_fixed_group(fit)
   report_convergence(fit)
 }
 
-# Residual variance zero to machine precision: nothing about the fit means anything.
-check_perfect_fit <- function(result) {
-  if (identical(result$status, "perfect_fit")) {
+# Residual variance zero to machine precision: nothing about the fit means anything. The engine's
+# own verdict, and the same seen from outside: a residual as small as the rounding of the response.
+check_perfect_fit <- function(result, spec) {
+  y <- spec$y
+  rounding <- 1e-14 * (max(y) - min(y)) + .Machine$double.eps * max(abs(y))
+  if (identical(result$status, "perfect_fit") || isTRUE(result$sigma <= rounding)) {
     stop_model(c("The residual variance is 0 to machine precision: the model reproduces the
                   response exactly.",
                  i = "There is no error to estimate; check how the response was made."))
@@ -54,18 +56,22 @@ nearly_collinear <- function(X) {
 }
 
 # A grouping factor that is a fixed effect too leaves no variance to its random intercept.
-report_fixed_group <- function(fit) {
+fixed_group_lines <- function(fit) {
   labels <- attr(fit$terms, "term.labels")
+  lines <- character()
   for (term in fit$random_terms) {
-    group <- term$group
-    if (!group %in% labels || !"(Intercept)" %in% term$columns) next
-    if (!group %in% names(fit$xlevels)) next
-    inform_singular(c("`{group}` is both a fixed effect and the grouping factor of `{term$label}`:
-                       the fixed effect takes up all differences between groups and nothing is
-                       left for the variance of `(Intercept)`.",
-                      i = "Leave one of the two out."), group = group)
+    fixed_too <- term$group %in% labels && term$group %in% names(fit$xlevels)
+    if (!fixed_too || !"(Intercept)" %in% term$columns) next
+    lines <- c(lines, paste0(
+      "`", term$group, "` is both a fixed effect and the grouping factor of `", term$label,
+      "`: the fixed effect takes up all differences between the groups and leaves no variance for ",
+      "`(Intercept)`; leave one of the two out"))
   }
+  plain_text(lines)
 }
+
+# Text for cli in which braces are only braces.
+plain_text <- function(x) gsub("}", "}}", gsub("{", "{{", x, fixed = TRUE), fixed = TRUE)
 
 report_convergence <- function(fit) {
   verdict <- fit$convergence
@@ -78,11 +84,14 @@ report_convergence <- function(fit) {
                       gradient_norm = verdict$gradient_norm, gain = verdict$gain,
                       best = fit$random)
   }
+  notes <- fixed_group_lines(fit)
   if (identical(verdict$status, "boundary")) {
-    lines <- boundary_lines(fit)
-    inform_singular(c("The estimate lies at the boundary: {lines[1L]}.", lines[-1L],
-                      i = "This is a valid estimate; the data show no more variation than that."),
-                    boundary = verdict$boundary)
+    lines <- paste0(c(boundary_lines(fit), notes), ".")
+    lines[1L] <- paste0("The estimate lies at the boundary: ", lines[1L])
+    inform_singular(c(lines, i = "This is a valid estimate: the data show no more variation than
+                                  that."), boundary = verdict$boundary)
+  } else if (length(notes) > 0L) {
+    inform_singular(paste0(notes, "."))
   }
 }
 
@@ -95,7 +104,7 @@ boundary_lines <- function(fit) {
     lines <- c(lines, boundary_phrases(fit$random[[j]]))
   }
   if (length(lines) == 0L) lines <- "a covariance matrix of random effects is singular"
-  gsub("}", "}}", gsub("{", "{{", lines, fixed = TRUE), fixed = TRUE)
+  plain_text(lines)
 }
 
 boundary_phrases <- function(term) {

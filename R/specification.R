@@ -90,6 +90,7 @@ check_newdata_columns <- function(needed, newdata, fit) {
 # Model frame of new rows that have no missing value.
 new_frame <- function(terms, newdata, xlevels) {
   refuse <- function(e) {
+    if (inherits(e, "tiers_error")) stop(e)
     stop_input(c("{.arg newdata} does not fit the model.", x = "{conditionMessage(e)}"), parent = e)
   }
   not_a_factor <- function(w) if (grepl("is not a factor", conditionMessage(w))) refuse(w)

@@ -75,7 +75,8 @@ test_that("missing values give NA, or what na.action says", {
   expect_error(predict(fit, new, na.action = na.fail), class = "tiers_error_input")
   no_group <- data.frame(age = 9, Sex = "Male", Subject = NA)
   expect_true(is.na(predict(fit, no_group)))
-  expect_equal(predict(fit, no_group, allow.new.levels = TRUE), predict(fit, no_group, re.form = NA))
+  expect_equal(predict(fit, no_group, allow.new.levels = TRUE),
+               predict(fit, no_group, re.form = NA))
 })
 
 test_that("newdata: missing columns, wrong types, reordered levels, no rows, lists", {

@@ -212,14 +212,12 @@ void subtract_columns(Index n, Index count, const double* scale, Index step, con
   for (; count > 0; --count, scale += step, x += stride) subtract_scaled(n, *scale, x, y);
 }
 
-// Two running sums, since one alone waits for each addition.
+// One running sum on purpose: two would be loaded as a pair, which waits for single stores that
+// have only just been made, as in the solve below.
 inline double dot(Index n, const double* x, const double* y) {
-  double even = 0.0, odd = 0.0;
-  for (; n >= 2; n -= 2, x += 2, y += 2) {
-    even += x[0] * y[0];
-    odd += x[1] * y[1];
-  }
-  return n == 1 ? even + odd + x[0] * y[0] : even + odd;
+  double sum = 0.0;
+  for (Index i = 0; i < n; ++i) sum += x[i] * y[i];
+  return sum;
 }
 
 // Column j: (A_ij - sum_k<j L_ik L_jk) / L_jj.

@@ -236,8 +236,8 @@ void Design::orthogonalize_rows(const std::vector<Index>& order, double toleranc
     const Index j = user_columns[a];
     map(position(j), a) += inverse_scale_[j];
     if (ones_.size() == 0) continue;
-    for (Index other = 0; other < p; ++other) {
-      if (ones_[other] != 0.0) map(position(other), a) -= centre_[j] * inverse_scale_[j] * ones_[other];
+    for (const Index other : kept_) {  // one that is dropped is zero in every row that counts
+      map(position(other), a) -= centre_[j] * inverse_scale_[j] * ones_[other];
     }
   }
   const bool orthogonal = smallest < 1e-4;
