@@ -46,6 +46,8 @@ keep_object <- function(name, env, top, slim, is_data) {
     return(invisible())
   }
   own <- environment(value)
+  # A source reference would bring the whole source file along.
+  value <- utils::removeSource(value)
   environment(value) <- slim
   assign(name, value, envir = slim)
   mentioned <- setdiff(unique(c(all.names(body(value)), all.names(as.call(c(quote(list),

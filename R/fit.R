@@ -50,14 +50,17 @@ lmm <- function(formula, data, REML = TRUE, residual = NULL, dispersion = ~ 1, w
   call <- match.call()
   typed <- substitute(list(formula = formula, data = data, weights = weights, offset = offset,
                            subset = subset))
+  if (missing(formula)) formula <- NULL
   if (missing(data)) data <- NULL
   check_arguments(data, REML, residual, dispersion, freq)
   control <- as_control(control)
 
-  parsed <- parse_formula(formula, data, parent.frame())
-  rows <- list(weights = row_argument(typed$weights, weights, "weights", data, parsed$env),
-               offset = row_argument(typed$offset, offset, "offset", data, parsed$env),
-               subset = row_argument(typed$subset, subset, "subset", data, parsed$env),
+  caller <- parent.frame()
+  parsed <- parse_formula(formula, data, caller)
+  env <- parsed$env
+  rows <- list(weights = row_argument(typed$weights, weights, "weights", data, env, caller),
+               offset = row_argument(typed$offset, offset, "offset", data, env, caller),
+               subset = row_argument(typed$subset, subset, "subset", data, env, caller),
                offset_expr = typed$offset)
   model <- collect_frame(parsed, data, rows, na.action)
   model <- build_model(parsed, model, contrasts)

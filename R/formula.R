@@ -153,6 +153,9 @@ join <- function(operator, left, right) {
 
 # A part of the formula that is to be fixed effects must not hide a bar.
 check_no_bar <- function(e, name, env) {
+  if (is.call(e[[1L]]) && has_bar(e[[1L]])) {
+    stop_formula("The bar term in `{text_of(e)}` must be added with `+`.")
+  }
   if (name %in% formula_operators) {
     if (has_bar(e)) {
       stop_formula(c("The bar term in `{text_of(e)}` must be added with `+`.",

@@ -36,7 +36,7 @@ check_variable_value <- function(expr, data, env, n, is_response) {
   })
   if (is_response) numeric_response(value, text)
   if (is.function(value) || is.language(value) || is.environment(value) ||
-        (is.list(value) && !is.data.frame(value)) || is.null(value)) {
+        is.list(value) || is.null(value)) {
     stop_input("`{text}` cannot be used in a model: it is of class {.cls {class(value)[1L]}}.",
                variable = text)
   }

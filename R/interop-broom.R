@@ -1,17 +1,5 @@
 # Tables in the shape of broom.mixed.
 
-#' @importFrom generics tidy
-#' @export
-generics::tidy
-
-#' @importFrom generics glance
-#' @export
-generics::glance
-
-#' @importFrom generics augment
-#' @export
-generics::augment
-
 #' Tidy tables of a fit
 #'
 #' Column names and terms are those that broom.mixed gives for fits of lme4 and lmerTest.
@@ -23,7 +11,7 @@ generics::augment
 #' @param conf.level Level of the limits.
 #' @param exponentiate Exponentiate the fixed effects and their limits?
 #' @param scales `"sdcor"` or `"vcov"`: the scale of `"ran_pars"`.
-#' @param ddf,vcov See [summary.tiers_fit()].
+#' @param ddf,vcov See [summary.tiers_lmm()].
 #' @param data Data to add to; by default the model frame.
 #' @param newdata New data to predict for.
 #' @param ... Not used.
@@ -46,6 +34,7 @@ tidy.tiers_fit <- function(x, effects = "fixed", conf.int = FALSE, conf.level = 
                            exponentiate = FALSE, scales = "sdcor", ddf = "satterthwaite",
                            vcov = NULL, ...) {
   check_unused(...)
+  validate_fit(x)
   check_flag(conf.int, "conf.int")
   check_level(conf.level)
   known <- c("fixed", "ran_pars", "ran_vals", "ran_coefs")

@@ -18,7 +18,7 @@
 #' @param object A fit made by [lmm()].
 #' @param ... Further fits to compare with, made by [lmm()] or `lm()`.
 #' @param type 1, 2 or 3 (the default): which tests for a single fit.
-#' @param ddf How the denominator degrees of freedom are found: see [summary.tiers_fit()].
+#' @param ddf How the denominator degrees of freedom are found: see [summary.tiers_lmm()].
 #' @param vcov `NULL`, or a covariance matrix of the fixed effects (or a function of the fit that
 #'   returns one) to use in place of the model's own.
 #' @param refit Fit REML fits again by maximum likelihood before a comparison?
@@ -63,6 +63,7 @@ match_test_type <- function(type) {
 }
 
 anova_terms <- function(fit, type, ddf, vcov) {
+  validate_fit(fit)
   prepared <- prepare_ddf(fit, ddf, vcov)
   hypotheses <- term_hypotheses(fit, type)
   estimate <- kept_coefficients(fit)

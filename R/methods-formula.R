@@ -1,9 +1,5 @@
 # What the fit was made of: formula, terms, frame, matrices, data, weights; and making it again.
 
-#' @importFrom nlme getData
-#' @export
-nlme::getData
-
 #' Formula, model frame, model matrices and data of a fit
 #'
 #' All of these come from what the fit has stored. They do not need the data to exist any more.
@@ -140,6 +136,7 @@ NULL
 #' @method update tiers_fit
 #' @export
 update.tiers_fit <- function(object, formula., ..., evaluate = TRUE) {
+  validate_fit(object)
   call <- object$call
   changes <- as.list(substitute(list(...)))[-1L]
   if (length(changes) && (is.null(names(changes)) || any(!nzchar(names(changes))))) {

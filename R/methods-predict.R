@@ -29,6 +29,7 @@
 predict.tiers_fit <- function(object, newdata = NULL, re.form = NULL, allow.new.levels = FALSE,
                               type = c("response", "link"), na.action = stats::na.pass, ...) {
   check_unused(...)
+  validate_fit(object)
   match_choice(type, c("response", "link"), "type")
   check_flag(allow.new.levels, "allow.new.levels")
   parts <- random_parts(object, re.form)
@@ -86,7 +87,9 @@ takes_all <- function(fit, parts) {
 
 # Adds what one bar of re.form names to the selection.
 add_bar <- function(parts, fit, bar) {
-  at <- which(vapply(fit$random_terms, same_group, NA, b = bar))
+  at <- which(vapply(fit$random_terms, function(term) {
+    setequal(term$components, bar$components)
+  }, NA))
   if (length(at) == 0L) {
     known <- unique(term_groups(fit))
     stop_formula(c("{.arg re.form} names the grouping factor `{bar$group}`.",

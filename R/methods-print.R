@@ -1,7 +1,7 @@
 #' Print a fit
 #'
 #' At most fifteen lines: what was fitted, how well the fit went, and the estimates. What does not
-#' fit in is left to [summary()][summary.tiers_fit].
+#' fit in is left to [summary()][summary.tiers_lmm].
 #'
 #' @param x A fit made by [lmm()].
 #' @param digits Significant digits.

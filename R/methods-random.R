@@ -1,17 +1,5 @@
 # Estimates: fixed effects, conditional modes, per-group coefficients, variance components.
 
-#' @importFrom nlme fixef
-#' @export
-nlme::fixef
-
-#' @importFrom nlme ranef
-#' @export
-nlme::ranef
-
-#' @importFrom nlme VarCorr
-#' @export
-nlme::VarCorr
-
 #' Fixed effects, random effects and coefficients by group
 #'
 #' @param object A fit made by [lmm()].
@@ -47,6 +35,7 @@ fixef.tiers_fit <- function(object, ...) {
 #' @export
 ranef.tiers_fit <- function(object, condVar = TRUE, drop = FALSE, whichel = NULL, ...) {
   check_unused(...)
+  validate_fit(object)
   groups <- term_groups(object)
   wanted <- unique(groups)
   if (!is.null(whichel)) {
@@ -183,6 +172,7 @@ print.tiers_coef <- function(x, ...) {
 #' as.data.frame(VarCorr(fit))
 #' @export
 VarCorr.tiers_fit <- function(x, sigma = 1, ...) {
+  validate_fit(x)
   parts <- lapply(x$random, function(term) {
     value <- x$sigma^2 * tcrossprod(term$Lambda)
     sd <- x$sigma * sqrt(rowSums(term$Lambda^2))

@@ -35,6 +35,7 @@ residuals.tiers_fit <- function(object, type = c("response", "pearson", "scaled"
                                                  "working"),
                                 level = c("conditional", "marginal"), scaled = FALSE, ...) {
   check_unused(...)
+  validate_fit(object)
   type <- match_choice(type, c("response", "pearson", "scaled", "deviance", "working"), "type")
   level <- match_level(level)
   check_flag(scaled, "scaled")
@@ -89,30 +90,35 @@ hatvalues.tiers_lmm <- function(model, ...) {
 }
 
 # H = [C1; C2]'[C1; C2] row by row: C1 = L^-1 Lambda'Z'W^1/2 with L the factor of
-# Lambda'Z'WZ Lambda + I, C2 = R_X^-T (X'W^1/2 - R_ZX'C1).
+# Lambda'Z'WZ Lambda + I, C2 = R_X^-T (X'W^1/2 - R_ZX'C1). C1 is large and goes by blocks of rows.
 leverages <- function(fit) {
-  root <- sqrt(prior_weights(fit))
-  kept <- !is.na(fit$coefficients)
-  Xw <- root * fixed_matrix(fit)[, kept, drop = FALSE]
-  value <- numeric(length(root))
-  if (length(fit$random)) {
-    U <- Matrix::crossprod(relative_factor(fit), Matrix::t(root * random_matrix(fit)))
-    L <- Matrix::Cholesky(Matrix::tcrossprod(U), LDL = FALSE, Imult = 1)
-    forward <- function(B) Matrix::solve(L, Matrix::solve(L, B, system = "P"), system = "L")
-    C1 <- forward(U)
-    value <- Matrix::colSums(C1^2)
-    Xc <- as.matrix(forward(U %*% Xw))
-    gram <- crossprod(Xw) - crossprod(Xc)
-    left <- t(Xw) - as.matrix(Matrix::crossprod(Xc, C1))
-  } else {
-    gram <- crossprod(Xw)
-    left <- t(Xw)
-  }
-  if (!any(kept)) return(stats::setNames(value, row_names(fit)))
+  root <- unname(sqrt(prior_weights(fit)))
+  Xw <- root * kept_matrix(fit)
+  random <- if (length(fit$random)) random_leverage(fit, root, Xw)
+  gram <- crossprod(Xw)
+  if (!is.null(random)) gram <- gram - crossprod(random$Xc)
   scale <- sqrt(diag(gram))
-  R <- chol(gram / outer(scale, scale))
-  value <- value + colSums(backsolve(R, left / scale, transpose = TRUE)^2)
+  R <- if (ncol(Xw)) chol(gram / outer(scale, scale))
+  value <- numeric(length(root))
+  for (rows in split(seq_along(root), (seq_along(root) - 1L) %/% 5000L)) {
+    left <- t(Xw[rows, , drop = FALSE])
+    if (!is.null(random)) {
+      C1 <- random$forward(random$U[, rows, drop = FALSE])
+      value[rows] <- Matrix::colSums(C1^2)
+      left <- left - as.matrix(Matrix::crossprod(random$Xc, C1))
+    }
+    if (is.null(R)) next
+    value[rows] <- value[rows] + colSums(backsolve(R, left / scale, transpose = TRUE)^2)
+  }
   stats::setNames(value, row_names(fit))
+}
+
+# U = Lambda'Z'W^1/2, what solves with L, and R_ZX = L^-1 U X.
+random_leverage <- function(fit, root, Xw) {
+  U <- Matrix::crossprod(relative_factor(fit), Matrix::t(root * random_matrix(fit)))
+  L <- Matrix::Cholesky(Matrix::tcrossprod(U), LDL = FALSE, Imult = 1)
+  forward <- function(B) Matrix::solve(L, Matrix::solve(L, B, system = "P"), system = "L")
+  list(U = U, forward = forward, Xc = as.matrix(forward(U %*% Xw)))
 }
 
 # The block-diagonal factor Lambda of all random effects, sparse.

@@ -26,6 +26,7 @@
 simulate.tiers_lmm <- function(object, nsim = 1, seed = NULL, use.u = FALSE, re.form = NA,
                                newdata = NULL, allow.new.levels = FALSE, ...) {
   check_unused(...)
+  validate_fit(object)
   check_number(nsim, "nsim", 1, .Machine$integer.max)
   check_flag(use.u, "use.u")
   if (use.u) re.form <- NULL

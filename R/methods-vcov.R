@@ -8,7 +8,7 @@
 #' @param parm Names or numbers of the coefficients; all of them by default.
 #' @param level Confidence level.
 #' @param method `"wald"`: estimate plus and minus a quantile times the standard error.
-#' @param ddf How the degrees of freedom of the t quantile are found: see [summary.tiers_fit()].
+#' @param ddf How the degrees of freedom of the t quantile are found: see [summary.tiers_lmm()].
 #'   `"none"` takes the normal quantile.
 #' @param vcov `NULL`, or a covariance matrix of the fixed effects (or a function of the fit that
 #'   returns one) to use in place of the model's own.
@@ -44,6 +44,7 @@ confint.tiers_fit <- function(object, parm, level = 0.95, method = "wald", ddf =
     stop_input(c("{.arg method} must be {.val wald}.", "x" = "It is {.val {method}}."))
   }
   check_level(level)
+  validate_fit(object)
   names <- names(object$coefficients)
   parm <- if (missing(parm)) names else match_coefficients(parm, names)
   prepared <- prepare_ddf(object, ddf, vcov)

@@ -2,11 +2,14 @@
 # variables of the random bases, grouping variables, weights and offset.
 
 # weights, offset and subset as the user means them: looked up in the data, then in the formula's
-# environment, as lm() does; failing that, as an ordinary argument. `value` is forced only then.
-row_argument <- function(expr, value, name, data, env) {
+# environment, as lm() does; failing that, in the data and the caller's environment, and last as an
+# ordinary argument (`value` is forced only then).
+row_argument <- function(expr, value, name, data, env, caller) {
   if (is.null(expr) || !is.language(expr)) return(expr)
-  found <- tryCatch(eval(expr, data, env), error = identity)
-  if (!inherits(found, "error") && !is.function(found)) return(found)
+  for (enclosure in list(env, caller)) {
+    found <- tryCatch(eval(expr, data, enclosure), error = identity)
+    if (!inherits(found, "error") && !is.function(found)) return(found)
+  }
   tryCatch(value, error = function(e) {
     stop_input(c("{.arg {name}} cannot be evaluated.", x = "{conditionMessage(e)}"), parent = e)
   })

@@ -16,6 +16,7 @@
 #' @export
 plot.tiers_fit <- function(x, which = c("residuals", "qq", "caterpillar"), type = "scaled",
                            level = 0.95, ...) {
+  validate_fit(x)
   which <- match_panels(which)
   check_level(level)
   panels <- list()

@@ -6,6 +6,9 @@
 #' @keywords internal
 #' @useDynLib tiers, .registration = TRUE
 #' @importFrom Rcpp sourceCpp
+#' @importFrom stats anova coef confint deviance df.residual extractAIC family fitted formula logLik
+#' @importFrom stats model.frame model.matrix nobs predict residuals sigma simulate terms update
+#' @importFrom stats vcov weights
 "_PACKAGE"
 
 #' @importFrom nlme fixef
