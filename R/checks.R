@@ -61,8 +61,8 @@ check_finite <- function(x, name, labels) {
   if (missing_too) bad <- bad[is.na(x[bad])]
   n_bad <- length(bad)
   rows <- first_rows(labels[bad])
-  stop_input(if (missing_too) "`{name}` has {n_bad} missing value{?s} ({cli::qty(n_bad)}row{?s} {rows})."
-             else "`{name}` has {n_bad} infinite value{?s} ({cli::qty(n_bad)}row{?s} {rows}).",
+  kind <- if (missing_too) "missing" else "infinite"
+  stop_input("`{name}` has {n_bad} {kind} {cli::qty(n_bad)}value{?s} (row{?s} {rows}).",
              rows = labels[bad])
 }
 
@@ -124,8 +124,8 @@ check_weights <- function(weights, labels) {
   if (min(weights) < 0) {
     bad <- which(weights < 0)
     rows <- first_rows(labels[bad])
-    stop_input("{.arg weights} has {length(bad)} negative value{?s} ({cli::qty(length(bad))}row{?s} {rows}).",
-               rows = labels[bad])
+    stop_input("{.arg weights} has {length(bad)} negative value{?s}
+                ({cli::qty(length(bad))}row{?s} {rows}).", rows = labels[bad])
   }
   if (max(weights) == 0) stop_input("All {.arg weights} are zero: no row is left.")
 }

@@ -147,6 +147,7 @@ as_table <- function(table) {
 #' @export
 glance.tiers_fit <- function(x, ...) {
   check_unused(...)
+  validate_fit(x)
   loglik <- stats::logLik(x)
   table <- data.frame(
     nobs = x$nobs, sigma = x$sigma, logLik = as.double(loglik), AIC = stats::AIC(loglik),
@@ -159,6 +160,7 @@ glance.tiers_fit <- function(x, ...) {
 #' @rdname tidy.tiers_fit
 #' @export
 augment.tiers_lmm <- function(x, data = NULL, newdata = NULL, ...) {
+  validate_fit(x)
   if (!is.null(newdata)) {
     newdata$.fitted <- unname(stats::predict(x, newdata, ...))
     newdata$.fixed <- unname(stats::predict(x, newdata, re.form = NA))

@@ -61,6 +61,7 @@ refit.tiers_fit <- function(object, newresp, ...) {
 #' @rdname lme4-methods
 #' @exportS3Method lme4::getME
 getME.tiers_fit <- function(object, name, ...) {
+  validate_fit(object)
   if (missing(name) || !is.character(name) || length(name) == 0L) {
     stop_input("{.arg name} must be the name of a part.")
   }

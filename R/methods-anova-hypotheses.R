@@ -13,14 +13,17 @@
 term_hypotheses <- function(fit, type = 3L) {
   terms <- fit$terms
   labels <- attr(terms, "term.labels")
+  if (length(labels) == 0L) return(stats::setNames(list(), character()))
   X <- used_rows(fit, fixed_matrix(fit))
   assign <- attr(X, "assign")
-  if (is.null(assign)) assign <- attr(fixed_matrix(fit), "assign")
   kept <- !is.na(fit$coefficients)
   design <- list(
     X = X[, kept, drop = FALSE], assign = assign[kept],
     labels = labels, contains = containing_terms(fit)
   )
+  # A single term has one hypothesis, whatever the type. The df of an F test depend a little on
+  # the rows that state it; these are lmerTest's.
+  if (length(labels) == 1L && sum(design$assign == 1L) > 1L) type <- 1L
   hypotheses <- if (!has_factors(fit) && type == 3L) {
     lapply(seq_along(labels), function(term) identity_rows(design, term))
   } else {

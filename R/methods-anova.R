@@ -113,6 +113,7 @@ compare_fits <- function(fits, names, refit) {
   if (length(names) != length(fits)) {
     stop_input("{.arg model.names} must have {length(fits)} names, not {length(names)}.")
   }
+  for (fit in fits) if (inherits(fit, "tiers_fit")) validate_fit(fit)
   check_same_response(fits, names)
   fits <- comparable_likelihoods(fits, refit)
   loglik <- lapply(fits, stats::logLik)

@@ -59,6 +59,7 @@ model.frame.tiers_fit <- function(formula, fixed.only = FALSE, ...) {
 #' @rdname formula.tiers_fit
 #' @export
 model.matrix.tiers_fit <- function(object, type = c("fixed", "random"), ...) {
+  validate_fit(object)
   type <- match_choice(type, c("fixed", "random"), "type")
   if (type == "fixed") fixed_matrix(object) else random_matrix(object)
 }
@@ -99,6 +100,7 @@ family.tiers_lmm <- function(object, ...) stats::gaussian()
 #' @export
 weights.tiers_fit <- function(object, ...) {
   check_unused(...)
+  validate_fit(object)
   stats::naresid(object$na.action, prior_weights(object))
 }
 

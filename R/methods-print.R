@@ -13,6 +13,7 @@
 #' @method print tiers_lmm
 #' @export
 print.tiers_lmm <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
+  validate_fit(x)
   lines <- c(
     fit_title(x),
     shortened(paste0("Formula: ", text_of(x$formula))),

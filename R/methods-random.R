@@ -244,8 +244,8 @@ varcorr_text <- function(x, digits, comp = "Std.Dev.") {
   label <- rep("", sum(size))
   label[first] <- groups
   columns <- list(Groups = format(label), Name = format(unlist(names, use.names = FALSE)))
-  if ("Variance" %in% comp) columns$Variance <- format(sd^2, digits = digits)
-  if ("Std.Dev." %in% comp) columns$Std.Dev. <- format(sd, digits = digits)
+  if ("Variance" %in% comp) columns$Variance <- format_column(sd^2, digits)
+  if ("Std.Dev." %in% comp) columns$Std.Dev. <- format_column(sd, digits)
   text <- do.call(cbind, columns)
   width <- max(0L, size - 1L)
   if (width > 0L && any(shows_correlation(x))) {

@@ -86,6 +86,7 @@ residual_sd <- function(fit, level) {
 #' @export
 hatvalues.tiers_lmm <- function(model, ...) {
   check_unused(...)
+  validate_fit(model)
   stats::naresid(model$na.action, leverages(model))
 }
 
@@ -134,6 +135,7 @@ relative_factor <- function(fit) {
 #' @export
 cooks.distance.tiers_lmm <- function(model, ...) {
   check_unused(...)
+  validate_fit(model)
   hat <- leverages(model)
   residual <- stats::naresid(NULL, observed_response(model) - model$fitted) *
     sqrt(prior_weights(model))

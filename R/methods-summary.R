@@ -194,8 +194,8 @@ random_text <- function(random, correlations, digits) {
     `Structure, par.` = format(ifelse(first, structure_words, "")),
     Levels = ifelse(first & !is.na(random$levels), random$levels, ""),
     Effect = format(random$name),
-    Variance = format(random$variance, digits = digits),
-    SD = format(random$sd, digits = digits)
+    Variance = format_column(random$variance, digits),
+    SD = format_column(random$sd, digits)
   )
   if (nrow(correlations)) {
     width <- max(tapply(correlations$name2, correlations$term, function(s) length(unique(s))))
@@ -211,4 +211,12 @@ random_text <- function(random, correlations, digits) {
   }
   rownames(text) <- rep("", nrow(text))
   text
+}
+
+# Numbers under each other with a common point, unless they differ so much that this would need
+# many digits or powers of ten.
+format_column <- function(x, digits) {
+  size <- range(abs(x[is.finite(x) & x != 0]), 1, na.rm = TRUE)
+  if (size[2L] / size[1L] < 1e4) return(format(x, digits = digits))
+  format(vapply(x, format, "", digits = digits), justify = "right")
 }

@@ -115,6 +115,7 @@ logLik.tiers_fit <- function(object, REML = NULL, ...) {
 }
 
 criterion_value <- function(fit, REML = NULL) {
+  validate_fit(fit)
   if (is.null(REML) || identical(as.logical(REML), fit$REML)) return(fit$deviance)
   spec <- fit_specification(fit)
   spec$reml <- as.logical(REML)
@@ -125,6 +126,7 @@ criterion_value <- function(fit, REML = NULL) {
 #' @export
 deviance.tiers_fit <- function(object, REML = NULL, ...) {
   check_unused(...)
+  validate_fit(object)
   if (is.null(REML) && object$REML) {
     inform("tiers_message_reml", c(
       "This is the REML criterion, -2 times the restricted log-likelihood.",
@@ -149,6 +151,7 @@ sigma.tiers_fit <- function(object, ...) object$sigma
 #' @rdname logLik.tiers_fit
 #' @export
 extractAIC.tiers_fit <- function(fit, scale = 0, k = 2, ...) {
+  validate_fit(fit)
   # Searches compare different fixed effects, for which only maximum likelihood will do.
   value <- stats::logLik(if (fit$REML) fit_by_ml(fit) else fit)
   df <- attr(value, "df")

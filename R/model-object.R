@@ -104,7 +104,7 @@ fit_data <- function(fit) {
 
 fit_fields <- c("call", "formula", "REML", "coefficients", "vcov", "sigma", "logLik", "deviance",
                 "npar", "random", "fitted", "nobs", "convergence", "frame", "terms",
-                "random_terms", "version")
+                "random_terms", "data_name", "version")
 
 # Methods call this first where a damaged object could make them read nonsense.
 validate_fit <- function(fit) {
@@ -117,7 +117,10 @@ validate_fit <- function(fit) {
   rows <- nrow(fit$frame)
   sizes_agree <- is.data.frame(fit$frame) && length(fit$fitted) == rows &&
     sum(!is.na(fit$coefficients)) == nrow(fit$vcov) &&
-    length(fit$random) == length(fit$random_terms)
+    length(fit$random) == length(fit$random_terms) && has_numbers(fit) &&
+    all(vapply(seq_along(fit$random), function(j) {
+      sizes_of_term_agree(fit$random[[j]], fit$random_terms[[j]])
+    }, NA))
   if (!isTRUE(sizes_agree)) {
     stop_input(c("This fit is damaged: the sizes of its parts do not agree.",
                  i = "Fit the model again."))
@@ -126,6 +129,19 @@ validate_fit <- function(fit) {
     stop_input("This fit was made by a newer version of tiers (object version {fit$version}).")
   }
   invisible(fit)
+}
+
+has_numbers <- function(fit) {
+  all(vapply(fit[c("sigma", "deviance", "npar", "nobs")], function(x) {
+    is.numeric(x) && length(x) == 1L
+  }, NA)) && (isTRUE(fit$REML) || isFALSE(fit$REML))
+}
+
+sizes_of_term_agree <- function(term, stored) {
+  k <- length(term$columns)
+  levels <- length(term$levels)
+  identical(dim(term$Lambda), c(k, k)) && identical(dim(term$modes), c(levels, k)) &&
+    length(stored$levels) == levels && length(stored$columns) == k
 }
 
 # A fit of the same model to another response: `spec` is what was fitted, `result` the outcome.

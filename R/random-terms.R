@@ -218,7 +218,7 @@ match_groups <- function(term, labels) {
 
 # The message about `||` with a factor, where lme4 means something else; said once.
 note_double_bar <- function(term) {
-  factors <- names(term$xlevels)
+  factors <- names(term$contrasts)
   if (length(factors) == 0L) return(invisible())
   inform_once("double_bar", c(
     "`||` with the factor `{factors[1L]}`: one variance for each column and no correlations.",

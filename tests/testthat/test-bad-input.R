@@ -4,17 +4,17 @@
 refused <- function(expr, kind, pattern = NULL) {
   heard <- listen(expr)
   classes <- class(heard$conditions[[length(heard$conditions)]])
-  testthat::expect_true(paste0("tiers_error_", kind) %in% classes,
+  expect_true(paste0("tiers_error_", kind) %in% classes,
                         info = condition_texts(heard$conditions))
   text <- conditionMessage(heard$conditions[[length(heard$conditions)]])
-  if (!is.null(pattern)) testthat::expect_match(text, pattern, fixed = TRUE)
+  if (!is.null(pattern)) expect_match(text, pattern, fixed = TRUE)
 }
 
 said_only <- function(expr, kinds = character()) {
   heard <- listen(expr)
-  testthat::expect_true(inherits(heard$value, "tiers_fit"), info = condition_texts(heard$conditions))
-  first <- vapply(heard$conditions, function(x) class(x)[1L], "")
-  testthat::expect_equal(first, kinds, info = condition_texts(heard$conditions))
+  texts <- condition_texts(heard$conditions)
+  expect_true(inherits(heard$value, "tiers_fit"), info = texts)
+  expect_equal(vapply(heard$conditions, function(x) class(x)[1L], ""), kinds, info = texts)
   invisible(heard$value)
 }
 

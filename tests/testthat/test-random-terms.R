@@ -127,6 +127,9 @@ test_that("a double bar with a factor says once that lme4 means something else",
   expect_equal(about(again), 0L)
   expect_equal(first$value$random$g$columns, c("(Intercept)", "fb", "fc"))
   expect_equal(first$value$npar, 2L + 3L + 1L)
+  rm(list = ls(said), envir = said)
+  expect_equal(about(listen(lmm(y ~ x + (x || g), d))), 0L)
+  expect_equal(about(listen(lmm(y ~ x + (b || g), transform(d, b = x > 0)))), 1L)
 })
 
 test_that("terms without a column or with an offset are refused", {

@@ -39,6 +39,14 @@ class BlockedCholesky {
   template <class Visitor>
   void visit_inverse_blocks(const Visitor& visit, const Poll& poll) const;
 
+  // A symmetric k x k matrix repeated on the diagonal blocks of all levels of one factor.
+  struct LevelForm {
+    int factor;
+    Matrix block;
+  };
+  // tr(E_i Omega^-1 E_j Omega^-1) for all pairs of forms.
+  Matrix inverse_products(const std::vector<LevelForm>& forms, const Poll& poll) const;
+
  private:
   template <int K>
   bool eliminate_level(int c, const Poll& poll);
@@ -52,6 +60,12 @@ class BlockedCholesky {
   // W~ = Lambda Omega^-1 Lambda' between the ancestors and cells of one unit.
   struct ScaledInverse;
   void gather_inverse(const ScaledInverse& inverse, int c, Index unit, Matrix& block) const;
+  void start_levels(ScaledInverse& inverse) const;
+  // Lambda m Lambda' (or Lambda'm Lambda) for a full matrix m of the remainder, in place.
+  void scale_remainder(Matrix& m, bool transposed) const;
+  struct Carried;
+  void carry_form(const LevelForm& form, int level, Carried& carried, const Poll& poll) const;
+  void spread_update(int c, Index unit, const Matrix& update, Carried& carried) const;
   template <class Visitor>
   void visit_level(int c, ScaledInverse& inverse, const Visitor& visit, const Poll& poll) const;
 

@@ -52,6 +52,7 @@ inline void BlockedCholesky::gather_inverse(const ScaledInverse& inverse, int c,
   }
 }
 
+// visit(unit, (Omega^-1)_uu, I + H'QH, W~ over the unit's ancestors and cells: empty for a leaf).
 template <class Visitor>
 void BlockedCholesky::visit_level(int c, ScaledInverse& inverse, const Visitor& visit,
                                   const Poll& poll) const {
@@ -63,6 +64,7 @@ void BlockedCholesky::visit_level(int c, ScaledInverse& inverse, const Visitor& 
     inverse.panel[c].resize(level.units);
   }
   Matrix block, quadratic(k, k), inner(k, k), result(k, k);
+  const Matrix no_block;
   for (Index unit = 0; unit < level.units; ++unit) {
     if (poll && (unit & 0x3ff) == 0) poll();
     const ConstMatrixMap l(lower_[c].data() + unit * k * k, k, k);
@@ -71,6 +73,7 @@ void BlockedCholesky::visit_level(int c, ScaledInverse& inverse, const Visitor& 
     const ConstMatrixMap a(panel(c).data() + level.panel_start[unit], k, size);
     if (size == 0) {
       quadratic.setZero();
+      block.resize(0, 0);
     } else if (c == 0 && k == 1 && level.ancestor_columns == 0) {
       // The common large case: one intercept per unit, straight from the dense inverse.
       const int* column = level.cell_column.data() + level.cell_start[unit];
@@ -101,7 +104,7 @@ void BlockedCholesky::visit_level(int c, ScaledInverse& inverse, const Visitor& 
     result = l.transpose().triangularView<Eigen::Upper>().solve(inner);
     const Matrix transposed = result.transpose();
     result = l.transpose().triangularView<Eigen::Upper>().solve(transposed);
-    visit(level.factor, unit, result);
+    visit(unit, result, inner, c > 0 ? block : no_block);
   }
 }
 
@@ -119,29 +122,15 @@ void BlockedCholesky::visit_inverse_blocks(const Visitor& visit, const Poll& pol
         visit(f, level, inverse.dense.block(at, at, factor.columns, factor.columns));
       }
     }
-    // Lambda on both sides, for the units' unscaled panels.
-    for (const int f : layout.remainder()) {
-      const Factor& factor = layout.factors()[f];
-      const Index start = factor.offset - base, k = factor.columns;
-      if (k == 1) {
-        inverse.dense.middleCols(start, factor.levels) *= lambda_[f](0, 0);
-        inverse.dense.middleRows(start, factor.levels) *= lambda_[f](0, 0);
-        continue;
-      }
-      for (Index at = start; at < start + factor.levels * k; at += k) {
-        const Matrix columns = inverse.dense.middleCols(at, k) * lambda_[f].transpose();
-        inverse.dense.middleCols(at, k) = columns;
-      }
-      for (Index at = start; at < start + factor.levels * k; at += k) {
-        const Matrix rows = lambda_[f] * inverse.dense.middleRows(at, k);
-        inverse.dense.middleRows(at, k) = rows;
-      }
-    }
+    scale_remainder(inverse.dense, false);
   }
-  const int depth = static_cast<int>(layout.chain().size());
-  inverse.own.resize(depth);
-  inverse.panel.resize(depth);
-  for (int c = depth - 1; c >= 0; --c) visit_level(c, inverse, visit, poll);
+  start_levels(inverse);
+  for (int c = static_cast<int>(layout.chain().size()) - 1; c >= 0; --c) {
+    const int f = layout.chain()[c].factor;
+    visit_level(c, inverse,
+                [&](Index unit, const Matrix& block, const Matrix&, const Matrix&) { visit(f, unit, block); },
+                poll);
+  }
 }
 
 }  // namespace tiers

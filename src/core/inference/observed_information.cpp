@@ -1,22 +1,28 @@
 #include "observed_information.h"
 
-#include "../objective/observed_hessian.h"
-
 namespace tiers {
 
 // With t = log sigma^2 the joint deviance has f_tt = m and f_theta,t = -(m/r2) dr2/dtheta at the
 // profile; the profiled Hessian is f_theta,theta less their product over f_tt.
 Inference covariance_inference(ProfiledDeviance& objective, const Vector& theta,
                                const std::vector<bool>& free) {
-  const Matrix profiled = observed_hessian(objective, theta, free);
-  const Index size = profiled.rows();
-  const double sigma2 = objective.residual_square() / static_cast<double>(objective.degrees());
-  const double m = static_cast<double>(objective.degrees());
-  Vector cross(size);
+  objective.value(theta);
+  Vector gradient;
+  Matrix curvature;
+  objective.derivatives(gradient, curvature);
+  const Matrix hessian = objective.hessian();
   std::vector<Index> index;
   for (Index i = 0; i < theta.size(); ++i) {
     if (free[i]) index.push_back(i);
   }
+  const Index size = static_cast<Index>(index.size());
+  Matrix profiled(size, size);
+  for (Index i = 0; i < size; ++i) {
+    for (Index j = 0; j < size; ++j) profiled(i, j) = hessian(index[i], index[j]);
+  }
+  const double sigma2 = objective.residual_square() / static_cast<double>(objective.degrees());
+  const double m = static_cast<double>(objective.degrees());
+  Vector cross(size);
   for (Index i = 0; i < size; ++i) cross[i] = -objective.residual_gradient()[index[i]] / sigma2;
   Matrix joint(size + 1, size + 1);
   joint.topLeftCorner(size, size) = profiled + cross * cross.transpose() / m;

@@ -16,6 +16,9 @@ class Objective {
   // Gradient and curvature (symmetric, an approximation of the Hessian that need not be positive
   // definite) at the point of the last value().
   virtual void derivatives(Vector& gradient, Matrix& curvature) = 0;
+  // The Hessian itself at the point of the last value(), after derivatives(). Dearer than the
+  // curvature: for the last word, and where the curvature leads slowly.
+  virtual Matrix hessian() = 0;
   // Shortens a proposed step to where the curvature can be trusted: the factor in (0, 1].
   virtual double step_limit(const Vector& psi, const Vector& step) const = 0;
   // A point with a deviance not above that of the last derivatives(), by a step that needs no

@@ -183,7 +183,10 @@ void ProfiledDeviance::derivatives(Vector& gradient, Matrix& curvature) {
   for (const auto& factor : factors) {
     m_.push_back(static_cast<double>(factor.levels) * Matrix::Identity(factor.columns, factor.columns));
   }
-  factor_.visit_inverse_blocks([&](int f, Index, const auto& block) { m_[f] -= block; }, poll_);
+  inverse_sum_.clear();
+  for (const auto& factor : factors) inverse_sum_.push_back(Matrix::Zero(factor.columns, factor.columns));
+  factor_.visit_inverse_blocks([&](int f, Index, const auto& block) { inverse_sum_[f] += block; }, poll_);
+  for (std::size_t f = 0; f < factors.size(); ++f) m_[f] -= inverse_sum_[f];
   const bool fixed = design_.rank() > 0;
   if (fixed) projection_ = factor_.fixed_projection();
   for (std::size_t f = 0; f < factors.size(); ++f) {
@@ -244,10 +247,69 @@ void ProfiledDeviance::derivatives(Vector& gradient, Matrix& curvature) {
   information.noalias() -= random.transpose() * random;
   information.noalias() -= fixed_part.transpose() * fixed_part;
   path_correction_ = parameters_.second_derivative_product(theta_, sigma_gradient_);
+  information_ = information;
+  scale_ = scale;
+  floored_residual_ = solution.residual;
   curvature = scale * information -
       (scale / solution.residual) * residual_gradient_ * residual_gradient_.transpose() +
       path_correction_;
   if (moved) lambda_ = exact;
+}
+
+// In u-space V_i becomes E_i = Lambda^-1 Ldot_i + (.)' and Z'V^-1Z becomes N = I - Omega^-1, so that
+// tr(V^-1 V_i V^-1 V_j) = tr(E_i N E_j N); P takes off B S^-1 B' from N.
+Matrix ProfiledDeviance::hessian() {
+  const auto& factors = cross_.layout().factors();
+  const Index count = parameters_.size(), p = design_.rank();
+  std::vector<BlockedCholesky::LevelForm> forms;
+  for (int j = 0; j < parameters_.terms(); ++j) {
+    const int f = factor_of_[j];
+    const Index k = parameters_.structure(j).columns();
+    const Matrix lambda = term_block(floored_[f], j);
+    const Vector theta = parameters_.part(theta_, j);
+    for (Index i = 0; i < theta.size(); ++i) {
+      const Matrix half = lambda.triangularView<Eigen::Lower>().solve(
+          parameters_.structure(j).factor_derivative(theta, i));
+      Matrix form = Matrix::Zero(factors[f].columns, factors[f].columns);
+      form.block(column_of_[j], column_of_[j], k, k) = half + half.transpose();
+      forms.push_back({f, form});
+    }
+  }
+  Matrix trace = factor_.inverse_products(forms, poll_);
+  for (Index i = 0; i < count; ++i) {
+    for (Index j = 0; j < count; ++j) {
+      if (forms[i].factor != forms[j].factor) continue;
+      const Matrix product = forms[i].block * forms[j].block;
+      trace(i, j) += static_cast<double>(factors[forms[i].factor].levels) * product.trace() -
+          (product + product.transpose()).cwiseProduct(inverse_sum_[forms[i].factor]).sum();
+    }
+  }
+  if (reml_ && p > 0) {
+    const Matrix half = factor_.fixed_lower().triangularView<Eigen::Lower>().solve(Matrix(projection_.transpose()));
+    const Matrix b = half.transpose();  // B L_XX^-T, q x p
+    std::vector<Matrix> moved(count), solved(count), small(count);
+    for (Index i = 0; i < count; ++i) {
+      const Factor& factor = factors[forms[i].factor];
+      moved[i] = Matrix::Zero(b.rows(), p);
+      for (Index x = 0; x < p; ++x) {
+        Eigen::Map<Matrix>(moved[i].col(x).data() + factor.offset, factor.columns, factor.levels).noalias() =
+            forms[i].block *
+            Eigen::Map<const Matrix>(b.col(x).data() + factor.offset, factor.columns, factor.levels);
+      }
+      solved[i] = moved[i];
+      Matrix unused = Matrix::Zero(p, p);
+      factor_.solve_forward(solved[i], unused);
+      small[i] = b.transpose() * moved[i];
+      for (Index j = 0; j <= i; ++j) {
+        const double value = -2.0 * (moved[i].cwiseProduct(moved[j]).sum() - solved[i].cwiseProduct(solved[j]).sum()) +
+            small[i].cwiseProduct(small[j]).sum();
+        trace(i, j) += value;
+        if (i != j) trace(j, i) += value;
+      }
+    }
+  }
+  return 2.0 * scale_ * information_ -
+      (scale_ / floored_residual_) * residual_gradient_ * residual_gradient_.transpose() + path_correction_ - trace;
 }
 
 // dX'V^-1X/dtheta_i = -(sum_l G_l'Ldot_i B_l + transposed), G = Z'V^-1X = Lambda^-T B.

@@ -25,6 +25,8 @@ class ProfiledDeviance final : public MixedObjective {
   Index size() const override { return parameters_.size(); }
   double value(const Vector& theta) override;
   void derivatives(Vector& gradient, Matrix& curvature) override;
+  // H = 2 (m/r2) Q - (m/r2^2) d d' + <D, Sigma''> - TT, TT_ij = tr(K V_i K V_j), K = V^-1 or P.
+  Matrix hessian() override;
   double step_limit(const Vector& theta, const Vector& step) const override;
   Vector safe_step(const Vector& theta) override;
   // Straight in Sigma: the deviance depends on theta through V only, which is linear in Sigma.
@@ -83,6 +85,9 @@ class ProfiledDeviance final : public MixedObjective {
   Anchor anchor_;
   std::vector<Matrix> m_;  // M per factor of the last derivatives()
   std::vector<Matrix> sigma_gradient_;
+  Matrix information_;      // Q
+  double scale_ = 0.0, floored_residual_ = 0.0;  // m / r2 and r2 at the floored point
+  std::vector<Matrix> inverse_sum_;              // sum over levels of (Omega^-1)_ll, per factor
   Matrix path_correction_;  // <D, d2 Sigma / dtheta dtheta'>
   Vector residual_gradient_;
   std::vector<Matrix> floored_;  // Lambda at which derivatives() worked

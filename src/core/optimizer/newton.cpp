@@ -4,8 +4,6 @@
 #include <cstdio>
 #include <limits>
 
-#include "../objective/observed_hessian.h"
-
 namespace tiers {
 
 namespace {
@@ -84,28 +82,27 @@ class Restricted {
     Matrix full_curvature;
     objective_.derivatives(full_gradient, full_curvature);
     gradient = reduce(full_gradient);
-    curvature.resize(size(), size());
-    for (Index i = 0; i < size(); ++i) {
-      for (Index j = 0; j < size(); ++j) curvature(i, j) = full_curvature(free_[i], free_[j]);
-    }
+    curvature = restrict(full_curvature);
   }
   double step_limit(const Vector& psi, const Vector& step) const {
     return objective_.step_limit(expand(psi), expand_step(step));
   }
   Vector safe_step(const Vector& psi) { return reduce(objective_.safe_step(expand(psi))); }
-  Matrix observed_hessian(const Vector& psi) {
-    std::vector<bool> free(full_.size(), false);
-    for (const Index i : free_) free[i] = true;
-    return tiers::observed_hessian(objective_, expand(psi), free);
+  Matrix hessian() {
+    return restrict(objective_.hessian());
+  }
+  Matrix restrict(const Matrix& full) const {
+    Matrix out(size(), size());
+    for (Index i = 0; i < size(); ++i) {
+      for (Index j = 0; j < size(); ++j) out(i, j) = full(free_[i], free_[j]);
+    }
+    return out;
   }
   // Where the Newton step along the objective's own path ends; empty if there is none.
   Vector path_end(const Vector& psi, const Matrix& hessian, const Vector& gradient) const {
     const Matrix full = objective_.path_correction();
     if (full.size() == 0) return Vector();
-    Matrix straight = hessian;
-    for (Index i = 0; i < size(); ++i) {
-      for (Index j = 0; j < size(); ++j) straight(i, j) -= full(free_[i], free_[j]);
-    }
+    const Matrix straight = hessian - restrict(full);
     // A long step does no harm: the path ends at the boundary.
     const Vector step = newton_step(straight, gradient, kPathEigenFloor).step;
     return reduce(objective_.follow_path(expand(psi), expand_step(step)));
@@ -148,7 +145,7 @@ Optimum minimize(Objective& full_objective, const Vector& start, const std::vect
     NewtonStep newton = newton_step(curvature, gradient);
     Vector path_end;
     if (newton.gain < kNear && newton.gain > kSlow * last_gain && newton.gain > control.tolerance) {
-      const Matrix hessian = objective.observed_hessian(psi);
+      const Matrix hessian = objective.hessian();
       newton = newton_step(hessian, gradient);
       path_end = objective.path_end(psi, hessian, gradient);
     }

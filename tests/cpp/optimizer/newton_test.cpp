@@ -23,6 +23,12 @@ class Valley final : public Objective {
     curvature.resize(2, 2);
     curvature << 2.0 - 400.0 * (b - 3.0 * a * a), -400.0 * a, -400.0 * a, 200.0;
   }
+  Matrix hessian() override {
+    Vector gradient;
+    Matrix curvature;
+    derivatives(gradient, curvature);
+    return curvature;
+  }
   double step_limit(const Vector&, const Vector&) const override { return 1.0; }
   Vector safe_step(const Vector& x) override { return x; }
 
