@@ -17,8 +17,8 @@ fit_lmm_cpp <- function(spec, control) {
     .Call(`_tiers_fit_lmm_cpp`, spec, control)
 }
 
-infer_lmm_cpp <- function(spec, lambda, sigma) {
-    .Call(`_tiers_infer_lmm_cpp`, spec, lambda, sigma)
+infer_lmm_cpp <- function(spec, lambda) {
+    .Call(`_tiers_infer_lmm_cpp`, spec, lambda)
 }
 
 condvar_lmm_cpp <- function(spec, lambda, sigma) {

@@ -7,8 +7,8 @@ run_fit <- function(spec, control) {
 
 # Covariance matrix of the variance parameters and the derivatives of vcov(beta) with respect to
 # them, at given factors: what degrees of freedom are made of.
-run_inference <- function(spec, Lambda, sigma) {
-  compiled(infer_lmm_cpp(spec, unname_all(Lambda), sigma), spec)
+run_inference <- function(spec, Lambda) {
+  compiled(infer_lmm_cpp(spec, unname_all(Lambda)), spec)
 }
 
 # Conditional variances of the random effects, one k x k x levels array a term.
@@ -32,10 +32,11 @@ stop_compiled <- function(e, spec) {
   text <- conditionMessage(e)
   if (grepl("cannot allocate|bad_alloc|bad alloc|memory", text)) {
     n <- length(spec$y)
+    needed <- regmatches(text, regexec("need ([0-9.]+) GB", text))[[1L]][2L]
     stop_memory(c("There is not enough memory for this model ({n} rows, {length(spec$terms)}
                    random term{?s}).", x = "{text}",
                   i = "Free memory, or use fewer random effects or fewer rows."),
-                needed = NA_real_, available = NA_real_, parent = e)
+                needed = as.double(needed) * 1e9, available = NA_real_, parent = e)
   }
   stop_numeric(c("The computation failed: {text}",
                  i = "This is a fault of tiers: please report it. The field

@@ -58,15 +58,14 @@ BEGIN_RCPP
 END_RCPP
 }
 // infer_lmm_cpp
-List infer_lmm_cpp(const List& spec, const List& lambda, double sigma);
-RcppExport SEXP _tiers_infer_lmm_cpp(SEXP specSEXP, SEXP lambdaSEXP, SEXP sigmaSEXP) {
+List infer_lmm_cpp(const List& spec, const List& lambda);
+RcppExport SEXP _tiers_infer_lmm_cpp(SEXP specSEXP, SEXP lambdaSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const List& >::type spec(specSEXP);
     Rcpp::traits::input_parameter< const List& >::type lambda(lambdaSEXP);
-    Rcpp::traits::input_parameter< double >::type sigma(sigmaSEXP);
-    rcpp_result_gen = Rcpp::wrap(infer_lmm_cpp(spec, lambda, sigma));
+    rcpp_result_gen = Rcpp::wrap(infer_lmm_cpp(spec, lambda));
     return rcpp_result_gen;
 END_RCPP
 }
@@ -101,7 +100,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_tiers_covariance_parameter_count_cpp", (DL_FUNC) &_tiers_covariance_parameter_count_cpp, 2},
     {"_tiers_covariance_parameter_names_cpp", (DL_FUNC) &_tiers_covariance_parameter_names_cpp, 2},
     {"_tiers_fit_lmm_cpp", (DL_FUNC) &_tiers_fit_lmm_cpp, 2},
-    {"_tiers_infer_lmm_cpp", (DL_FUNC) &_tiers_infer_lmm_cpp, 3},
+    {"_tiers_infer_lmm_cpp", (DL_FUNC) &_tiers_infer_lmm_cpp, 2},
     {"_tiers_condvar_lmm_cpp", (DL_FUNC) &_tiers_condvar_lmm_cpp, 3},
     {"_tiers_evaluate_lmm_cpp", (DL_FUNC) &_tiers_evaluate_lmm_cpp, 2},
     {NULL, NULL, 0}
