@@ -47,6 +47,21 @@ class BlockLayout {
   Index fixed_columns() const { return fixed_columns_; }  // p
   // Rows in the order of the leaf's units; in data order where there is no chain.
   const std::vector<int>& row_order() const { return row_order_; }
+  // Calls f(coordinate) for the ancestors and cells of a unit, in the order of its panel.
+  template <class F>
+  void visit_coordinates(int c, Index unit, const F& f) const {
+    const ChainLevel& level = chain_[c];
+    Index above = unit;
+    for (std::size_t up = c + 1; up < chain_.size(); ++up) {
+      above = chain_[up - 1].parent[above];
+      const Index at = factors_[chain_[up].factor].offset + above * chain_[up].columns;
+      for (Index a = 0; a < chain_[up].columns; ++a) f(at + a);
+    }
+    const Index base = remainder_offset();
+    for (auto cell = level.cell_start[unit]; cell < level.cell_start[unit + 1]; ++cell) {
+      f(base + level.cell_column[cell]);
+    }
+  }
   // Coordinate in a z-vector of column `column` of level `level` (0-based) of a factor.
   Index coordinate(int factor, Index level) const {
     return factors_[factor].offset + level * factors_[factor].columns;

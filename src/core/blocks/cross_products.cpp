@@ -135,7 +135,7 @@ void CrossProducts::set_response(const Vector& r) {
 
 void CrossProducts::multiply(const Matrix& w, Matrix& random, Matrix& fixed) const {
   const auto& chain = layout_.chain();
-  const Index p = layout_.fixed_columns(), base = layout_.remainder_offset();
+  const Index p = layout_.fixed_columns();
   random = Matrix::Zero(w.rows(), w.cols());
   fixed = Matrix::Zero(p, w.cols());
   for (Index column = 0; column < w.cols(); ++column) {
@@ -162,16 +162,8 @@ void CrossProducts::multiply(const Matrix& w, Matrix& random, Matrix& fixed) con
           *back += sum;
           panel += k;
         };
-        Index above = unit;
-        for (std::size_t up = c + 1; up < chain.size(); ++up) {
-          above = chain[up - 1].parent[above];
-          const Index at = layout_.factors()[chain[up].factor].offset + above * chain[up].columns;
-          for (Index b = 0; b < chain[up].columns; ++b) exchange(from + at + b, to + at + b);
-        }
-        for (auto cell = level.cell_start[unit]; cell < level.cell_start[unit + 1]; ++cell) {
-          const Index at = base + level.cell_column[cell];
-          exchange(from + at, to + at);
-        }
+        layout_.visit_coordinates(static_cast<int>(c), unit,
+                                  [&](Index at) { exchange(from + at, to + at); });
         for (Index j = 0; j < p; ++j) exchange(nullptr, to_fixed + j);
       }
     }
