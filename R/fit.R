@@ -70,7 +70,7 @@ lmm <- function(formula, data, REML = TRUE, residual = NULL, dispersion = ~ 1, w
   spec <- with_start(spec, start, model$random_terms)
 
   result <- run_fit(spec, control)
-  check_perfect_fit(result, spec)
+  check_perfect_fit(result)
   fit <- new_lmm_fit(light_call(call, typed), model, spec, result, control)
   report_fit(fit, spec, result)
   fit

@@ -146,7 +146,7 @@ sizes_of_term_agree <- function(term, stored) {
 
 # A fit of the same model to another response: `spec` is what was fitted, `result` the outcome.
 update_lmm_fit <- function(fit, spec, result) {
-  check_perfect_fit(result, spec)
+  check_perfect_fit(result)
   kept <- colnames(spec$X)[result$kept]
   fit$coefficients[] <- result$coefficients
   fit$vcov <- matrix(result$vcov, length(kept), length(kept), dimnames = list(kept, kept))

@@ -85,9 +85,8 @@ bench_case <- function(name) {
            show_seconds(result$nlme$seconds), ratio("nlme"), gap("nlme"),
            if (worse) "WORSE" else "")
   said <- unlist(lapply(names(result), function(package) {
-    if (length(result[[package]]$said)) {
-      paste0("- ", name, ", ", package, ": ", substr(gsub("\\s+", " ", result[[package]]$said), 1, 160))
-    }
+    said <- substr(gsub("\\s+", " ", result[[package]]$said), 1, 160)
+    if (length(said)) paste0("- ", name, ", ", package, ": ", said)
   }))
   cat(paste(row, collapse = " | "), "\n")
   list(row = row, said = said, worse = worse)
@@ -110,7 +109,7 @@ version_of <- function(package) {
   if (nzchar(system.file(package = package))) paste(package, utils::packageVersion(package))
 }
 writeLines(c(
-  paste("#", "Linear mixed models"), "",
+  "# Linear mixed models", "",
   paste0("The whole call from formula to fit, minimum of repeated runs in one process; a fit that ",
          "takes over 5 s is run once. A positive difference of deviances means that this package ",
          "found the better point. Every package runs with its defaults."), "",

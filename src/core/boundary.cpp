@@ -65,6 +65,28 @@ Vector settle_flat_terms(MixedObjective& objective, const CovarianceParameters& 
   return theta;
 }
 
+// Singular covariance matrices have local minima of different ranks. Where the fit ended on one, a
+// minimum of one rank less is looked for, term by term.
+bool try_lower_ranks(MixedObjective& objective, const CovarianceParameters& parameters,
+                     const Control& control, Optimum& found) {
+  bool better = false;
+  for (int j = 0; j < parameters.terms(); ++j) {
+    const Vector part = parameters.structure(j).lower_rank(parameters.part(found.psi, j),
+                                                           objective.mean_cross(j));
+    if (part.size() == 0) continue;
+    Vector start = found.psi;
+    start.segment(parameters.offset(j), part.size()) = part;
+    const Reduced reduced = reduce(objective, parameters, start, kTryZero);
+    const Optimum other = minimize(objective, reduced.theta, reduced.free, control);
+    if (!other.convergence.converged || !(other.value < found.value - kSameDeviance)) continue;
+    const Convergence before = found.convergence;
+    found = other;
+    add_counts(found.convergence, before);
+    better = true;
+  }
+  return better;
+}
+
 // A ridge along which two variances stand in for each other (an intercept and a nearly constant
 // covariate, say) ends at a boundary, but Newton may crawl along it. Tries each parameter at zero.
 void leave_ridge(MixedObjective& objective, const Control& control, Optimum& found) {
@@ -96,6 +118,7 @@ BoundaryOptimum minimize_with_boundary(MixedObjective& objective,
   }
 
   Vector flat = settle_flat_terms(objective, parameters, out.optimum);
+  bool ranks_tried = false;
   for (int attempt = 0;; ++attempt) {
     const Reduced reduced = reduce(objective, parameters, flat, kTryZero);
     if (!reduced.any) break;
@@ -137,7 +160,13 @@ BoundaryOptimum minimize_with_boundary(MixedObjective& objective,
             parameters.part(reopened, j), direction, variance);
       }
     }
-    if (!negative || attempt == kMaxReopenings) break;
+    if (attempt == kMaxReopenings) break;
+    if (!negative) {
+      if (ranks_tried || !out.at_boundary || !try_lower_ranks(objective, parameters, control, out.optimum)) break;
+      ranks_tried = true;
+      flat = out.optimum.psi;
+      continue;
+    }
     Optimum again = minimize(objective, reopened, all, control);
     add_counts(again.convergence, out.optimum.convergence);
     if (!(again.value < out.optimum.value)) break;

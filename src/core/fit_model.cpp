@@ -64,6 +64,16 @@ Vector start_parameters(const Specification& spec, const Engine& engine) {
   return engine.parameters.parameters(start);
 }
 
+// A start so large that the factorization fails is brought nearer to zero, where it cannot.
+Vector finite_start(Engine& engine, Vector start) {
+  if (!start.allFinite()) start = Vector::Zero(start.size());
+  for (int attempt = 0; attempt < 400; ++attempt) {
+    if (std::isfinite(engine.objective.value(start))) return start;
+    start *= 0.1;
+  }
+  throw std::runtime_error("the deviance is not finite anywhere near the start");
+}
+
 // True where X and Z reproduce the response to rounding: no residual variance is left. Looked at
 // only where the fit has become very close; the random effects are then as good as fixed.
 bool fits_perfectly(Engine& engine) {
@@ -110,7 +120,7 @@ FitResult fit_model(const Specification& raw, const Control& control) {
   out.reciprocal_condition = engine.design.reciprocal_condition();
   out.parameter_count = engine.design.rank() + engine.parameters.size() + 1;
 
-  const Vector start = start_parameters(spec, engine);
+  const Vector start = finite_start(engine, start_parameters(spec, engine));
   BoundaryOptimum found = minimize_with_boundary(engine.objective, engine.parameters, start, control);
   const Optimum& optimum = found.optimum;
   const double near = engine.objective.value(optimum.psi);

@@ -187,3 +187,16 @@ TEST_CASE("an iteration limit is not called convergence") {
   CHECK(fit.status == FitStatus::not_converged);
   CHECK(fit.gain > 1e-8);
 }
+
+TEST_CASE("an absurd start or weight ends in a fit, not in a crash") {
+  Data data = simulate(Design::one_factor);
+  const double reference = fit_model(data.specification(true), Control()).deviance;
+  for (const double size : {1e8, 1e160}) {
+    Specification spec = data.specification(true);
+    spec.terms[0].start = size * Matrix::Identity(3, 3);
+    CHECK(fit_model(spec, Control()).deviance == Approx(reference).epsilon(1e-9));
+  }
+  data.weights = Vector::Ones(data.n);
+  data.weights[0] = 1e20;
+  CHECK_NOTHROW(fit_model(data.specification(true), Control()));
+}

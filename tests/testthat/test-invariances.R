@@ -114,7 +114,8 @@ for (design in invariance_designs) local({
 
   test_that(paste("rounding noise in the data:", name), {
     set.seed(3)
-    shaken <- transform(d, y = y * (1 + 1e-15 * rnorm(nrow(d))), x = x * (1 + 1e-15 * rnorm(nrow(d))))
+    shake <- function(v) v * (1 + 1e-15 * rnorm(length(v)))
+    shaken <- transform(d, y = shake(y), x = shake(x))
     again <- fit_design(design, shaken)
     expect_equal(unname(fixef(again)), unname(fixef(fit)), tolerance = 1e-8)
     expect_equal(again$sigma, fit$sigma, tolerance = 1e-8)

@@ -46,6 +46,13 @@ class CovarianceStructure {
   // for each the derivative of the deviance with respect to the variance along it, given
   // D = d deviance / d Sigma (k x k). Non-negative at a minimum.
   virtual Boundary boundary(const Vector& theta, const Matrix& d) const = 0;
+  // Parameters of the nearest Sigma of one rank less, nearness weighed by mean_cross; empty where
+  // there is none but zero, or the structure has no such notion.
+  virtual Vector lower_rank(const Vector& theta, const Matrix& mean_cross) const {
+    static_cast<void>(theta);
+    static_cast<void>(mean_cross);
+    return Vector();
+  }
   // Parameters with `variance` added along one of those directions.
   virtual Vector reopen(const Vector& theta, const Vector& direction, double variance) const = 0;
 

@@ -94,6 +94,20 @@ class Unstructured final : public CovarianceStructure {
     return {null_space * restricted.eigenvectors(), restricted.eigenvalues()};
   }
 
+  Vector lower_rank(const Vector& theta, const Matrix& mean_cross) const override {
+    const Index k = columns();
+    const Vector scale = mean_cross.diagonal().cwiseMax(1e-300).cwiseSqrt();
+    const Matrix lambda = scale.asDiagonal() * factor(theta);
+    Eigen::SelfAdjointEigenSolver<Matrix> sigma(lambda * lambda.transpose());
+    const Vector values = sigma.eigenvalues().cwiseMax(0.0);  // ascending
+    const double largest = values[k - 1];
+    const Index rank = (values.array() > 1e-12 * largest).count();
+    if (!(largest > 0.0) || rank < 2) return Vector();
+    const Index kept = rank - 1;
+    const Matrix root = sigma.eigenvectors().rightCols(kept) * values.tail(kept).cwiseSqrt().asDiagonal();
+    return parameters(lower_factor(scale.cwiseInverse().asDiagonal() * root));
+  }
+
   Vector reopen(const Vector& theta, const Vector& direction, double variance) const override {
     const Matrix lambda = factor(theta);
     Matrix wide(columns(), columns() + 1);
