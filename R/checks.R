@@ -33,6 +33,24 @@ check_arguments <- function(data, REML, residual, dispersion, freq) {
   check_later_argument(freq, "freq", "frequency weights")
 }
 
+# Arguments that the function does not have, by name; `hints` says what to use in place of some.
+# Nothing is evaluated: what was given may not exist.
+refuse_arguments <- function(given, fun, known, hints = NULL) {
+  if (length(given) == 0L) return(invisible())
+  name <- names(given)[1L]
+  if (is.null(name) || !nzchar(name)) {
+    stop_input("{.fn {fun}} was given too many arguments: one without a name is left over.")
+  }
+  hint <- if (name %in% names(hints)) "." else did_you_mean(name, known)
+  stop_input(c("{.fn {fun}} has no argument {.arg {name}}{hint}",
+               i = if (name %in% names(hints)) hints[[name]]), argument = name)
+}
+
+foreign_arguments <- list(
+  family = "It fits linear models; generalized models are not available in this version.",
+  method = "Use {.code REML = TRUE} or {.code REML = FALSE}."
+)
+
 check_data <- function(data) {
   if (is.null(data) || is.data.frame(data) || is.environment(data)) {
     return(invisible())
@@ -73,6 +91,14 @@ check_matrix <- function(x, labels, term = NULL) {
   for (j in seq_len(ncol(x))) check_finite(x[, j], names[j], labels)
 }
 
+# An `offset()` of the formula.
+check_offset_term <- function(value, expr) {
+  if (is.numeric(value) && NCOL(value) == 1L) return(invisible())
+  name <- text_of(expr[[2L]])
+  stop_input("The offset `{name}` must be a numeric variable, not {.cls {class(value)[1L]}}.",
+             variable = name)
+}
+
 check_offset <- function(frame, labels) {
   offset <- stats::model.offset(frame)
   if (!is.null(offset)) check_finite(offset, "offset", labels)
@@ -82,7 +108,11 @@ check_offset <- function(frame, labels) {
 
 # The response as a plain numeric vector, or an error that says what is wrong with it.
 numeric_response <- function(y, name) {
-  if (is.matrix(y) || is.data.frame(y)) {
+  if (is.data.frame(y)) {
+    stop_input(c("The response `{name}` is a data frame with {NCOL(y)} column{?s}.",
+                 i = "Name one of its columns as the response."))
+  }
+  if (is.matrix(y)) {
     if (NCOL(y) != 1L) {
       stop_input(c("The response `{name}` has {NCOL(y)} columns.",
                    i = "A linear model has one response; fit the columns one by one."))

@@ -1,15 +1,16 @@
 # Every error, warning and message of the package is made here and carries a class.
 #
 # `message` is a character vector as for cli: the first element is the problem, the others are
-# hints, named "i" (what to do), "x" (what is wrong in detail) or " ". Values are interpolated by
-# cli (`{x}`) in the caller's frame. Named arguments in `...` become fields of the condition.
+# hints, named "i" (what to do), "x" (what is wrong in detail), "*" or " ". Values are interpolated
+# by cli (`{x}`) in the caller's frame. Named arguments in `...` become fields of the condition.
 
 format_condition <- function(message, envir) {
   message[] <- gsub("[ \n]*\n[ \n]*", " ", message)
   lines <- vapply(message, cli::format_inline, "", .envir = envir)
   kind <- names(message)
   if (is.null(kind)) return(paste(lines, collapse = "\n"))
-  mark <- c(i = cli::symbol$info, x = cli::symbol$cross, "!" = "!", " " = " ")[kind]
+  mark <- c(i = cli::symbol$info, x = cli::symbol$cross, "!" = "!", "*" = cli::symbol$bullet,
+            " " = " ")[kind]
   paste0(ifelse(is.na(mark), "", paste0(mark, " ")), lines, collapse = "\n")
 }
 

@@ -9,6 +9,7 @@
 #'   deviance by less than this. The default puts every parameter within a millionth of its
 #'   standard error.
 #' @param trace `TRUE` prints a line per iteration.
+#' @param ... Nothing: an argument of another name is an error.
 #' @return A list of class `tiers_control`, to be given to [lmm()] as `control`. A plain list with
 #'   some of these entries will do as well.
 #' @examples
@@ -16,7 +17,9 @@
 #' fit <- lmm(distance ~ age * Sex + (age | Subject), Orthodont,
 #'            control = tiers_control(trace = TRUE))
 #' @export
-tiers_control <- function(maxit = 100, tolerance = 1e-12, trace = FALSE) {
+tiers_control <- function(maxit = 100, tolerance = 1e-12, trace = FALSE, ...) {
+  known <- setdiff(names(formals(tiers_control)), "...")
+  refuse_arguments(as.list(substitute(list(...)))[-1L], "tiers_control", known)
   check_number(maxit, "maxit", lower = 0, upper = .Machine$integer.max)
   check_number(tolerance, "tolerance", lower = 0, upper = 1)
   if (!isTRUE(trace) && !isFALSE(trace)) stop_input("{.arg trace} must be TRUE or FALSE.")
@@ -35,7 +38,7 @@ as_control <- function(control) {
   if (!is.list(control)) {
     stop_input("{.arg control} must be a list or come from {.fn tiers_control}.")
   }
-  known <- names(formals(tiers_control))
+  known <- setdiff(names(formals(tiers_control)), "...")
   given <- names(control)
   if (length(control) > 0L && (is.null(given) || any(!nzchar(given)))) {
     stop_input("Every entry of {.arg control} must have a name: {.val {known}}.")

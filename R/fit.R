@@ -26,6 +26,7 @@
 #' @param start Starting values: a vector with names such as `"sd_(Intercept)|Subject"`,
 #'   `"cor_Days.(Intercept)|Subject"` and `"sigma"`, or an earlier fit. Seldom needed.
 #' @param control Settings of the algorithm, see [tiers_control()].
+#' @param ... Nothing: an argument of another name is an error.
 #' @return A fit of class `c("tiers_lmm", "tiers_fit")`: plain data that can be saved and used in
 #'   another session. Print it, or use `summary()`, `anova()`, `predict()`, [fixef()], [ranef()],
 #'   [VarCorr()] and so on.
@@ -46,7 +47,9 @@
 #' @export
 lmm <- function(formula, data, REML = TRUE, residual = NULL, dispersion = ~ 1, weights = NULL,
                 freq = NULL, offset = NULL, subset = NULL, na.action = getOption("na.action"),
-                contrasts = NULL, start = NULL, control = tiers_control()) {
+                contrasts = NULL, start = NULL, control = tiers_control(), ...) {
+  refuse_arguments(as.list(substitute(list(...)))[-1L], "lmm", names(formals(lmm)),
+                   foreign_arguments)
   call <- match.call()
   typed <- substitute(list(formula = formula, data = data, weights = weights, offset = offset,
                            subset = subset))

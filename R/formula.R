@@ -18,6 +18,7 @@ parse_formula <- function(formula, data, env) {
   if (is.null(attr(terms, "factors")) || attr(terms, "response") != 1L) {
     stop_formula("The formula has no response.")
   }
+  check_response_is_left(terms)
   list(formula = formula, env = env, response = text_of(formula[[2L]]), fixed = terms,
        bars = unlist(lapply(parts$bars, expand_bar), recursive = FALSE))
 }
@@ -44,6 +45,12 @@ parsed_text <- function(text) {
   tryCatch(str2lang(text), error = function(e) {
     stop_formula(c("The formula {.val {text}} cannot be read.", x = "{conditionMessage(e)}"))
   })
+}
+
+check_response_is_left <- function(terms) {
+  uses <- attr(terms, "factors")
+  if (length(uses) == 0L || all(uses[1L, ] == 0)) return(invisible())
+  stop_formula("The response `{rownames(uses)[1L]}` is also on the right side of the formula.")
 }
 
 fixed_terms <- function(fixed, data) {
@@ -172,6 +179,12 @@ check_no_bar <- function(e, name, env) {
   words <- c(covariance_words(), covariance_planned)
   ordinary <- exists(name, envir = baseenv(), mode = "function") ||
     (exists(name, envir = env, mode = "function") && is.null(nearest_name(name, words)))
+  inner <- strip_brackets(e[[2L]])
+  # Nobody writes "1 or b": this is a bar term inside of a function.
+  if (ordinary && is.numeric(inner[[2L]])) {
+    stop_formula(c("The bar term in `{text_of(e)}` must not stand inside of `{name}()`.",
+                   i = "Write `({text_of(inner)})`."))
+  }
   if (ordinary) return(invisible())
   hint <- did_you_mean(name, words)
   stop_formula(c("Unknown covariance structure `{name}` in `{text_of(e)}`{hint}",
@@ -184,6 +197,10 @@ check_no_bar <- function(e, name, env) {
 expand_bar <- function(bar) {
   name <- call_name(bar)
   if (!is_bar(bar)) bar <- structured_call(bar, name)
+  if (has_bar(bar_of(bar)[[2L]])) {
+    stop_formula(c("`({text_of(bar_of(bar))})` has two bars.",
+                   i = "Write one term for each grouping factor, or `a:b` after the bar."))
+  }
   group <- strip_brackets(bar_of(bar)[[3L]])
   simple <- is_bar(bar) && name == "|" && (is.name(group) || !call_name(group) %in% expanding)
   pieces <- if (simple) {

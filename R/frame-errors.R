@@ -17,6 +17,16 @@ explain_frame_error <- function(e, terms, data, env, n) {
                x = "{conditionMessage(e)}"), parent = e)
 }
 
+# Base R warns of `x | g` or `f + 1` with a factor and makes every value missing. The warning is
+# known by its call, since its text is translated.
+refuse_factor_ops <- function(w) {
+  call <- conditionCall(w)
+  if (!is.call(call) || !identical(call[[1L]], quote(Ops.factor))) return(invisible())
+  stop_input(c("The formula calculates with a factor.", x = "{conditionMessage(w)}.",
+               i = "A bar term such as {.code (x | g)} must not stand inside of a function."),
+             parent = w)
+}
+
 check_variable_exists <- function(name, data, env) {
   if (name %in% names(data)) return(invisible())
   value <- tryCatch(get0(name, envir = env, ifnotfound = NULL), error = function(e) NULL)

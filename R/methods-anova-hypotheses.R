@@ -19,7 +19,8 @@ term_hypotheses <- function(fit, type = 3L) {
   kept <- !is.na(fit$coefficients)
   design <- list(
     X = X[, kept, drop = FALSE], assign = assign[kept],
-    labels = labels, contains = containing_terms(fit)
+    labels = labels, contains = containing_terms(fit),
+    empty = setdiff(seq_along(labels), assign[kept])
   )
   # A single term has one hypothesis, whatever the type. The df of an F test depend a little on
   # the rows that state it; these are lmerTest's.
@@ -34,7 +35,9 @@ term_hypotheses <- function(fit, type = 3L) {
     colnames(L) <- names(fit$coefficients)[kept]
     L
   })
-  stats::setNames(hypotheses, labels)
+  hypotheses <- stats::setNames(hypotheses, labels)
+  # A term without an estimable column of its own has nothing to test.
+  hypotheses[vapply(hypotheses, nrow, 1L) > 0L]
 }
 
 # Rows of weight zero count nowhere.
@@ -88,6 +91,20 @@ add_coded_designs <- function(design, fit) {
   design$X_t <- used_rows(fit, stats::model.matrix(fit$terms, frame, contrasts.arg = treatment))
   pattern <- attr(fit$terms, "factors") > 0
   design$scale <- column_scales(design$O, frame, pattern, coded_variables(fit))
+  without_empty_terms(design)
+}
+
+# Terms all of whose columns were dropped are not part of the model: the terms that took up their
+# columns are tested as if these had not been written.
+without_empty_terms <- function(design) {
+  if (length(design$empty) == 0L) return(design)
+  for (name in c("O", "X_t")) {
+    owner <- attr(design[[name]], "assign")
+    stays <- !owner %in% design$empty
+    if (name == "O") design$scale <- design$scale[stays]
+    design[[name]] <- structure(design[[name]][, stays, drop = FALSE], assign = owner[stays])
+  }
+  design$contains <- lapply(design$contains, setdiff, design$empty)
   design
 }
 

@@ -79,9 +79,13 @@ anova_terms <- function(fit, type, ddf, vcov) {
   df_words <- if (prepared$name != "none") {
     paste0(" with ", prepared$label, " denominator degrees of freedom")
   }
+  absent <- setdiff(attr(fit$terms, "term.labels"), names(hypotheses))
+  absent_words <- if (length(absent)) {
+    paste("Not tested, nothing to estimate:", toString(absent))
+  }
   structure(
     table,
-    heading = paste0("Type ", c("I", "II", "III")[type], " F tests", df_words),
+    heading = c(paste0("Type ", c("I", "II", "III")[type], " F tests", df_words), absent_words),
     hypotheses = hypotheses, class = c("anova", "data.frame")
   )
 }

@@ -176,7 +176,16 @@ eval_with_stored <- function(call, fit, caller) {
   if (!is.symbol(call$data)) call$data <- as.name("<data>")
   env <- new.env(parent = caller)
   assign(as.character(call$data), data, envir = env)
-  eval(call, env)
+  tryCatch(eval(call, env), tiers_error_input = function(e) {
+    name <- e$variable
+    kept <- is.null(name) || name %in% names(data) || !name %in% all.vars(call$formula)
+    if (kept) stop(e)
+    stop_input(c(
+      "`{name}` is not among the variables that the fit has kept, and the data of the call
+       (`{fit$data_name}`) cannot be found any more.",
+      "i" = "Give {.fn update} the data: {.code data = }."
+    ), variable = name, parent = e)
+  })
 }
 
 formula_variables_exist <- function(formula) {

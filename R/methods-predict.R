@@ -158,16 +158,24 @@ basis_rows <- function(fit, j, newdata, allow_new) {
 }
 
 # Where columns were dropped, a new row can be predicted only if it keeps their dependence on the
-# others: x_dropped = x_kept A with the A of the data.
+# others: x_dropped = x_kept A with the A of the data. Columns are scaled to length 1, so that what
+# is rounding and what is a dependence does not hang on the units; rounding in A is set to 0, or
+# rows in which all else is 0 would compare noise with noise.
 blank_inestimable <- function(value, fit, newdata) {
   kept <- !is.na(fit$coefficients)
   if (all(kept)) return(value)
-  X <- fixed_matrix(fit)
-  dependence <- qr.coef(qr(X[, kept, drop = FALSE]), X[, !kept, drop = FALSE])
-  dependence[is.na(dependence)] <- 0
-  new <- fixed_matrix(fit, newdata)
+  X <- used_rows(fit, fixed_matrix(fit))
+  scale <- sqrt(colSums(X^2))
+  scale[scale == 0] <- 1
+  X <- sweep(X, 2L, scale, "/")
+  parts <- qr(X[, kept, drop = FALSE], tol = 1e-12)
+  dependence <- qr.coef(parts, X[, !kept, drop = FALSE])
+  dependence[is.na(dependence) | abs(dependence) < 1e-9] <- 0
+  new <- sweep(fixed_matrix(fit, newdata), 2L, scale, "/")
   expected <- new[, kept, drop = FALSE] %*% dependence
   size <- abs(new[, kept, drop = FALSE]) %*% abs(dependence) + abs(new[, !kept, drop = FALSE])
+  # An entry of a scaled column is of this size on average.
+  size <- size + 1 / sqrt(nrow(X))
   outside <- rowSums(abs(new[, !kept, drop = FALSE] - expected) > 1e-7 * size) > 0
   outside <- outside & !is.na(value)
   if (any(outside, na.rm = TRUE)) {

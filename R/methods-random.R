@@ -179,6 +179,8 @@ VarCorr.tiers_fit <- function(x, sigma = 1, ...) {
     names(sd) <- term$columns
     dimnames(value) <- list(term$columns, term$columns)
     correlation <- tcrossprod(term$Lambda / sqrt(rowSums(term$Lambda^2)))
+    # Without correlations in the structure there is none to be undefined where an SD is 0.
+    if (!has_correlations(term$structure, nrow(value))) correlation[] <- 0
     diag(correlation) <- 1
     dimnames(correlation) <- dimnames(value)
     structure(value, stddev = sd, correlation = correlation)
@@ -196,15 +198,19 @@ VarCorr.tiers_fit <- function(x, sigma = 1, ...) {
 as.data.frame.tiers_varcorr <- function(x, row.names = NULL, optional = FALSE,
                                         order = c("cov.last", "lower.tri"), ...) {
   order <- match.arg(order)
-  tables <- lapply(names(x), function(group) varcorr_rows(x[[group]], group, order))
+  correlated <- shows_correlation(x)
+  tables <- lapply(seq_along(x), function(j) {
+    varcorr_rows(x[[j]], names(x)[j], order, correlated[j])
+  })
   residual <- data.frame(grp = "Residual", var1 = NA_character_, var2 = NA_character_,
                          vcov = attr(x, "sc")^2, sdcor = attr(x, "sc"), stringsAsFactors = FALSE)
   do.call(rbind, c(tables, list(residual)))
 }
 
-varcorr_rows <- function(value, group, order) {
+# `correlated`: does the structure have covariances? They have no rows otherwise.
+varcorr_rows <- function(value, group, order, correlated) {
   k <- nrow(value)
-  below <- lower.tri(value)
+  below <- lower.tri(value) & correlated
   table <- data.frame(
     grp = group,
     var1 = colnames(value)[c(seq_len(k), col(value)[below])],
@@ -217,7 +223,8 @@ varcorr_rows <- function(value, group, order) {
   place <- matrix(NA_integer_, k, k)
   diag(place) <- seq_len(k)
   place[below] <- k + seq_len(sum(below))
-  table <- table[place[lower.tri(place, diag = TRUE)], ]
+  place <- place[lower.tri(place, diag = TRUE)]
+  table <- table[place[!is.na(place)], ]
   rownames(table) <- NULL
   table
 }
@@ -263,11 +270,12 @@ varcorr_text <- function(x, digits, comp = "Std.Dev.") {
   text
 }
 
-# A term shows correlations when its structure has parameters beyond one for each effect.
+# A structure has correlations when it has parameters beyond one for each effect.
+has_correlations <- function(structure, k) {
+  k > 1L && covariance_parameter_count(structure, k) > k
+}
+
 shows_correlation <- function(x) {
   structures <- attr(x, "structures")
-  vapply(seq_along(x), function(j) {
-    k <- nrow(x[[j]])
-    k > 1L && covariance_parameter_count(structures[[j]], k) > k
-  }, NA)
+  vapply(seq_along(x), function(j) has_correlations(structures[[j]], nrow(x[[j]])), NA)
 }

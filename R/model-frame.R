@@ -128,10 +128,13 @@ evaluate_frame <- function(terms, data, rows, na.action, parsed, n) {
   if (is.null(rows$subset)) args$subset <- NULL
   args$weights <- rows$weights
   args$offset <- rows$offset
-  frame <- tryCatch(do.call(stats::model.frame.default, args), error = function(e) {
-    explain_frame_error(e, terms, data, parsed$env, n)
-  })
+  frame <- tryCatch(
+    withCallingHandlers(do.call(stats::model.frame.default, args), warning = refuse_factor_ops),
+    error = function(e) explain_frame_error(e, terms, data, parsed$env, n))
   if (nrow(frame) == 0L) explain_no_rows(terms, args)
+  for (i in attr(terms, "offset")) {
+    check_offset_term(frame[[i]], attr(terms, "variables")[[i + 1L]])
+  }
   frame
 }
 
@@ -244,5 +247,14 @@ check_contrasts <- function(contrasts, frame) {
   if (length(unknown) > 0L) {
     hint <- did_you_mean(unknown[1L], names(frame))
     stop_input("{.arg contrasts} names `{unknown[1L]}`, which is not in the model{hint}")
+  }
+  for (name in names(contrasts)) {
+    coding <- contrasts[[name]]
+    if (!is.character(coding) || length(coding) != 1L) next
+    # Where base R looks for it.
+    if (exists(coding, envir = asNamespace("stats"), mode = "function")) next
+    hint <- did_you_mean(coding, paste0("contr.", c("treatment", "sum", "helmert", "poly", "SAS")))
+    stop_input("{.arg contrasts} for `{name}`: there is no function {.code {coding}}{hint}",
+               variable = name)
   }
 }

@@ -121,14 +121,16 @@ validate_fit <- function(fit) {
     all(vapply(seq_along(fit$random), function(j) {
       sizes_of_term_agree(fit$random[[j]], fit$random_terms[[j]])
     }, NA))
-  if (!isTRUE(sizes_agree)) {
-    stop_input(c("This fit is damaged: the sizes of its parts do not agree.",
-                 i = "Fit the model again."))
-  }
+  if (!isTRUE(sizes_agree)) stop_sizes()
   if (!isTRUE(fit$version <= fit_version)) {
     stop_input("This fit was made by a newer version of tiers (object version {fit$version}).")
   }
   invisible(fit)
+}
+
+stop_sizes <- function() {
+  stop_input(c("This fit is damaged: the sizes of its parts do not agree.",
+               i = "Fit the model again."))
 }
 
 has_numbers <- function(fit) {

@@ -52,12 +52,24 @@ build_groups <- function(bar, frame) {
   combined <- combine_codes(parts)
   level_codes <- combined$level_codes
   labels <- Map(function(part, i) part$levels[level_codes[, i]], parts, seq_along(parts))
-  labels <- do.call(paste, c(labels, sep = ":"))
-  # Labels are for display: 'a:b' with 'c' and 'a' with 'b:c' are two levels that read the same.
-  if (anyDuplicated(labels)) labels <- make.unique(labels)
+  labels <- level_labels(labels)
   stored <- list(levels = labels, component_levels = lapply(parts, `[[`, "levels"),
                  level_codes = level_codes)
   list(codes = combined$codes, stored = stored)
+}
+
+# Labels of combined levels, for display. 'a:b' with 'c' and 'a' with 'b:c' would read the same:
+# there the names with a colon are quoted.
+level_labels <- function(parts) {
+  labels <- do.call(paste, c(parts, sep = ":"))
+  same <- labels %in% labels[duplicated(labels)]
+  if (!any(same)) return(labels)
+  quoted <- lapply(parts, function(part) {
+    part <- part[same]
+    ifelse(grepl(":", part, fixed = TRUE), paste0("'", part, "'"), part)
+  })
+  labels[same] <- do.call(paste, c(quoted, sep = ":"))
+  make.unique(labels)
 }
 
 # Codes and levels of one grouping variable of any type.

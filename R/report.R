@@ -74,9 +74,12 @@ plain_text <- function(x) gsub("}", "}}", gsub("{", "{{", x, fixed = TRUE), fixe
 report_convergence <- function(fit) {
   verdict <- fit$convergence
   if (identical(verdict$status, "not_converged")) {
-    gain <- signif(verdict$gain, 3)
-    warn_notconverged(c("The fit has not converged after {verdict$iterations} iteration{?s}: another
-                         step is predicted to lower the deviance by {gain}.",
+    # Before the first iteration there is no prediction.
+    predicted <- verdict$iterations > 0L && isTRUE(verdict$gain > 0)
+    gain <- if (predicted) {
+      paste0(": another step is predicted to lower the deviance by ", signif(verdict$gain, 3))
+    }
+    warn_notconverged(c("The fit has not converged after {verdict$iterations} iteration{?s}{gain}.",
                         i = "Raise {.code control = tiers_control(maxit = )}, or start from this fit
                              with {.code start = fit}."),
                       gradient_norm = verdict$gradient_norm, gain = verdict$gain,
@@ -85,12 +88,19 @@ report_convergence <- function(fit) {
   notes <- fixed_group_lines(fit)
   if (identical(verdict$status, "boundary")) {
     lines <- paste0(c(boundary_lines(fit), notes), ".")
-    lines[1L] <- paste0("The estimate lies at the boundary: ", lines[1L])
+    lines <- as_bullets(c(paste0("The estimate lies at the boundary: ", lines[1L]), lines[-1L]))
     inform_singular(c(lines, i = "This is a valid estimate: the data show no more variation than
                                   that."), boundary = verdict$boundary)
   } else if (length(notes) > 0L) {
-    inform_singular(paste0(notes, "."))
+    inform_singular(as_bullets(paste0(notes, ".")))
   }
+}
+
+# The lines after the first as bullets, each a sentence of its own.
+as_bullets <- function(lines) {
+  rest <- seq_along(lines) > 1L
+  lines[rest] <- paste0(toupper(substr(lines[rest], 1L, 1L)), substring(lines[rest], 2L))
+  stats::setNames(lines, ifelse(rest, "*", ""))
 }
 
 # One phrase per zero variance or perfect correlation.

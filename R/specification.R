@@ -37,10 +37,14 @@ fit_specification <- function(fit) {
 # n x p model matrix with all columns, those dropped from the fit too. A missing value in `newdata`
 # gives a row of NA. Attributes "assign" and "contrasts" as model.matrix() sets them.
 fixed_matrix <- function(fit, newdata = NULL) {
-  if (is.null(newdata)) return(design_matrix(fit$terms, fit$frame, fit$contrasts))
-  newdata <- as_newdata(newdata)
-  new_design(stats::delete.response(fit$terms), newdata, fit$xlevels, fit$contrasts,
-             names(fit$coefficients), fit)
+  X <- if (is.null(newdata)) {
+    design_matrix(fit$terms, fit$frame, fit$contrasts)
+  } else {
+    new_design(stats::delete.response(fit$terms), as_newdata(newdata), fit$xlevels, fit$contrasts,
+               names(fit$coefficients), fit)
+  }
+  if (ncol(X) != length(fit$coefficients)) stop_sizes()
+  X
 }
 
 # Sum of the offsets in the formula and in the argument; 0 without any.

@@ -3,7 +3,7 @@ term_of <- function(fit, j = 1L) fit$random_terms[[j]]
 test_that("pairs of codes are pairs, whatever their labels", {
   d <- small_data(a = rep(c("a:b", "a"), 30), b = rep(c("c", "b:c"), each = 30))
   fit <- suppressMessages(lmm(y ~ x + (1 | a:b), d))
-  expect_setequal(fit$random[[1L]]$levels, c("a:b:c", "a:c", "a:b:b:c", "a:b:c.1"))
+  expect_setequal(fit$random[[1L]]$levels, c("'a:b':c", "a:c", "a:b:b:c", "a:'b:c'"))
   expect_equal(nrow(fit$random[[1L]]$modes), 4L)
   codes <- random_basis(fit, 1L)$codes
   expect_equal(random_basis(fit, 1L, d)$codes, codes)
