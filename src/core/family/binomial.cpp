@@ -1,0 +1,93 @@
+// Binomial, y successes of m trials, n = m - y. In saddle-point form, with d = m F - y,
+//   logp = c(y, m) - Dv(y, d) - Dv(n, -d),
+// and for a link other than logit
+//   s = y A' + n B',  w = -(y A'' + n B''),  w' = -(y A''' + n B''')   (A, B: probability_links.h).
+#include "count_choose.h"
+#include "families.h"
+#include "probability_links.h"
+
+namespace tiers {
+
+namespace {
+
+class Binomial : public SuccessFamily {
+ public:
+  using SuccessFamily::SuccessFamily;
+  std::string name() const override { return "binomial"; }
+  std::string dispersion_name() const override { return ""; }
+  void variance(const ResponseRows& rows, const double* mu, double* out) const override {
+    for (Index i = 0; i < rows.n; ++i) {
+      out[i] = size_of(rows, i) * mu[i] * (1.0 - mu[i]);
+    }
+  }
+  double start_phi(const ResponseRows&, const double*) const override { return 0.0; }
+
+ protected:
+  bool own_weights_can_be_negative(const std::string& link) const override {
+    return link == "cauchit";
+  }
+};
+
+struct BinomialKernel {
+  static constexpr bool has_phi = false;
+  static constexpr bool weight_in_dispersion = false;
+  static double constant(double y, double m) { return choose_remainder(y, m); }
+  // d = m F - y.
+  static double logp(const Row& row, double n, double d, double log_p, double log_q) {
+    if (row.y == 0.0) return n == 0.0 ? 0.0 : n * log_q;
+    if (n == 0.0) return row.y * log_p;
+    return row.constant - deviance_part(row.y, d, [&] { return log_p + std::log(row.m / row.y); }) -
+           deviance_part(n, -d, [&] { return log_q + std::log(row.m / n); });
+  }
+};
+
+struct BinomialLogit : BinomialKernel {
+  template <Detail>
+  void row(double eta, const Row& row, RowTerms& out) {
+    const Logistic l = logistic(eta);
+    const double n = row.m - row.y;
+    out.s = row.y * l.q - n * l.p;
+    out.w = out.w_fallback = row.m * l.p * l.q;
+    out.dw = out.w * (l.q - l.p);
+    out.logp = logp(row, n, -out.s, l.log_p, l.log_q);
+  }
+};
+
+template <class Probability>
+struct BinomialWith : BinomialKernel {
+  template <Detail>
+  void row(double eta, const Row& row, RowTerms& out) {
+    if (!Probability::in_domain(eta)) return out.fail();
+    const LogProbability l = Probability::at(eta);
+    const double y = row.y, n = row.m - y;
+    out.logp = logp(row, n, n * l.p - y * l.q, l.a.value, l.b.value);
+    // A side without observations adds nothing, however large its derivatives.
+    out.s = out.w = out.dw = 0.0;
+    if (y > 0.0) add(y, l.a, out);
+    if (n > 0.0) add(n, l.b, out);
+    out.w_fallback = row.m * l.information;
+  }
+  static void add(double count, const LogSide& side, RowTerms& out) {
+    out.s += count * side.d1;
+    out.w -= count * side.d2;
+    out.dw -= count * side.d3;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<ResponseFamily> make_binomial(const std::string& link) {
+  auto f = make_link(MeanRange::unit, link);
+  if (link == "probit") return make_linked<Binomial, BinomialWith<ProbitLink>>(std::move(f), true);
+  if (link == "cloglog")
+    return make_linked<Binomial, BinomialWith<CloglogLink>>(std::move(f), true);
+  if (link == "loglog") return make_linked<Binomial, BinomialWith<LoglogLink>>(std::move(f), true);
+  if (link == "cauchit")
+    return make_linked<Binomial, BinomialWith<CauchitLink>>(std::move(f), true);
+  if (link == "log") {
+    return make_linked<Binomial, BinomialWith<LogProbabilityLink>>(std::move(f), true);
+  }
+  return make_linked<Binomial, BinomialLogit>(std::move(f), link == "logit");
+}
+
+}  // namespace tiers

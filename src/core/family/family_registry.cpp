@@ -1,0 +1,63 @@
+#include "family_registry.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "families.h"
+#include "link.h"
+
+namespace tiers {
+
+namespace {
+
+struct Entry {
+  std::string name;
+  MeanRange range;
+  std::string default_link;
+  std::unique_ptr<ResponseFamily> (*make)(const std::string&);
+};
+
+const std::vector<Entry>& registry() {
+  static const std::vector<Entry> entries = {
+      {"gaussian", MeanRange::real, "identity", make_gaussian},
+      {"binomial", MeanRange::unit, "logit", make_binomial},
+      {"poisson", MeanRange::positive, "log", make_poisson},
+      {"nbinom2", MeanRange::positive, "log", make_nbinom2},
+      {"nbinom1", MeanRange::positive, "log", make_nbinom1},
+      {"Gamma", MeanRange::positive, "inverse", make_gamma},
+      {"inverse.gaussian", MeanRange::positive, "1/mu^2", make_inverse_gaussian},
+      {"beta", MeanRange::unit, "logit", make_beta},
+      {"betabinomial", MeanRange::unit, "logit", make_beta_binomial},
+  };
+  return entries;
+}
+
+const Entry& find(const std::string& name) {
+  for (const Entry& entry : registry()) {
+    if (entry.name == name) return entry;
+  }
+  throw std::invalid_argument("no response family is called '" + name + "'");
+}
+
+}  // namespace
+
+std::vector<std::string> family_names() {
+  std::vector<std::string> names;
+  for (const Entry& entry : registry()) names.push_back(entry.name);
+  return names;
+}
+
+std::vector<std::string> family_links(const std::string& family) {
+  const Entry& entry = find(family);
+  std::vector<std::string> links = link_names(entry.range);
+  const auto at = std::find(links.begin(), links.end(), entry.default_link);
+  std::rotate(links.begin(), at, at + 1);
+  return links;
+}
+
+std::unique_ptr<ResponseFamily> make_family(const std::string& family, const std::string& link) {
+  const Entry& entry = find(family);
+  return entry.make(link.empty() ? entry.default_link : link);
+}
+
+}  // namespace tiers

@@ -1,0 +1,96 @@
+#include "linked_family.h"
+
+#include <algorithm>
+
+namespace tiers {
+
+namespace {
+
+// Rows handled at a time where a link needs the chain rule: small enough for the stack and the
+// first cache, large enough that the virtual calls do not show.
+constexpr Index strip = 256;
+constexpr double largest = std::numeric_limits<double>::max();
+
+void fail_row(const RowDerivatives& to, Detail detail, bool phi, Index i) {
+  to.logp[i] = -std::numeric_limits<double>::infinity();
+  to.s[i] = 0.0;
+  if (detail != Detail::score) {
+    to.w[i] = 0.0;
+    if (to.w_fallback) to.w_fallback[i] = 0.0;
+  }
+  if (detail == Detail::gradient) to.dw[i] = 0.0;
+  if (phi) to.dlogp_dphi[i] = to.ds_dphi[i] = to.dw_dphi[i] = 0.0;
+}
+
+}  // namespace
+
+Index LinkedFamily::first_invalid_response(const ResponseRows& rows) const {
+  for (Index i = 0; i < rows.n; ++i) {
+    const double m = size_of(rows, i);
+    if (!finite(rows.y[i]) || !finite(m) || !valid_response(rows.y[i], m)) return i;
+    if (rows.weight && !(rows.weight[i] >= 0.0 && finite(rows.weight[i]))) return i;
+  }
+  return -1;
+}
+
+void LinkedFamily::start_eta(const ResponseRows& rows, double* eta) const {
+  for (Index i = 0; i < rows.n; ++i) {
+    eta[i] = start_mean(rows.y[i], size_of(rows, i));
+  }
+  link_->eta(eta, rows.n, eta);
+}
+
+void LinkedFamily::evaluate(const ResponseRows& rows, const double* eta, Detail detail,
+                            const RowDerivatives& out) const {
+  if (own_) return evaluate_kernel(rows, eta, detail, out);
+  double x[strip], x1[strip], x2[strip], x3[strip], w_x[strip];
+  const auto move = [](auto* array, Index by) { return array ? array + by : nullptr; };
+  const bool phi = detail == Detail::gradient && dispersion_count() > 0;
+  for (Index start = 0; start < rows.n; start += strip) {
+    ResponseRows part = rows;
+    part.n = std::min(strip, rows.n - start);
+    part.y = move(rows.y, start);
+    part.size = move(rows.size, start);
+    part.weight = move(rows.weight, start);
+    part.constant = move(rows.constant, start);
+    if (rows.phi_by_row) part.phi = move(rows.phi, start);
+    const RowDerivatives to{move(out.logp, start),    move(out.s, start),
+                            move(out.w, start),       move(out.w_fallback, start),
+                            move(out.dw, start),      move(out.dlogp_dphi, start),
+                            move(out.ds_dphi, start), move(out.dw_dphi, start)};
+    link_->base(eta + start, part.n, x, x1, x2, x3);
+    evaluate_kernel(part, x, detail, to);
+    for (Index i = 0; i < part.n; ++i) {
+      if (!finite(to.logp[i]) || !finite(x[i])) continue;  // the kernel has put zeros elsewhere
+      const double s_x = to.s[i];
+      to.s[i] = s_x * x1[i];
+      bool fine = finite(to.s[i]);
+      if (detail != Detail::score) {
+        w_x[i] = to.w[i];
+        to.w[i] = w_x[i] * x1[i] * x1[i] - s_x * x2[i];
+        if (to.w_fallback) {  // any large number serves where its square leaves the range
+          to.w_fallback[i] = std::min(to.w_fallback[i] * x1[i] * x1[i], largest);
+        }
+        fine = fine && finite(to.w[i]);
+      }
+      if (detail == Detail::gradient) {
+        to.dw[i] = to.dw[i] * x1[i] * x1[i] * x1[i] + 3.0 * w_x[i] * x1[i] * x2[i] - s_x * x3[i];
+        fine = fine && finite(to.dw[i]);
+      }
+      if (phi) {
+        const double ds_x = to.ds_dphi[i];
+        to.ds_dphi[i] = ds_x * x1[i];
+        to.dw_dphi[i] = to.dw_dphi[i] * x1[i] * x1[i] - ds_x * x2[i];
+        fine = fine && finite(to.ds_dphi[i]) && finite(to.dw_dphi[i]);
+      }
+      if (!fine) fail_row(to, detail, phi, i);
+    }
+  }
+}
+
+double start_log(double x, double otherwise) {
+  if (!(x > 0.0)) return otherwise;
+  return std::min(10.0, std::max(-10.0, std::log(x)));
+}
+
+}  // namespace tiers

@@ -1,0 +1,97 @@
+// Negative binomial with Var(y) = mu (1 + al), al = e^phi, known in eta = log mu. Size r = mu/al,
+// q = 1/(1 + al), sb = (y - mu) q, t = r/(y + r), tb = y/(y + r); E, E1, E2 the Stirling terms of r
+// against those of y + r; G = r log1p(sb/r):
+//   s = G + tb/2 + E,  w = y t + t tb/2 - G - E - E1.
+#include "families.h"
+#include "linked_family.h"
+#include "numeric_kernels.h"
+
+namespace tiers {
+
+namespace {
+
+// Below this r the kernels use e^-660, and logp the true log r.
+constexpr double smallest_log_size = -660.0;
+
+class Nbinom1 : public LinkedFamily {
+ public:
+  using LinkedFamily::LinkedFamily;
+  std::string name() const override { return "nbinom1"; }
+  std::string dispersion_name() const override { return "overdispersion"; }
+  void variance(const ResponseRows& rows, const double* mu, double* out) const override {
+    for (Index i = 0; i < rows.n; ++i) {
+      out[i] = mu[i] * (1.0 + std::exp(phi_of(rows, i)));
+    }
+  }
+  double start_phi(const ResponseRows& rows, const double* mu) const override {
+    const double ratio = ratio_of_sums(
+        rows, mu, [](double y, double, double, double at) { return (y - at) * (y - at) / at; },
+        [](double, double) { return 1.0; });
+    return start_log(ratio - 1.0, -3.0);
+  }
+
+ protected:
+  bool valid_response(double y, double) const override { return y >= 0.0 && y == std::floor(y); }
+  double start_mean(double y, double) const override { return y > 0.0 ? y : 1.0 / 6.0; }
+  bool own_weights_can_be_negative(const std::string&) const override { return true; }
+};
+
+struct Nbinom1Log {
+  static constexpr bool has_phi = true;
+  static constexpr bool weight_in_dispersion = false;
+  static double constant(double y, double) {
+    return y > 0.0 ? -0.5 * (log_two_pi + std::log(y)) - stirling_remainder(y) : 0.0;
+  }
+
+  template <Detail detail>
+  void row(double eta, const Row& row, RowTerms& out) {
+    const Scale& at = scale_.at(row.phi, [](double phi) {
+      const Logistic l = logistic(-phi);
+      return Scale{l.p, l.q, l.log_p, l.log_q};
+    });
+    const double y = row.y, mu = std::exp(eta), fisher = mu * at.q;
+    const double true_log_r = eta - row.phi;
+    const double log_r = true_log_r < smallest_log_size ? smallest_log_size : true_log_r;
+    const double r = std::exp(log_r);
+    out.w_fallback = fisher;
+    if (y == 0.0) {  // logp is proportional to mu
+      out.logp = out.s = r * at.log_q;
+      out.w = out.dw = -out.s;
+      out.dlogp_dphi = out.ds_dphi = deviance_part(r, -r * at.p, [&] { return at.log_q; });
+      out.dw_dphi = -out.ds_dphi;
+      return;
+    }
+    const double sb = (y - mu) * at.q;
+    const double log_growth = std::log1p(y / r);
+    const double step = sb / r;
+    const bool near = std::fabs(step) <= 0.5;
+    const double far_log = log_growth + at.log_q;
+    const double g = near ? r * std::log1p(step) : r * far_log;
+    const double at_size = near ? r * ph(step) : sb - r * far_log;
+    const double at_count = deviance_part(y, -sb, [&] { return std::log1p(r / y) + at.log_p; });
+    const StirlingDifference d = stirling_difference(r, y, stirling(r));
+    const double half = 0.5 * d.o;
+    out.logp = row.constant - 0.5 * log_growth + d.de - at_size - at_count;
+    if (log_r != true_log_r) out.logp += true_log_r - log_r;
+    out.s = g + half + d.e0;
+    out.w = y * d.t + d.t * half - g - d.e0 - d.e1;
+    out.dw = y * d.t * (1.0 + d.o) + d.t * half * (1.0 - 2.0 * d.t) - g - d.e0 - 3.0 * d.e1 - d.e2;
+    out.dlogp_dphi = at_size - half - d.e0;
+    out.ds_dphi = out.w - fisher;
+    out.dw_dphi = fisher - out.dw;
+  }
+
+ private:
+  struct Scale {
+    double q, p, log_q, log_p;  // q = 1/(1 + al), p = al/(1 + al)
+  };
+  Kept<Scale> scale_;
+};
+
+}  // namespace
+
+std::unique_ptr<ResponseFamily> make_nbinom1(const std::string& link) {
+  return make_linked<Nbinom1, Nbinom1Log>(make_link(MeanRange::positive, link), link == "log");
+}
+
+}  // namespace tiers
