@@ -13,6 +13,14 @@ covariance_parameter_names_cpp <- function(structure, columns) {
     .Call(`_tiers_covariance_parameter_names_cpp`, structure, columns)
 }
 
+evaluate_glmm_cpp <- function(spec, beta, lambda, phi) {
+    .Call(`_tiers_evaluate_glmm_cpp`, spec, beta, lambda, phi)
+}
+
+condvar_glmm_cpp <- function(spec, beta, lambda, phi) {
+    .Call(`_tiers_condvar_glmm_cpp`, spec, beta, lambda, phi)
+}
+
 fit_lmm_cpp <- function(spec, control) {
     .Call(`_tiers_fit_lmm_cpp`, spec, control)
 }

@@ -63,13 +63,25 @@ const char* status_name(tiers::FitStatus status) {
   }
 }
 
+}  // namespace
+
 tiers::Control poll_only() {
   tiers::Control control;
   control.poll = interrupt_poll();
   return control;
 }
 
-}  // namespace
+List level_arrays(const tiers::Specification& spec, const std::vector<Matrix>& blocks, double factor) {
+  List out(blocks.size());
+  for (std::size_t j = 0; j < blocks.size(); ++j) {
+    const int k = static_cast<int>(spec.terms[j].columns), levels = static_cast<int>(spec.terms[j].n_levels);
+    Rcpp::NumericVector array(blocks[j].data(), blocks[j].data() + blocks[j].size());
+    array = array * factor;
+    array.attr("dim") = Rcpp::IntegerVector::create(k, k, levels);
+    out[j] = array;
+  }
+  return out;
+}
 
 tiers::Specification specification_from_r(const List& list) {
   tiers::Specification spec;
@@ -85,7 +97,7 @@ tiers::Specification specification_from_r(const List& list) {
     Rcpp::stop("'X' is not a numeric matrix with %d rows", static_cast<int>(spec.n));
   }
   new (&spec.X) tiers::ConstMatrixMap(REAL(x), spec.n, Rf_ncols(x));
-  spec.reml = Rcpp::as<bool>(list["reml"]);
+  spec.reml = list.containsElementNamed("reml") && Rcpp::as<bool>(list["reml"]);
   const List terms = list["terms"];
   for (R_xlen_t j = 0; j < terms.size(); ++j) spec.terms.push_back(term_from_r(terms[j], spec.n));
   return spec;
@@ -155,15 +167,7 @@ List infer_lmm_cpp(const List& spec, const List& lambda) {
 List condvar_lmm_cpp(const List& spec, const List& lambda, double sigma) {
   const tiers::Specification model = specification_from_r(spec);
   const auto variances = tiers::conditional_variances(model, factors_from_r(model, lambda), poll_only());
-  List out(variances.size());
-  for (std::size_t j = 0; j < variances.size(); ++j) {
-    const int k = static_cast<int>(model.terms[j].columns), levels = static_cast<int>(model.terms[j].n_levels);
-    Rcpp::NumericVector array(variances[j].data(), variances[j].data() + variances[j].size());
-    array = array * (sigma * sigma);
-    array.attr("dim") = Rcpp::IntegerVector::create(k, k, levels);
-    out[j] = array;
-  }
-  return out;
+  return level_arrays(model, variances, sigma * sigma);
 }
 
 // [[Rcpp::export]]

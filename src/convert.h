@@ -10,3 +10,8 @@
 tiers::Specification specification_from_r(const Rcpp::List& spec);
 std::vector<tiers::Matrix> factors_from_r(const tiers::Specification& spec, const Rcpp::List& lambda);
 tiers::Control control_from_r(const Rcpp::List& control);
+// Defaults that can be interrupted.
+tiers::Control poll_only();
+// Blocks of all levels of each term, times a factor, as k x k x levels arrays.
+Rcpp::List level_arrays(const tiers::Specification& spec, const std::vector<tiers::Matrix>& blocks,
+                        double factor);

@@ -13,19 +13,11 @@ namespace tiers {
 
 namespace {
 
-constexpr double kMaxDenseBytes = 16e9;
-
 // Everything between the rows and the objective, in the order in which each needs the one before.
 struct Engine {
   Engine(const Specification& spec, const Control& control)
-      : design(spec), layout(design), cross((check_memory(layout), design), layout, control.poll),
+      : design(spec), layout(design), cross((layout.require_memory(), design), layout, control.poll),
         parameters(spec.terms), objective(design, cross, parameters, spec.reml, control.poll) {}
-
-  static void check_memory(const BlockLayout& layout) {
-    const double q = static_cast<double>(layout.remainder_columns());
-    const double bytes = 3.0 * 8.0 * q * q;  // cross-products, factor, inverse
-    if (bytes > kMaxDenseBytes) throw MemoryError(bytes);
-  }
 
   Vector internal_parameters(const std::vector<Matrix>& lambda) const {
     std::vector<Matrix> internal;

@@ -2,20 +2,9 @@
 // factors give the same bits.
 #pragma once
 
-#include <stdexcept>
-
 #include "model/fit_result.h"
 
 namespace tiers {
-
-// The dense remainder would not fit: what() says how many bytes it needs.
-struct MemoryError : std::runtime_error {
-  explicit MemoryError(double bytes)
-      : std::runtime_error("the random effects outside the nested chain need " +
-                           std::to_string(bytes / 1e9) + " GB of memory"),
-        bytes(bytes) {}
-  double bytes;
-};
 
 // Copies of the terms with what their structures allow filled in.
 Specification prepare(Specification spec);

@@ -8,6 +8,8 @@ namespace tiers {
 
 namespace {
 
+constexpr double kMaxDenseBytes = 16e9;
+
 // parent[level of inner] = level of outer, or empty if inner is not nested in outer.
 std::vector<int> nesting(const Factor& inner, const Factor& outer, Index rows) {
   std::vector<int> parent(inner.levels, -1);
@@ -30,6 +32,12 @@ BlockLayout::BlockLayout(const Design& design) : fixed_columns_(design.rank()) {
   merge_terms(design);
   choose_chain(design.rows());
   build_chain(design);
+}
+
+void BlockLayout::require_memory() const {
+  const double q = static_cast<double>(remainder_columns_);
+  const double bytes = 3.0 * 8.0 * q * q;
+  if (bytes > kMaxDenseBytes) throw MemoryError(bytes);
 }
 
 void BlockLayout::merge_terms(const Design& design) {

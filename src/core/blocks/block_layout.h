@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <stdexcept>
 
 #include "../model/design.h"
 
@@ -34,6 +35,15 @@ struct ChainLevel {
   Index cells(Index unit) const { return cell_start[unit + 1] - cell_start[unit]; }
 };
 
+// The dense remainder would not fit into memory: what() says how many bytes it needs.
+struct MemoryError : std::runtime_error {
+  explicit MemoryError(double bytes)
+      : std::runtime_error("the random effects outside the nested chain need " +
+                           std::to_string(bytes / 1e9) + " GB of memory"),
+        bytes(bytes) {}
+  double bytes;
+};
+
 class BlockLayout {
  public:
   explicit BlockLayout(const Design& design);
@@ -43,6 +53,8 @@ class BlockLayout {
   const std::vector<int>& remainder() const { return remainder_; }
   Index random_columns() const { return random_columns_; }        // q
   Index remainder_columns() const { return remainder_columns_; }  // of the dense block
+  // Throws MemoryError where the dense remainder, its factor and its inverse would be too large.
+  void require_memory() const;
   Index remainder_offset() const { return random_columns_ - remainder_columns_; }
   Index fixed_columns() const { return fixed_columns_; }  // p
   // Rows in the order of the leaf's units; in data order where there is no chain.

@@ -63,23 +63,26 @@ bool BlockedCholesky::factorize(const std::vector<Matrix>& lambda, const Poll& p
   }
   if (!factorize_remainder(poll)) return false;
 
-  const Index p = layout.fixed_columns();
+  const Index p = cross_.fixed_columns();
   if (layout.remainder_columns() > 0 && p > 0) {
     rank_update_lower(fixed_lower_, Matrix(remainder_fixed_.transpose()), poll);
   }
   log_det_fixed_ = 0.0;
+  fixed_definite_ = true;
+  fixed_information_ = fixed_lower_;
   if (p > 0) {
-    if (!cholesky_lower(fixed_lower_, poll)) return false;
-    log_det_fixed_ = 2.0 * fixed_lower_.diagonal().array().log().sum();
+    fixed_definite_ = cholesky_lower(fixed_lower_, poll);
+    if (fixed_definite_) log_det_fixed_ = 2.0 * fixed_lower_.diagonal().array().log().sum();
+    fixed_definite_ = fixed_definite_ && std::isfinite(log_det_fixed_);
   }
-  return std::isfinite(log_det_random_) && std::isfinite(log_det_fixed_);
+  return std::isfinite(log_det_random_);
 }
 
 template <int K>
 bool BlockedCholesky::eliminate_level(int c, const Poll& poll) {
   const BlockLayout& layout = cross_.layout();
   const ChainLevel& level = layout.chain()[c];
-  const Index k = level.columns, p = layout.fixed_columns();
+  const Index k = level.columns, p = cross_.fixed_columns();
   const Square<K> lambda = lambda_[level.factor];
   lower_[c].resize(level.units * k * k);
   spread_[c].resize(level.units * k * k);
@@ -220,7 +223,7 @@ bool BlockedCholesky::factorize_remainder(const Poll& poll) {
   remainder_.diagonal().array() += 1.0;
   if (!cholesky_lower(remainder_, poll)) return false;
   log_det_random_ += 2.0 * remainder_.diagonal().array().log().sum();
-  if (layout.fixed_columns() > 0) solve_lower_in_place(remainder_, remainder_fixed_, poll);
+  if (cross_.fixed_columns() > 0) solve_lower_in_place(remainder_, remainder_fixed_, poll);
   return true;
 }
 

@@ -17,19 +17,24 @@ class BlockedCholesky {
  public:
   explicit BlockedCholesky(const CrossProducts& cross) : cross_(cross) {}
 
-  // One k x k lower factor for each Factor of the layout. Returns false where the matrix is not
-  // positive definite to machine precision.
+  // One k x k lower factor for each Factor of the layout. Returns false where
+  // Omega = Lambda'A_ZZ Lambda + I is not positive definite to machine precision.
   bool factorize(const std::vector<Matrix>& lambda, const Poll& poll);
+  // Whether X'V^-1X is positive definite too. With weights of both signs it need not be.
+  bool fixed_definite() const { return fixed_definite_; }
 
-  double log_det_random() const { return log_det_random_; }  // log|Lambda'A_ZZ Lambda + I|
+  double log_det_random() const { return log_det_random_; }  // log|Omega|
   double log_det_fixed() const { return log_det_fixed_; }    // log|X'V^-1X|
   const Matrix& fixed_lower() const { return fixed_lower_; }  // L_XX, p x p
+  const Matrix& fixed_information() const { return fixed_information_; }  // X'V^-1X, lower triangle
   const std::vector<Matrix>& lambda() const { return lambda_; }
 
-  // L c = [random; fixed], in place.
+  // L c = [random; fixed], in place. `fixed` without rows: with the factor of Omega alone.
   void solve_forward(Matrix& random, Matrix& fixed) const;
   // [u; beta] from [c; s], in place: L' [u; beta] = [c; s].
   void solve_backward(Matrix& random, Matrix& fixed) const;
+  // Omega^-1 r.
+  Matrix solve_random(const Matrix& r) const;
   // B = Omega^-1 Lambda'Z'X (q x p).
   Matrix fixed_projection() const;
   // Lambda u, or Lambda'v.
@@ -37,7 +42,15 @@ class BlockedCholesky {
 
   // Calls visit(factor, level, block) with each k x k diagonal block of Omega^-1.
   template <class Visitor>
-  void visit_inverse_blocks(const Visitor& visit, const Poll& poll) const;
+  void visit_inverse_blocks(const Visitor& visit, const Poll& poll) const {
+    visit_inverse(visit, [](Index, const Matrix&) {}, false, poll);
+  }
+  // The same, and local(unit, W) with W = Lambda Omega^-1 Lambda' among the coordinates that rows of
+  // one leaf unit touch: its own k, then its ancestors and cells in the order of its panel.
+  template <class Visitor, class Local>
+  void visit_inverse_blocks(const Visitor& visit, const Local& local, const Poll& poll) const {
+    visit_inverse(visit, local, true, poll);
+  }
 
   // A symmetric k x k matrix repeated on the diagonal blocks of all levels of one factor.
   struct LevelForm {
@@ -66,8 +79,11 @@ class BlockedCholesky {
   struct Carried;
   void carry_form(const LevelForm& form, int level, Carried& carried, const Poll& poll) const;
   void spread_update(int c, Index unit, const Matrix& update, Carried& carried) const;
+  template <class Visitor, class Local>
+  void visit_inverse(const Visitor& visit, const Local& local, bool with_local, const Poll& poll) const;
   template <class Visitor>
-  void visit_level(int c, ScaledInverse& inverse, const Visitor& visit, const Poll& poll) const;
+  void visit_level(int c, ScaledInverse& inverse, const Visitor& visit, bool leaf_block,
+                   const Poll& poll) const;
 
   const CrossProducts& cross_;
   std::vector<Matrix> lambda_;
@@ -75,7 +91,8 @@ class BlockedCholesky {
   std::vector<std::vector<double>> lower_, spread_;  // l and H of every unit, k x k each
   Matrix remainder_;        // L of the dense remainder
   Matrix remainder_fixed_;  // L_RX' : q_R x p
-  Matrix fixed_lower_;
+  Matrix fixed_lower_, fixed_information_;
+  bool fixed_definite_ = true;
   double log_det_random_ = 0.0, log_det_fixed_ = 0.0;
 };
 

@@ -31,7 +31,7 @@ template <int K>
 void BlockedCholesky::forward_level(int c, Matrix& random, Matrix& shed, Matrix& shed_fixed) const {
   const BlockLayout& layout = cross_.layout();
   const ChainLevel& level = layout.chain()[c];
-  const Index k = level.columns, p = layout.fixed_columns();
+  const Index k = level.columns, p = shed_fixed.rows();
   const Index offset = layout.factors()[level.factor].offset;
   const Square<K> lambda = lambda_[level.factor];
   for (Index column = 0; column < random.cols(); ++column) {
@@ -75,7 +75,7 @@ void BlockedCholesky::solve_forward(Matrix& random, Matrix& fixed) const {
     Matrix dense = random.bottomRows(q) - apply_lambda(shed, true).bottomRows(q);
     solve_lower_in_place(remainder_, dense);
     random.bottomRows(q) = dense;
-    fixed.noalias() -= remainder_fixed_.transpose() * dense;
+    if (fixed.rows() > 0) fixed.noalias() -= remainder_fixed_.transpose() * dense;
   }
   if (fixed.rows() > 0) solve_lower_in_place(fixed_lower_, fixed);
 }
@@ -85,7 +85,7 @@ template <int K>
 void BlockedCholesky::backward_level(int c, Matrix& random, Matrix& scaled, const Matrix& fixed) const {
   const BlockLayout& layout = cross_.layout();
   const ChainLevel& level = layout.chain()[c];
-  const Index k = level.columns, p = layout.fixed_columns();
+  const Index k = level.columns, p = fixed.rows();
   const Index offset = layout.factors()[level.factor].offset;
   const Square<K> lambda = lambda_[level.factor];
   Column<K> sum(k);
@@ -120,7 +120,8 @@ void BlockedCholesky::solve_backward(Matrix& random, Matrix& fixed) const {
   Matrix scaled = Matrix::Zero(random.rows(), random.cols());
   const Index q = layout.remainder_columns();
   if (q > 0) {
-    Matrix dense = random.bottomRows(q) - remainder_fixed_ * fixed;
+    Matrix dense = random.bottomRows(q);
+    if (fixed.rows() > 0) dense.noalias() -= remainder_fixed_ * fixed;
     solve_lower_transposed_in_place(remainder_, dense);
     random.bottomRows(q) = dense;
     for (const int f : layout.remainder()) {
@@ -137,6 +138,13 @@ void BlockedCholesky::solve_backward(Matrix& random, Matrix& fixed) const {
       return true;
     });
   }
+}
+
+Matrix BlockedCholesky::solve_random(const Matrix& r) const {
+  Matrix random = r, none(0, r.cols());
+  solve_forward(random, none);
+  solve_backward(random, none);
+  return random;
 }
 
 // B solves Omega B = Lambda'Z'X: the right-hand sides are the X columns of the panels, so a

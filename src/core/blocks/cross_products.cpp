@@ -4,88 +4,158 @@
 
 namespace tiers {
 
-CrossProducts::CrossProducts(const Design& design, const BlockLayout& layout, const Poll& poll)
+namespace {
+
+// Rows as the design has them, one pass.
+class DesignRows {
+ public:
+  DesignRows(const Design& design, const BlockLayout& layout)
+      : design_(design), layout_(layout), x_(layout.fixed_columns()), z_(layout.factors().size()) {
+    for (std::size_t f = 0; f < z_.size(); ++f) z_[f].resize(layout.factors()[f].columns);
+  }
+  Index size() const { return design_.rows(); }
+  void move_to(Index i) {
+    row_ = layout_.row_order()[i];
+    weight_ = design_.weight(row_);
+    if (!(weight_ > 0.0)) return;
+    design_.fixed_row(row_, x_.data());
+    for (std::size_t f = 0; f < z_.size(); ++f) factor_row(design_, layout_.factors()[f], row_, z_[f].data());
+  }
+  double weight() const { return weight_; }
+  const double* fixed() const { return x_.data(); }
+  const double* random(int f) const { return z_[f].data(); }
+  Index level(int f) const { return layout_.factors()[f].codes[row_] - 1; }
+  Index first(int f) const { return layout_.coordinate(f, level(f)); }
+  Index leaf_cell(Index r) const {
+    const ChainLevel& leaf = layout_.chain()[0];
+    const Index unit = level(leaf.factor);
+    const int* cells = leaf.cell_column.data() + leaf.cell_start[unit];
+    const int column = static_cast<int>(first(layout_.remainder()[r]) - layout_.remainder_offset());
+    return std::lower_bound(cells, cells + leaf.cells(unit), column) - cells;
+  }
+
+ private:
+  const Design& design_;
+  const BlockLayout& layout_;
+  int row_ = 0;
+  double weight_ = 0.0;
+  Vector x_;
+  std::vector<std::vector<double>> z_;
+};
+
+class WeightedRows {
+ public:
+  WeightedRows(const PackedRows& rows, const Vector& weights) : rows_(rows), weights_(weights) {}
+  Index size() const { return rows_.size(); }
+  void move_to(Index i) { row_ = i; }
+  double weight() const { return weights_[row_]; }
+  const double* fixed() const { return rows_.fixed().col(row_).data(); }
+  const double* random(int f) const { return rows_.random().col(row_).data() + rows_.random_start(f); }
+  Index level(int f) const { return rows_.level(row_, f); }
+  Index first(int f) const { return rows_.first(row_, f); }
+  Index leaf_cell(Index r) const { return rows_.cell(row_, r); }
+
+ private:
+  const PackedRows& rows_;
+  const Vector& weights_;
+  Index row_ = 0;
+};
+
+}  // namespace
+
+CrossProducts::CrossProducts(const Design& design, const BlockLayout& layout)
     : design_(design), layout_(layout) {
-  const Index p = layout.fixed_columns(), remainder = layout.remainder_columns();
   for (const auto& level : layout.chain()) {
     own_.emplace_back(level.units * level.columns * level.columns, 0.0);
     panel_.emplace_back(level.panel_start.back(), 0.0);
   }
-  remainder_ = Matrix::Zero(remainder, remainder);
-  remainder_fixed_ = Matrix::Zero(remainder, p);
-  fixed_ = Matrix::Zero(p, p);
-  accumulate(poll);
 }
 
-void CrossProducts::accumulate(const Poll& poll) {
+CrossProducts::CrossProducts(const Design& design, const BlockLayout& layout, const Poll& poll)
+    : CrossProducts(design, layout) {
+  fixed_columns_ = layout.fixed_columns();
+  DesignRows rows(design, layout);
+  accumulate(rows, poll);
+}
+
+void CrossProducts::reweight(const PackedRows& packed, const Vector& w, bool fixed, const Poll& poll) {
+  fixed_columns_ = fixed ? layout_.fixed_columns() : 0;
+  for (auto& own : own_) std::fill(own.begin(), own.end(), 0.0);
+  for (auto& panel : panel_) std::fill(panel.begin(), panel.end(), 0.0);
+  WeightedRows rows(packed, w);
+  accumulate(rows, poll);
+}
+
+template <class Rows>
+void CrossProducts::accumulate(Rows& rows, const Poll& poll) {
   const auto& chain = layout_.chain();
   const auto& factors = layout_.factors();
   const auto& remainder = layout_.remainder();
-  const Index p = layout_.fixed_columns(), base = layout_.remainder_offset();
+  const Index p = fixed_columns_, base = layout_.remainder_offset();
   const int depth = static_cast<int>(chain.size());
+  remainder_ = Matrix::Zero(layout_.remainder_columns(), layout_.remainder_columns());
+  remainder_fixed_ = Matrix::Zero(layout_.remainder_columns(), p);
+  fixed_ = Matrix::Zero(p, p);
 
-  // One row: z-values of every chain level and remainder factor, then x.
-  std::vector<std::vector<double>> chain_z(depth), remainder_z(remainder.size());
-  for (int c = 0; c < depth; ++c) chain_z[c].resize(chain[c].columns);
-  for (std::size_t r = 0; r < remainder.size(); ++r) remainder_z[r].resize(factors[remainder[r]].columns);
-  std::vector<Index> unit(depth), first(remainder.size());
-  Vector x(p);
+  std::vector<Index> first(remainder.size()), cell(remainder.size());
   constexpr Index kChunk = 256;
-  Matrix chunk(p, kChunk);  // rows wait here for one rank update of X'WX
-  Index waiting = 0;
-  auto flush = [&] {
-    if (waiting > 0) fixed_.selfadjointView<Eigen::Lower>().rankUpdate(chunk.leftCols(waiting));
-    waiting = 0;
+  // Rows wait here for one rank update of X'WX; those of negative weight have their own.
+  Matrix chunk(p, kChunk), negative(p, kChunk);
+  Index waiting = 0, negative_waiting = 0;
+  auto flush = [&](Matrix& from, Index& count, double sign) {
+    if (count > 0) fixed_.selfadjointView<Eigen::Lower>().rankUpdate(from.leftCols(count), sign);
+    count = 0;
   };
 
-  Index done = 0;
-  for (const int row : layout_.row_order()) {
-    if (poll && (++done & 0xfff) == 0) poll();
-    const double w = design_.weight(row);
-    if (!(w > 0.0)) continue;
-    design_.fixed_row(row, x.data());
-    chunk.col(waiting++) = std::sqrt(w) * x;
-    if (waiting == kChunk) flush();
-    for (int c = 0; c < depth; ++c) {
-      unit[c] = factors[chain[c].factor].codes[row] - 1;
-      factor_row(design_, factors[chain[c].factor], row, chain_z[c].data());
+  for (Index i = 0; i < rows.size(); ++i) {
+    if (poll && (i & 0xfff) == 0xfff) poll();
+    rows.move_to(i);
+    const double w = rows.weight();
+    if (w == 0.0) continue;
+    const double* x = rows.fixed();
+    if (p > 0) {
+      const Eigen::Map<const Vector> values(x, p);
+      if (w > 0.0) {
+        chunk.col(waiting++) = std::sqrt(w) * values;
+        if (waiting == kChunk) flush(chunk, waiting, 1.0);
+      } else {
+        negative.col(negative_waiting++) = std::sqrt(-w) * values;
+        if (negative_waiting == kChunk) flush(negative, negative_waiting, -1.0);
+      }
     }
     for (std::size_t r = 0; r < remainder.size(); ++r) {
-      const Factor& factor = factors[remainder[r]];
-      first[r] = factor.offset + (factor.codes[row] - 1) * factor.columns - base;
-      factor_row(design_, factor, row, remainder_z[r].data());
+      first[r] = rows.first(remainder[r]) - base;
+      if (depth > 0) cell[r] = rows.leaf_cell(static_cast<Index>(r));
     }
     for (int c = 0; c < depth; ++c) {
       const ChainLevel& level = chain[c];
-      const Index k = level.columns;
-      double* own = own_[c].data() + unit[c] * k * k;
-      double* panel = panel_[c].data() + level.panel_start[unit[c]];
-      double* z = chain_z[c].data();
+      const Index k = level.columns, unit = rows.level(level.factor);
+      double* own = own_[c].data() + unit * k * k;
+      double* panel = panel_[c].data() + level.panel_start[unit];
+      const double* z = rows.random(level.factor);
       for (Index a = 0; a < k; ++a) {
         const double wz = w * z[a];
         for (Index b = 0; b < k; ++b) own[a * k + b] += wz * z[b];
       }
       for (int up = c + 1; up < depth; ++up) {
-        for (const double above : chain_z[up]) {
-          const double wz = w * above;
+        const double* above = rows.random(chain[up].factor);
+        for (Index j = 0; j < chain[up].columns; ++j) {
+          const double wz = w * above[j];
           for (Index a = 0; a < k; ++a) panel[a] += wz * z[a];
           panel += k;
         }
       }
-      if (!remainder.empty()) {
-        const int* cells = level.cell_column.data() + level.cell_start[unit[c]];
-        const Index count = level.cells(unit[c]);
-        for (std::size_t r = 0; r < remainder.size(); ++r) {
-          const Index at = std::lower_bound(cells, cells + count, static_cast<int>(first[r])) - cells;
-          double* block = panel + at * k;
-          for (const double other : remainder_z[r]) {
-            const double wz = w * other;
-            for (Index a = 0; a < k; ++a) block[a] += wz * z[a];
-            block += k;
-          }
+      for (std::size_t r = 0; r < remainder.size(); ++r) {
+        const double* other = rows.random(remainder[r]);
+        double* block = panel + cell[r] * k;
+        for (Index j = 0; j < factors[remainder[r]].columns; ++j) {
+          const double wz = w * other[j];
+          for (Index a = 0; a < k; ++a) block[a] += wz * z[a];
+          block += k;
         }
-        panel += count * k;
+        if (c + 1 < depth) cell[r] = level.cell_in_parent[level.cell_start[unit] + cell[r]];
       }
+      panel += level.cells(unit) * k;
       for (Index j = 0; j < p; ++j) {
         const double wx = w * x[j];
         for (Index a = 0; a < k; ++a) panel[a] += wx * z[a];
@@ -93,21 +163,23 @@ void CrossProducts::accumulate(const Poll& poll) {
       }
     }
     for (std::size_t r = 0; r < remainder.size(); ++r) {
-      const Index k = static_cast<Index>(remainder_z[r].size());
-      for (Index a = 0; a < k; ++a) {
-        const double wz = w * remainder_z[r][a];
-        const Index i = first[r] + a;
-        for (Index b = 0; b <= a; ++b) remainder_(i, first[r] + b) += wz * remainder_z[r][b];
+      const double* z = rows.random(remainder[r]);
+      for (Index a = 0; a < factors[remainder[r]].columns; ++a) {
+        const double wz = w * z[a];
+        const Index i_at = first[r] + a;
+        for (Index b = 0; b <= a; ++b) remainder_(i_at, first[r] + b) += wz * z[b];
         for (std::size_t other = 0; other < r; ++other) {
-          for (std::size_t b = 0; b < remainder_z[other].size(); ++b) {
-            remainder_(i, first[other] + static_cast<Index>(b)) += wz * remainder_z[other][b];
+          const double* theirs = rows.random(remainder[other]);
+          for (Index b = 0; b < factors[remainder[other]].columns; ++b) {
+            remainder_(i_at, first[other] + b) += wz * theirs[b];
           }
         }
-        for (Index j = 0; j < p; ++j) remainder_fixed_(i, j) += wz * x[j];
+        for (Index j = 0; j < p; ++j) remainder_fixed_(i_at, j) += wz * x[j];
       }
     }
   }
-  flush();
+  flush(chunk, waiting, 1.0);
+  flush(negative, negative_waiting, -1.0);
 }
 
 void CrossProducts::set_response(const Vector& r) {
@@ -135,7 +207,7 @@ void CrossProducts::set_response(const Vector& r) {
 
 void CrossProducts::multiply(const Matrix& w, Matrix& random, Matrix& fixed) const {
   const auto& chain = layout_.chain();
-  const Index p = layout_.fixed_columns();
+  const Index p = fixed_columns_;
   random = Matrix::Zero(w.rows(), w.cols());
   fixed = Matrix::Zero(p, w.cols());
   for (Index column = 0; column < w.cols(); ++column) {

@@ -1,14 +1,22 @@
 // A = [Z X]'W[Z X] by blocks, and Z'Wr, X'Wr, r'Wr of a response r: all that an evaluation of a
-// linear mixed model needs of the rows. One pass over the data; Z is never formed.
+// linear mixed model needs of the rows. One pass over the data; Z is never formed. A generalized
+// model makes A anew for each set of working weights, which may have both signs.
 #pragma once
 
-#include "block_layout.h"
+#include "packed_rows.h"
 
 namespace tiers {
 
 class CrossProducts {
  public:
   CrossProducts(const Design& design, const BlockLayout& layout, const Poll& poll);
+  // Empty, until reweight().
+  CrossProducts(const Design& design, const BlockLayout& layout);
+
+  // A for weights w, one a packed row; without the parts of X unless `fixed`.
+  void reweight(const PackedRows& rows, const Vector& w, bool fixed, const Poll& poll);
+  // Columns of X that are present: p or 0.
+  Index fixed_columns() const { return fixed_columns_; }
 
   // r on the internal scale, one value a row.
   void set_response(const Vector& r);
@@ -35,7 +43,8 @@ class CrossProducts {
   Matrix remainder_own(int factor, Index level) const;
 
  private:
-  void accumulate(const Poll& poll);
+  template <class Rows>
+  void accumulate(Rows& rows, const Poll& poll);
 
   const Design& design_;
   const BlockLayout& layout_;
@@ -43,6 +52,7 @@ class CrossProducts {
   Matrix remainder_, remainder_fixed_, fixed_;
   Vector random_response_, fixed_response_;
   double response_square_ = 0.0;
+  Index fixed_columns_ = 0;
 };
 
 // Values of the random columns of a factor in one row: the terms side by side (k values).

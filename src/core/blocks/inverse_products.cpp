@@ -181,7 +181,7 @@ Matrix BlockedCholesky::inverse_products(const std::vector<LevelForm>& forms, co
           products(i, j) += p[i].cwiseProduct(p[j]).sum() + 2.0 * other.cwiseProduct(weighted[j]).sum();
         }
       }
-    }, poll);
+    }, false, poll);
   }
   return products.selfadjointView<Eigen::Lower>();
 }

@@ -52,9 +52,10 @@ inline void BlockedCholesky::gather_inverse(const ScaledInverse& inverse, int c,
   }
 }
 
-// visit(unit, (Omega^-1)_uu, I + H'QH, W~ over the unit's ancestors and cells: empty for a leaf).
+// visit(unit, (Omega^-1)_uu, I + H'QH, W~ over the unit's ancestors and cells); for a leaf the last
+// is empty unless asked for.
 template <class Visitor>
-void BlockedCholesky::visit_level(int c, ScaledInverse& inverse, const Visitor& visit,
+void BlockedCholesky::visit_level(int c, ScaledInverse& inverse, const Visitor& visit, bool leaf_block,
                                   const Poll& poll) const {
   const BlockLayout& layout = cross_.layout();
   const ChainLevel& level = layout.chain()[c];
@@ -74,7 +75,7 @@ void BlockedCholesky::visit_level(int c, ScaledInverse& inverse, const Visitor& 
     if (size == 0) {
       quadratic.setZero();
       block.resize(0, 0);
-    } else if (c == 0 && k == 1 && level.ancestor_columns == 0) {
+    } else if (c == 0 && !leaf_block && k == 1 && level.ancestor_columns == 0) {
       // The common large case: one intercept per unit, straight from the dense inverse.
       const int* column = level.cell_column.data() + level.cell_start[unit];
       double sum = 0.0;
@@ -104,12 +105,13 @@ void BlockedCholesky::visit_level(int c, ScaledInverse& inverse, const Visitor& 
     result = l.transpose().triangularView<Eigen::Upper>().solve(inner);
     const Matrix transposed = result.transpose();
     result = l.transpose().triangularView<Eigen::Upper>().solve(transposed);
-    visit(unit, result, inner, c > 0 ? block : no_block);
+    visit(unit, result, inner, c > 0 || leaf_block ? block : no_block);
   }
 }
 
-template <class Visitor>
-void BlockedCholesky::visit_inverse_blocks(const Visitor& visit, const Poll& poll) const {
+template <class Visitor, class Local>
+void BlockedCholesky::visit_inverse(const Visitor& visit, const Local& local, bool with_local,
+                                    const Poll& poll) const {
   const BlockLayout& layout = cross_.layout();
   const Index base = layout.remainder_offset();
   ScaledInverse inverse;
@@ -125,11 +127,25 @@ void BlockedCholesky::visit_inverse_blocks(const Visitor& visit, const Poll& pol
     scale_remainder(inverse.dense, false);
   }
   start_levels(inverse);
+  Matrix scaled;
   for (int c = static_cast<int>(layout.chain().size()) - 1; c >= 0; --c) {
     const int f = layout.chain()[c].factor;
+    const Index k = layout.chain()[c].columns;
     visit_level(c, inverse,
-                [&](Index unit, const Matrix& block, const Matrix&, const Matrix&) { visit(f, unit, block); },
-                poll);
+                [&](Index unit, const Matrix& result, const Matrix& inner, const Matrix& block) {
+      visit(f, unit, result);
+      if (c > 0 || !with_local) return;
+      const ConstMatrixMap h(spread_[0].data() + unit * k * k, k, k);
+      const ConstMatrixMap a(panel(0).data() + layout.chain()[0].panel_start[unit], k, block.rows());
+      scaled.resize(k + block.rows(), k + block.rows());
+      scaled.topLeftCorner(k, k).noalias() = h * inner * h.transpose();
+      if (block.rows() > 0) {
+        scaled.bottomLeftCorner(block.rows(), k).noalias() = -(block * a.transpose()) * (h * h.transpose());
+        scaled.topRightCorner(k, block.rows()) = scaled.bottomLeftCorner(block.rows(), k).transpose();
+        scaled.bottomRightCorner(block.rows(), block.rows()) = block;
+      }
+      local(unit, scaled);
+    }, with_local, poll);
   }
 }
 

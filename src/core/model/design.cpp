@@ -77,7 +77,7 @@ void Design::scale_weights() {
     ++used_rows_;
     sum += std::log(spec_.weights[i]);
   }
-  if (used_rows_ == 0) return;
+  if (used_rows_ == 0 || !spec_.linear) return;
   weight_scale_ = std::exp2(std::round(sum / static_cast<double>(used_rows_) / std::log(2.0)));
   sum_log_weights_ = sum - static_cast<double>(used_rows_) * std::log(weight_scale_);
 }
@@ -114,6 +114,7 @@ void Design::find_constant() {
 }
 
 void Design::scale_response() {
+  if (!spec_.linear) return;
   const auto scale = centre_and_scale(
       spec_.n, [&](Index i) { return raw_response(i); }, [&](Index i) { return used(i); },
       ones_.size() > 0);
@@ -318,6 +319,16 @@ Vector Design::user_coefficients(const Vector& beta) const {
     if (ones_.size() > 0) user[j] += response_centre_ * ones_[j];
   }
   return user;
+}
+
+Vector Design::internal_coefficients(const Vector& user) const {
+  Vector kept(rank());
+  for (Index a = 0; a < rank(); ++a) kept[a] = user[kept_[a]];
+  return map_.partialPivLu().solve(kept);
+}
+
+Vector Design::user_gradient(const Vector& gradient) const {
+  return map_.transpose().partialPivLu().solve(gradient);
 }
 
 Matrix Design::user_covariance(const Matrix& vcov) const {

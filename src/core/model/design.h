@@ -47,6 +47,10 @@ class Design {
   // The way back to the user's scale.
   Vector user_coefficients(const Vector& beta) const;             // p of the user, NaN if dropped
   Matrix user_covariance(const Matrix& vcov) const;               // internal sigma^2 included
+  // The two for a response that is not rescaled: beta of the kept columns from the user's, and the
+  // gradient with respect to the user's kept coefficients.
+  Vector internal_coefficients(const Vector& user) const;
+  Vector user_gradient(const Vector& gradient) const;
   double user_sigma(double sigma) const;
   Matrix user_factor(int term, const Matrix& lambda) const;
   Matrix internal_factor(int term, const Matrix& lambda) const;

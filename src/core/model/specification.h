@@ -1,5 +1,6 @@
-// What a linear mixed model is made of, as the caller holds it: y = X beta + Z b + e.
-// Nothing is copied; every pointer must outlive the fit.
+// What a mixed model is made of, as the caller holds it. Linear: y = X beta + Z b + e; generalized:
+// y has a density given eta = offset + X beta + Z b. Nothing is copied; every pointer must outlive
+// the fit.
 #pragma once
 
 #include <Eigen/Dense>
@@ -41,7 +42,21 @@ struct Specification {
   const double* weights = nullptr;  // precision weights; nullptr: all one; zero: row not used
   ConstMatrixMap X{nullptr, 0, 0};  // n x p
   bool reml = true;
+  // False: the response belongs to a family. It is not rescaled then, and neither are the weights,
+  // which only say here which rows count.
+  bool linear = true;
   std::vector<RandomTerm> terms;
+};
+
+class ResponseFamily;
+
+struct GeneralizedSpecification {
+  Specification model;  // model.weights: prior weights
+  const ResponseFamily* family = nullptr;
+  const double* size = nullptr;              // trials; nullptr: 1 each
+  ConstMatrixMap dispersion{nullptr, 0, 0};  // n x d, model of the family's log dispersion
+  std::vector<int> points;  // of quadrature per term: 1 Laplace, 0 the fast approximation, -1 chosen
+  Vector start_fixed, start_dispersion;  // user's scale; empty: none
 };
 
 struct Control {

@@ -33,6 +33,9 @@ class Objective {
     return Vector();
   }
   virtual Matrix path_correction() const { return Matrix(); }
+  // How many of the last (step, change of gradient) pairs are put on top of the curvature as BFGS
+  // updates. 0: where the curvature is slow the Hessian itself takes over.
+  virtual int secant_pairs() const { return 0; }
   // Called once per iteration at the current point: may restore precision (and changes nothing
   // else). Returns true if the value at the point may have changed in its last digits.
   virtual bool refresh() { return false; }

@@ -70,7 +70,7 @@ double ProfiledDeviance::value(const Vector& theta) {
 void ProfiledDeviance::evaluate(const std::vector<Matrix>& lambda) {
   lambda_ = lambda;
   deviance_ = std::numeric_limits<double>::infinity();
-  defined_ = factor_.factorize(lambda, poll_);
+  defined_ = factor_.factorize(lambda, poll_) && factor_.fixed_definite();
   if (!defined_) return;
   Matrix random = cross_.random_response(), fixed = cross_.fixed_response();
   constant_ = cross_.response_square();

@@ -1,0 +1,69 @@
+// The compiled fit of generalized models as R sees it. Called only from R/engine.R.
+#include <memory>
+
+#include "convert.h"
+#include "convert_family.h"
+#include "core/fit_generalized.h"
+
+using Rcpp::_;
+using Rcpp::List;
+using tiers::Index;
+using tiers::Matrix;
+using tiers::Vector;
+
+namespace {
+
+// The specification with what it points to; the R list must outlive it.
+struct Generalized {
+  explicit Generalized(const List& list)
+      : family(family_from_r(list["family"], list["link"])), spec{specification_from_r(list)} {
+    spec.family = family.get();
+    const Rcpp::NumericVector size = list["size"];
+    if (size.size() > 0) {
+      if (size.size() != spec.model.n) Rcpp::stop("element 'size' has the wrong length");
+      spec.size = REAL(size);
+    }
+    const Rcpp::NumericMatrix dispersion = list["dispersion"];
+    if (dispersion.nrow() != spec.model.n) Rcpp::stop("element 'dispersion' has the wrong number of rows");
+    new (&spec.dispersion) tiers::ConstMatrixMap(REAL(dispersion), dispersion.nrow(), dispersion.ncol());
+    spec.points = Rcpp::as<std::vector<int>>(list["points"]);
+    if (spec.points.size() != spec.model.terms.size()) Rcpp::stop("element 'points' has the wrong length");
+    if (list.containsElementNamed("start_beta")) spec.start_fixed = Rcpp::as<Vector>(list["start_beta"]);
+    if (list.containsElementNamed("start_phi")) spec.start_dispersion = Rcpp::as<Vector>(list["start_phi"]);
+  }
+  std::unique_ptr<tiers::ResponseFamily> family;
+  tiers::GeneralizedSpecification spec;
+};
+
+tiers::GeneralizedPoint point_from_r(const Generalized& model, const Rcpp::NumericVector& beta,
+                                     const List& lambda, const Rcpp::NumericVector& phi) {
+  tiers::GeneralizedPoint point;
+  if (beta.size() != model.spec.model.X.cols()) Rcpp::stop("'beta' has the wrong length");
+  if (phi.size() != model.spec.dispersion.cols()) Rcpp::stop("'phi' has the wrong length");
+  point.coefficients = Rcpp::as<Vector>(beta);
+  point.lambda = factors_from_r(model.spec.model, lambda);
+  point.dispersion = Rcpp::as<Vector>(phi);
+  return point;
+}
+
+Rcpp::NumericVector plain(const Vector& x) { return Rcpp::NumericVector(x.data(), x.data() + x.size()); }
+
+}  // namespace
+
+// [[Rcpp::export]]
+List evaluate_glmm_cpp(const List& spec, const Rcpp::NumericVector& beta, const List& lambda,
+                       const Rcpp::NumericVector& phi) {
+  const Generalized model(spec);
+  const auto at = tiers::evaluate_generalized(model.spec, point_from_r(model, beta, lambda, phi), poll_only());
+  return List::create(_["deviance"] = at.deviance, _["gradient"] = plain(at.gradient),
+                      _["modes"] = Rcpp::wrap(at.modes));
+}
+
+// [[Rcpp::export]]
+List condvar_glmm_cpp(const List& spec, const Rcpp::NumericVector& beta, const List& lambda,
+                      const Rcpp::NumericVector& phi) {
+  const Generalized model(spec);
+  const auto variances =
+      tiers::conditional_variances(model.spec, point_from_r(model, beta, lambda, phi), poll_only());
+  return level_arrays(model.spec.model, variances, 1.0);
+}

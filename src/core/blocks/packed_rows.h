@@ -1,0 +1,67 @@
+// The rows that count, packed for many passes: in the order of the leaf's units, on the internal
+// scale, values of one row side by side. What an objective that is not a function of
+// cross-products alone works on.
+#pragma once
+
+#include "block_layout.h"
+
+namespace tiers {
+
+class PackedRows {
+ public:
+  PackedRows(const Design& design, const BlockLayout& layout);
+
+  Index size() const { return static_cast<Index>(source_.size()); }
+  const std::vector<int>& source() const { return source_; }  // row of the design, of each packed row
+  const BlockLayout& layout() const { return layout_; }
+  const Matrix& fixed() const { return fixed_; }    // p x n
+  const Matrix& random() const { return random_; }  // all factors' columns side by side, k_total x n
+  Index random_start(int factor) const { return random_start_[factor]; }  // first of a factor's columns
+  Index level(Index row, int factor) const {
+    return (first(row, factor) - layout_.factors()[factor].offset) / layout_.factors()[factor].columns;
+  }
+  // First coordinate of a row's level of a factor.
+  Index first(Index row, int factor) const { return first_[row * factors_ + factor]; }
+  // Place among the leaf unit's cells of a row's level of the r-th factor of the remainder.
+  Index cell(Index row, Index r) const { return cell_[row * remainder_ + r]; }
+  // Rows of one leaf unit: [unit_start(u), unit_start(u + 1)).
+  Index unit_start(Index unit) const { return unit_start_[unit]; }
+
+  // to += Z b (n), b a vector over all coordinates.
+  void add_random(const Vector& b, Vector& to) const;
+  Vector project_random(const Vector& r) const;                              // Z'r, q
+  Vector project_fixed(const Vector& r) const { return fixed_ * r; }         // X'r, p
+  Vector fixed_predictor(const Vector& beta) const { return fixed_.transpose() * beta; }  // X beta
+
+ private:
+  const BlockLayout& layout_;
+  Index factors_ = 0, remainder_ = 0;
+  std::vector<int> source_;
+  Matrix fixed_, random_;
+  std::vector<Index> random_start_;
+  std::vector<int> first_, cell_;
+  std::vector<Index> unit_start_;
+};
+
+// A row's random columns among the coordinates of its leaf unit: the unit's own, its ancestors', its
+// cells (BlockLayout's panel order, with the unit's own columns before it).
+class LocalRows {
+ public:
+  explicit LocalRows(const PackedRows& rows);
+  // Coordinates and values of a row: count() of each.
+  void move_to(Index row);
+  Index count() const { return static_cast<Index>(place_.size()); }
+  Index place(Index a) const { return place_[a]; }
+  double value(Index a) const { return value_[a]; }
+  // z'mz for a symmetric matrix over the local coordinates.
+  double quadratic(const Matrix& m) const;
+
+ private:
+  const PackedRows& rows_;
+  std::vector<Index> place_, remainder_at_;  // remainder_at_: first entry of each factor of the remainder
+  std::vector<double> value_;
+  std::vector<Index> source_;  // entry -> row of PackedRows::random()
+  Index ancestors_ = 0;        // leaf's columns and its ancestors'
+};
+
+}  // namespace tiers

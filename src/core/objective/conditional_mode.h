@@ -1,0 +1,79 @@
+// The conditional mode of the random effects given the parameters, by damped Newton steps:
+//   u maximizes  sum logp(y_i | eta_i) - u'u/2,   eta = offset + X beta + Z Lambda u,
+// with the factor of H = Lambda'Z'WZ Lambda + I and all row derivatives there. W are the observed
+// weights; where they make H indefinite, one step is taken with the family's fall-back weights. At
+// the mode itself H must be positive definite (MATH-GLMM 1).
+#pragma once
+
+#include "../blocks/blocked_cholesky.h"
+#include "../family/response_family.h"
+
+namespace tiers {
+
+// The response in the order of PackedRows.
+struct PackedResponse {
+  PackedResponse(const GeneralizedSpecification& spec, const PackedRows& rows);
+  ResponseRows rows;  // points into the vectors below; phi by row
+  Vector y, size, weight, constant, phi, offset;
+  Matrix dispersion;  // n x d
+  void set_dispersion(const Vector& coefficients);
+  PackedResponse(const PackedResponse&) = delete;
+  PackedResponse& operator=(const PackedResponse&) = delete;
+};
+
+class ConditionalMode {
+ public:
+  ConditionalMode(const ResponseFamily& family, PackedResponse& response, const PackedRows& rows,
+                  CrossProducts& cross, const Poll& poll);
+
+  // Finds the mode from `start`; false where it does not exist or H is not positive definite there.
+  // The Newton step before the last has a decrement below `tolerance`; `residual()` is what is left.
+  bool find(const Vector& beta, const std::vector<Matrix>& lambda, const Vector& start, double tolerance);
+
+  // At the mode:
+  const Vector& u() const { return u_; }
+  const Vector& eta() const { return eta_; }
+  const Vector& fixed_part() const { return fixed_part_; }  // offset + X beta
+  const Vector& logp() const { return logp_; }
+  const Vector& s() const { return s_; }
+  const Vector& w() const { return w_; }
+  const Vector& dw() const { return dw_; }
+  const Vector& dlogp_dphi() const { return dlogp_dphi_; }
+  const Vector& ds_dphi() const { return ds_dphi_; }
+  const Vector& dw_dphi() const { return dw_dphi_; }
+  const Vector& residual() const { return residual_; }  // U's - u
+  const BlockedCholesky& factor() const { return factor_; }
+  BlockedCholesky& factor() { return factor_; }
+  const CrossProducts& cross() const { return cross_; }
+  const PackedRows& rows() const { return rows_; }
+  const PackedResponse& response() const { return response_; }
+  PackedResponse& response() { return response_; }
+  const ResponseFamily& family() const { return family_; }
+  const Poll& poll() const { return poll_; }
+  int steps() const { return steps_; }  // Newton steps since construction
+
+  // Z Lambda u per row, and Lambda'Z'r.
+  Vector random_predictor(const Vector& u) const;
+  Vector project(const Vector& r) const;
+
+ private:
+  double penalized(const Vector& u, Detail detail);
+  bool factorize(const Vector& weights, bool fixed);
+
+  const ResponseFamily& family_;
+  PackedResponse& response_;
+  const PackedRows& rows_;
+  CrossProducts& cross_;
+  const Poll poll_;
+  BlockedCholesky factor_;
+  std::vector<Matrix> lambda_;
+  Vector u_, fixed_part_, eta_, residual_;
+  Vector logp_, s_, w_, w_fallback_, dw_, dlogp_dphi_, ds_dphi_, dw_dphi_;
+  int steps_ = 0;
+};
+
+// Lambda u, or Lambda'v, for one lower factor per Factor of the layout.
+Vector apply_factors(const BlockLayout& layout, const std::vector<Matrix>& lambda, const Vector& u,
+                     bool transposed);
+
+}  // namespace tiers

@@ -1,0 +1,50 @@
+#include "laplace_deviance.h"
+
+namespace tiers {
+
+bool LaplaceDeviance::integrate(Integral& out) {
+  const PackedRows& rows = mode().rows();
+  const BlockLayout& layout = rows.layout();
+  const auto& factors = layout.factors();
+
+  std::vector<Matrix> inverse_sum;  // T: sum over levels of (H^-1)_ll
+  for (const auto& factor : factors) inverse_sum.push_back(Matrix::Zero(factor.columns, factor.columns));
+  out.leverage = Vector::Zero(rows.size());
+  LocalRows local(rows);
+  mode().factor().visit_inverse_blocks(
+      [&](int f, Index, const auto& block) { inverse_sum[f] += block; },
+      [&](Index unit, const Matrix& inverse) {
+        for (Index i = rows.unit_start(unit); i < rows.unit_start(unit + 1); ++i) {
+          local.move_to(i);
+          out.leverage[i] = local.quadratic(inverse);
+        }
+      },
+      mode().poll());
+
+  const Vector& r = mode().residual();
+  const Vector d = r.size() > 0 ? Vector(mode().factor().solve_random(r)) : r;
+  const Vector moved = mode().random_predictor(d);
+  out.u = mode().u() + d;
+  out.value = mode().u().squaredNorm() - 2.0 * mode().logp().sum() + mode().factor().log_det_random() -
+      r.dot(d) + mode().dw().cwiseProduct(out.leverage).dot(moved);
+  out.score_at_mode = mode().s() - mode().w().cwiseProduct(moved);
+  out.score = out.score_at_mode;
+  out.dispersion_score = mode().dlogp_dphi() + mode().ds_dphi().cwiseProduct(moved);
+
+  const Vector z = rows.project_random(out.score);
+  for (std::size_t f = 0; f < factors.size(); ++f) {
+    const Index k = factors[f].columns, levels = factors[f].levels;
+    const Eigen::Map<const Matrix> z_f(z.data() + factors[f].offset, k, levels);
+    const Eigen::Map<const Matrix> u_f(out.u.data() + factors[f].offset, k, levels);
+    out.outer.push_back(-2.0 * z_f * u_f.transpose());
+    Matrix inner = static_cast<double>(levels) * Matrix::Identity(k, k) - inverse_sum[f];
+    if (!near_zero(static_cast<int>(f))) {
+      // Z'WU H^-1 = Lambda^-T (I - H^-1), block by block of the diagonal.
+      inner = lambda()[f].transpose().triangularView<Eigen::Upper>().solve(inner).eval();
+    }
+    out.variance.push_back(2.0 * inner);
+  }
+  return true;
+}
+
+}  // namespace tiers

@@ -1,0 +1,18 @@
+// Laplace's approximation: f = -2 sum logp + u'u + log|H| at the mode, with the correction
+// f - r'd + omega'U d for the Newton step d = H^-1 r not taken: second order in the mode's error.
+#pragma once
+
+#include "modal_deviance.h"
+
+namespace tiers {
+
+class LaplaceDeviance final : public ModalDeviance {
+ public:
+  using ModalDeviance::ModalDeviance;
+
+ protected:
+  bool integrate(Integral& out) override;
+  double mode_tolerance() const override { return 1e-2; }
+};
+
+}  // namespace tiers

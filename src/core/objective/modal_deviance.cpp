@@ -1,0 +1,325 @@
+#include "modal_deviance.h"
+
+#include <cmath>
+#include <limits>
+
+namespace tiers {
+
+namespace {
+
+// Smallest diagonal element of Lambda, times the root of the mean cross-product of its column, that
+// derivatives divide by. D moves by its square, so 8 digits of D survive at a zero variance.
+constexpr double kDiagonalFloor = 1e-4;
+// Step of the differences of the gradient, in standard errors of the parameter.
+constexpr double kDifference = 1e-3;
+
+double smallest_diagonal(const Matrix& mean_own, Index a) {
+  const double cross = mean_own(a, a);
+  return kDiagonalFloor / std::sqrt(cross > 0.0 ? cross : 1.0);
+}
+
+// Standard errors by a curvature matrix that need not be positive definite.
+Vector standard_errors(const Matrix& curvature) {
+  const Index size = curvature.rows();
+  Vector scale(size);
+  const double largest = curvature.diagonal().cwiseAbs().maxCoeff();
+  for (Index i = 0; i < size; ++i) {
+    scale[i] = 1.0 / std::sqrt(std::max(std::abs(curvature(i, i)), largest * 1e-14 + 1e-300));
+  }
+  Eigen::SelfAdjointEigenSolver<Matrix> eigen(scale.asDiagonal() * curvature * scale.asDiagonal());
+  const Vector values = eigen.eigenvalues().cwiseAbs().cwiseMax(1e-4);
+  const Matrix root = eigen.eigenvectors() * values.cwiseSqrt().cwiseInverse().asDiagonal();
+  // The curvature is that of -2 log-likelihood.
+  return std::sqrt(2.0) * scale.cwiseProduct(root.rowwise().norm());
+}
+
+}  // namespace
+
+ModalDeviance::ModalDeviance(ConditionalMode& mode, const CovarianceParameters& parameters)
+    : mode_(mode), parameters_(parameters), fixed_count_(mode.rows().fixed().rows()),
+      dispersion_count_(mode.response().dispersion.cols()) {
+  const auto& factors = mode.rows().layout().factors();
+  factor_of_.resize(parameters.terms());
+  column_of_.resize(parameters.terms());
+  for (std::size_t f = 0; f < factors.size(); ++f) {
+    for (std::size_t t = 0; t < factors[f].terms.size(); ++t) {
+      factor_of_[factors[f].terms[t]] = static_cast<int>(f);
+      column_of_[factors[f].terms[t]] = factors[f].first_column[t];
+    }
+  }
+  mode_start_ = Vector::Zero(mode.rows().layout().random_columns());
+}
+
+std::vector<Matrix> ModalDeviance::factor_lambda(const Vector& psi) const {
+  const std::vector<Matrix> by_term = parameters_.factors(psi);
+  std::vector<Matrix> out;
+  for (const auto& factor : mode_.rows().layout().factors()) {
+    Matrix lambda = Matrix::Zero(factor.columns, factor.columns);
+    for (std::size_t t = 0; t < factor.terms.size(); ++t) {
+      const Matrix& mine = by_term[factor.terms[t]];
+      lambda.block(factor.first_column[t], factor.first_column[t], mine.rows(), mine.cols()) = mine;
+    }
+    out.push_back(lambda);
+  }
+  return out;
+}
+
+Matrix ModalDeviance::term_block(const Matrix& factor_matrix, int term) const {
+  const Index k = parameters_.structure(term).columns();
+  return factor_matrix.block(column_of_[term], column_of_[term], k, k);
+}
+
+Matrix ModalDeviance::mean_cross(int term) const {
+  return term_block(mode_.cross().mean_own(factor_of_[term]), term);
+}
+
+Matrix ModalDeviance::modes(int term) const {
+  const Factor& factor = mode_.rows().layout().factors()[factor_of_[term]];
+  const Eigen::Map<const Matrix> u(integral_.u.data() + factor.offset, factor.columns, factor.levels);
+  const Index k = parameters_.structure(term).columns();
+  return term_block(lambda_[factor_of_[term]], term) * u.middleRows(column_of_[term], k);
+}
+
+double ModalDeviance::value(const Vector& psi) { return evaluate(psi, predicted_start(psi)); }
+
+double ModalDeviance::evaluate(const Vector& psi, const Vector& start) {
+  psi_ = psi;
+  lambda_ = factor_lambda(psi);
+  factor_at_base_ = false;
+  mode_.response().set_dispersion(psi.tail(dispersion_count_));
+  integral_ = Integral();
+  integral_.u = Vector::Zero(start.size());
+  defined_ = psi.allFinite() &&
+      mode_.find(psi.segment(fixed_start(), fixed_count_), lambda_, start, mode_tolerance());
+  if (!defined_) return std::numeric_limits<double>::infinity();
+  near_zero_.assign(lambda_.size(), 0);
+  for (std::size_t f = 0; f < lambda_.size(); ++f) {
+    const Matrix mean_own = mode_.cross().mean_own(static_cast<int>(f));
+    for (Index a = 0; a < lambda_[f].rows(); ++a) {
+      if (std::abs(lambda_[f](a, a)) < smallest_diagonal(mean_own, a)) near_zero_[f] = 1;
+    }
+  }
+  defined_ = integrate(integral_) && std::isfinite(integral_.value);
+  if (!defined_) return std::numeric_limits<double>::infinity();
+  if (base_psi_.size() == 0) mode_start_ = integral_.u;
+  return integral_.value;
+}
+
+// The mode at the base moved along the direction of the first step from there; a step along another
+// direction starts from the mode itself.
+Vector ModalDeviance::predicted_start(const Vector& psi) {
+  if (base_psi_.size() == 0) return mode_start_;
+  const Vector step = psi - base_psi_;
+  if (factor_at_base_) {
+    base_direction_ = step;
+    base_change_ = mode_changes(step);
+    if (!base_change_.allFinite()) base_change_.setZero();
+    return base_mode_ + base_change_;
+  }
+  const double square = base_direction_.squaredNorm();
+  if (square == 0.0) return base_mode_;
+  const double length = step.dot(base_direction_) / square;
+  if ((step - length * base_direction_).norm() > 1e-8 * step.norm()) return base_mode_;
+  return base_mode_ + length * base_change_;
+}
+
+// dU = H^-1 [ dLambda'z - U'W (X dbeta + Z dLambda u) + U' (ds/dphi) D dphi ], one column a step; at
+// the base, while its factor is at hand.
+Matrix ModalDeviance::mode_changes(const Matrix& steps) const {
+  const PackedRows& rows = mode_.rows();
+  const auto& factors = rows.layout().factors();
+  const Vector z = rows.project_random(mode_.s());
+  Matrix right(z.size(), steps.cols());
+  for (Index column = 0; column < steps.cols(); ++column) {
+    const Vector step = steps.col(column);
+    std::vector<Matrix> change = factor_lambda(base_psi_ + step);
+    for (std::size_t f = 0; f < factors.size(); ++f) change[f] -= lambda_[f];
+    Vector moved = rows.fixed_predictor(step.segment(fixed_start(), fixed_count_));
+    rows.add_random(apply_factors(rows.layout(), change, mode_.u(), false), moved);
+    Vector r = -mode_.w().cwiseProduct(moved);
+    if (dispersion_count_ > 0) {
+      r += mode_.ds_dphi().cwiseProduct(mode_.response().dispersion * step.tail(dispersion_count_));
+    }
+    right.col(column) = apply_factors(rows.layout(), change, z, true) + mode_.project(r);
+  }
+  return mode_.factor().solve_random(right);
+}
+
+void ModalDeviance::derivatives(Vector& gradient_out, Matrix& curvature_out) {
+  base_psi_ = psi_;
+  base_mode_ = integral_.u;
+  gradient_out = gradient();
+  curvature_out = curvature();
+  // Floored factors were used for terms beside zero: near enough to predict modes from.
+  factor_at_base_ = true;
+}
+
+Vector ModalDeviance::gradient() {
+  const PackedRows& rows = mode_.rows();
+  const auto& factors = rows.layout().factors();
+  const Vector omega = mode_.dw().cwiseProduct(integral_.leverage);
+  Vector v(integral_.u.size()), moved = Vector::Zero(rows.size());
+  if (v.size() > 0) {
+    Vector right = mode_.project(omega);
+    if (integral_.node_score.size() > 0) right -= 2.0 * integral_.node_score;
+    v = mode_.factor().solve_random(right);
+    moved = mode_.random_predictor(v);
+  }
+  const Vector t = omega - mode_.w().cwiseProduct(moved);
+  const Vector z = rows.project_random(integral_.score_at_mode), tau = rows.project_random(t);
+
+  Vector out(size());
+  out.segment(fixed_start(), fixed_count_) = rows.project_fixed(t - 2.0 * integral_.score);
+  if (dispersion_count_ > 0) {
+    const Vector by_row = -2.0 * integral_.dispersion_score +
+        mode_.dw_dphi().cwiseProduct(integral_.leverage) + moved.cwiseProduct(mode_.ds_dphi());
+    out.tail(dispersion_count_) = mode_.response().dispersion.transpose() * by_row;
+  }
+
+  std::vector<Matrix> by_factor(factors.size());  // df/dLambda
+  std::vector<Matrix> beside_zero;
+  for (std::size_t f = 0; f < factors.size(); ++f) {
+    if (near_zero_[f] && beside_zero.empty()) beside_zero = sigma_gradient_beside_zero(z, tau);
+  }
+  for (std::size_t f = 0; f < factors.size(); ++f) {
+    if (near_zero_[f]) {
+      by_factor[f] = 2.0 * beside_zero[f] * lambda_[f];
+      continue;
+    }
+    const Index k = factors[f].columns, at = factors[f].offset, levels = factors[f].levels;
+    const Eigen::Map<const Matrix> u_f(integral_.u.data() + at, k, levels), v_f(v.data() + at, k, levels);
+    const Eigen::Map<const Matrix> z_f(z.data() + at, k, levels), tau_f(tau.data() + at, k, levels);
+    by_factor[f] = integral_.outer[f] + integral_.variance[f] + tau_f * u_f.transpose() + z_f * v_f.transpose();
+  }
+  std::vector<Matrix> by_term(parameters_.terms());
+  sigma_gradient_.assign(parameters_.terms(), Matrix());
+  for (int j = 0; j < parameters_.terms(); ++j) {
+    const int f = factor_of_[j];
+    by_term[j] = term_block(by_factor[f], j);
+    if (near_zero_[f]) {
+      sigma_gradient_[j] = term_block(beside_zero[f], j);
+      continue;
+    }
+    // df/dLambda = 2 D Lambda.
+    const Matrix lambda = term_block(lambda_[f], j);
+    const Matrix transposed = lambda.transpose().triangularView<Eigen::Upper>().solve(
+        Matrix(by_term[j].transpose()));
+    sigma_gradient_[j] = 0.25 * (transposed + transposed.transpose());
+  }
+  out.head(parameters_.size()) = parameters_.gradient(psi_, by_term);
+  return out;
+}
+
+// D_j = Lambda^-T (q I - T) Lambda^-1 - sum_l z_l z_l' + (tau_l z_l' + z_l tau_l')/2 with Lambda's diagonal
+// moved just off zero: there T is to be had, and D is that of the point to 8 digits.
+std::vector<Matrix> ModalDeviance::sigma_gradient_beside_zero(const Vector& z, const Vector& tau) {
+  const auto& factors = mode_.rows().layout().factors();
+  std::vector<Matrix> floored = lambda_, inverse_sum;
+  for (std::size_t f = 0; f < factors.size(); ++f) {
+    const Matrix mean_own = mode_.cross().mean_own(static_cast<int>(f));
+    for (Index a = 0; a < floored[f].rows(); ++a) {
+      const double floor = smallest_diagonal(mean_own, a);
+      if (std::abs(floored[f](a, a)) < floor) floored[f](a, a) = floored[f](a, a) < 0.0 ? -floor : floor;
+    }
+    inverse_sum.push_back(Matrix::Zero(factors[f].columns, factors[f].columns));
+  }
+  mode_.factor().factorize(floored, mode_.poll());
+  mode_.factor().visit_inverse_blocks(
+      [&](int f, Index, const auto& block) { inverse_sum[f] += block; }, mode_.poll());
+  std::vector<Matrix> out;
+  for (std::size_t f = 0; f < factors.size(); ++f) {
+    const Index k = factors[f].columns, levels = factors[f].levels;
+    const auto upper = floored[f].transpose().triangularView<Eigen::Upper>();
+    const Matrix inner = static_cast<double>(levels) * Matrix::Identity(k, k) - inverse_sum[f];
+    const Matrix half = upper.solve(inner);
+    const Matrix half_transposed = half.transpose();
+    Matrix d = upper.solve(half_transposed);
+    const Eigen::Map<const Matrix> z_f(z.data() + factors[f].offset, k, levels);
+    const Eigen::Map<const Matrix> tau_f(tau.data() + factors[f].offset, k, levels);
+    d += (tau_f - z_f) * z_f.transpose();
+    out.push_back(0.5 * (d + d.transpose()));
+  }
+  return out;
+}
+
+// q_i = Z (Ldot_i u + Lambda Ldot_i'z): Q_ij = q_i'V^-1 q_j, and <D, d2 Sigma>.
+Matrix ModalDeviance::curvature() const {
+  const PackedRows& rows = mode_.rows();
+  const auto& factors = rows.layout().factors();
+  Matrix out = Matrix::Zero(size(), size());
+  const Index count = parameters_.size();
+  if (count > 0) {
+    const Vector z = rows.project_random(integral_.score_at_mode);
+    Matrix moved = Matrix::Zero(z.size(), count);
+    for (int j = 0; j < parameters_.terms(); ++j) {
+      const Factor& factor = factors[factor_of_[j]];
+      const Index k = parameters_.structure(j).columns(), first = column_of_[j];
+      const Matrix lambda = term_block(lambda_[factor_of_[j]], j);
+      const Matrix u = Eigen::Map<const Matrix>(integral_.u.data() + factor.offset, factor.columns, factor.levels)
+                           .middleRows(first, k);
+      const Matrix z_j = Eigen::Map<const Matrix>(z.data() + factor.offset, factor.columns, factor.levels)
+                             .middleRows(first, k);
+      const Vector theta = parameters_.part(psi_, j);
+      for (Index i = 0; i < theta.size(); ++i) {
+        const Matrix derivative = parameters_.structure(j).factor_derivative(theta, i);
+        Eigen::Map<Matrix>(moved.col(parameters_.offset(j) + i).data() + factor.offset, factor.columns,
+                           factor.levels)
+            .middleRows(first, k) = derivative * u + lambda * (derivative.transpose() * z_j);
+      }
+    }
+    Matrix random, unused;
+    mode_.cross().multiply(moved, random, unused);
+    Matrix information = moved.transpose() * random;
+    random = mode_.factor().apply_lambda(random, true);
+    Matrix none(0, count);
+    mode_.factor().solve_forward(random, none);
+    information.noalias() -= random.transpose() * random;
+    out.topLeftCorner(count, count) =
+        information + parameters_.second_derivative_product(psi_, sigma_gradient_);
+  }
+  out.block(fixed_start(), fixed_start(), fixed_count_, fixed_count_) =
+      2.0 * Matrix(mode_.factor().fixed_information().selfadjointView<Eigen::Lower>());
+  if (dispersion_count_ > 0) {
+    const Matrix& d = mode_.response().dispersion;
+    out.bottomRightCorner(dispersion_count_, dispersion_count_) =
+        2.0 * (d.transpose() * integral_.dispersion_score.cwiseAbs2().asDiagonal() * d);
+  }
+  return out;
+}
+
+Matrix ModalDeviance::hessian() {
+  const Vector psi = psi_;
+  Vector gradient_here;
+  Matrix curvature_here;
+  derivatives(gradient_here, curvature_here);
+  const Vector step = kDifference * standard_errors(curvature_here);
+  const Matrix changes = mode_changes(Matrix(step.asDiagonal()));
+  const Vector mode_here = base_mode_;
+  Matrix out(size(), size());
+  for (Index i = 0; i < size(); ++i) {
+    Vector ahead = psi, behind = psi;
+    ahead[i] += step[i];
+    behind[i] -= step[i];
+    const bool fine = std::isfinite(evaluate(ahead, mode_here + changes.col(i)));
+    const Vector gradient_ahead = fine ? gradient() : gradient_here;
+    const bool fine_behind = std::isfinite(evaluate(behind, mode_here - changes.col(i)));
+    const Vector gradient_behind = fine_behind ? gradient() : gradient_here;
+    const double width = (fine ? step[i] : 0.0) + (fine_behind ? step[i] : 0.0);
+    out.col(i) = width > 0.0 ? Vector((gradient_ahead - gradient_behind) / width)
+                             : Vector(curvature_here.col(i));
+  }
+  evaluate(psi, mode_here);
+  return 0.5 * (out + out.transpose());
+}
+
+double ModalDeviance::step_limit(const Vector& psi, const Vector& step) const {
+  double limit = 1.0;
+  for (int j = 0; j < parameters_.terms(); ++j) {
+    const double size = parameters_.part(psi, j).cwiseAbs().maxCoeff();
+    const double largest = parameters_.part(step, j).cwiseAbs().maxCoeff();
+    if (largest > 0.0) limit = std::min(limit, (0.5 + size) / largest);
+  }
+  return limit;
+}
+
+}  // namespace tiers

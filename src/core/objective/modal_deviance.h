@@ -1,0 +1,93 @@
+// -2 log-likelihood of a generalized linear mixed model, integrated around the conditional mode: what
+// Laplace's approximation and adaptive quadrature share. A subclass integrates; from what it says
+// of the rows come here the exact gradient, a curvature from the same factor (average information
+// for the covariance parameters, 2 X'V^-1X for beta, outer products for the dispersion), modes
+// predicted from one point to the next, and the Hessian (MATH-GLMM 1, 2, 4).
+//
+// psi = (theta, beta, phi): covariance parameters first, then the fixed effects on the internal scale
+// of X, then the coefficients of the log dispersion.
+#pragma once
+
+#include "../covariance/covariance_parameters.h"
+#include "conditional_mode.h"
+#include "mixed_objective.h"
+
+namespace tiers {
+
+class ModalDeviance : public MixedObjective {
+ public:
+  ModalDeviance(ConditionalMode& mode, const CovarianceParameters& parameters);
+
+  Index size() const override { return parameters_.size() + fixed_count_ + dispersion_count_; }
+  double value(const Vector& psi) override;
+  void derivatives(Vector& gradient, Matrix& curvature) override;
+  // Central differences of the exact gradient, from predicted modes.
+  Matrix hessian() override;
+  double step_limit(const Vector& psi, const Vector& step) const override;
+  // There is no step without a search here: the point itself.
+  Vector safe_step(const Vector& psi) override { return psi; }
+  int secant_pairs() const override { return 5; }
+  const std::vector<Matrix>& sigma_gradient() const override { return sigma_gradient_; }
+  Matrix mean_cross(int term) const override;
+
+  Index fixed_start() const { return parameters_.size(); }
+  Index fixed_count() const { return fixed_count_; }
+  Index dispersion_start() const { return parameters_.size() + fixed_count_; }
+  Index dispersion_count() const { return dispersion_count_; }
+  // b = Lambda u of one term at the point of the last value(): k x levels.
+  Matrix modes(int term) const;
+  const ConditionalMode& mode() const { return mode_; }
+  // Where the search for the mode starts at the next value() without a base to predict it from.
+  void start_from(const Vector& u) { mode_start_ = u; }
+
+ protected:
+  // What a subclass says of the point at which the mode has just been found. Rows as in PackedRows.
+  struct Integral {
+    double value = 0.0;               // f
+    Vector u;                         // the mode, corrected (q)
+    Vector score_at_mode;             // s there (n)
+    Vector score;                     // the mean of s under the integrand (n)
+    Vector dispersion_score;          // the mean of dlogp/dphi (n)
+    Vector leverage;                  // h_i = U_i V U_i' (n)
+    Vector node_score;                // gbar: mean of U's - u over the nodes (q); empty: zero
+    std::vector<Matrix> outer;        // per factor: -2 mean of sum_l (Z's)_l u_l'
+    std::vector<Matrix> variance;     // per factor: 2 sum_l (Z'WUV)_ll; not read where near_zero(f)
+  };
+  virtual bool integrate(Integral& out) = 0;
+  // Decrement of the mode search below which one more step is enough.
+  virtual double mode_tolerance() const = 0;
+  const std::vector<Matrix>& lambda() const { return lambda_; }  // per factor
+  // Whether a diagonal element of the factor's Lambda is too small to divide by.
+  bool near_zero(int factor) const { return near_zero_[factor]; }
+  ConditionalMode& mode() { return mode_; }
+
+ private:
+  std::vector<Matrix> factor_lambda(const Vector& psi) const;
+  Matrix term_block(const Matrix& factor_matrix, int term) const;
+  double evaluate(const Vector& psi, const Vector& start);
+  Vector predicted_start(const Vector& psi);
+  Matrix mode_changes(const Matrix& steps) const;
+  Vector gradient();
+  std::vector<Matrix> sigma_gradient_beside_zero(const Vector& z, const Vector& tau);
+  Matrix curvature() const;
+
+  ConditionalMode& mode_;
+  const CovarianceParameters& parameters_;
+  const Index fixed_count_, dispersion_count_;
+  std::vector<int> factor_of_;    // of each term
+  std::vector<Index> column_of_;  // first column of each term within its factor
+
+  Vector psi_;
+  std::vector<Matrix> lambda_;
+  std::vector<char> near_zero_;
+  Integral integral_;
+  bool defined_ = false;
+  std::vector<Matrix> sigma_gradient_;
+
+  // The point of the last derivatives(), from which modes are predicted along one direction.
+  Vector base_psi_, base_mode_, base_direction_, base_change_;
+  bool factor_at_base_ = false;
+  Vector mode_start_;
+};
+
+}  // namespace tiers
