@@ -13,6 +13,10 @@ covariance_parameter_names_cpp <- function(structure, columns) {
     .Call(`_tiers_covariance_parameter_names_cpp`, structure, columns)
 }
 
+fit_glmm_cpp <- function(spec, control) {
+    .Call(`_tiers_fit_glmm_cpp`, spec, control)
+}
+
 evaluate_glmm_cpp <- function(spec, beta, lambda, phi) {
     .Call(`_tiers_evaluate_glmm_cpp`, spec, beta, lambda, phi)
 }

@@ -45,6 +45,18 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// fit_glmm_cpp
+List fit_glmm_cpp(const List& spec, const List& control);
+RcppExport SEXP _tiers_fit_glmm_cpp(SEXP specSEXP, SEXP controlSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const List& >::type spec(specSEXP);
+    Rcpp::traits::input_parameter< const List& >::type control(controlSEXP);
+    rcpp_result_gen = Rcpp::wrap(fit_glmm_cpp(spec, control));
+    return rcpp_result_gen;
+END_RCPP
+}
 // evaluate_glmm_cpp
 List evaluate_glmm_cpp(const List& spec, const Rcpp::NumericVector& beta, const List& lambda, const Rcpp::NumericVector& phi);
 RcppExport SEXP _tiers_evaluate_glmm_cpp(SEXP specSEXP, SEXP betaSEXP, SEXP lambdaSEXP, SEXP phiSEXP) {
@@ -127,6 +139,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_tiers_covariance_names_cpp", (DL_FUNC) &_tiers_covariance_names_cpp, 0},
     {"_tiers_covariance_parameter_count_cpp", (DL_FUNC) &_tiers_covariance_parameter_count_cpp, 2},
     {"_tiers_covariance_parameter_names_cpp", (DL_FUNC) &_tiers_covariance_parameter_names_cpp, 2},
+    {"_tiers_fit_glmm_cpp", (DL_FUNC) &_tiers_fit_glmm_cpp, 2},
     {"_tiers_evaluate_glmm_cpp", (DL_FUNC) &_tiers_evaluate_glmm_cpp, 4},
     {"_tiers_condvar_glmm_cpp", (DL_FUNC) &_tiers_condvar_glmm_cpp, 4},
     {"_tiers_fit_lmm_cpp", (DL_FUNC) &_tiers_fit_lmm_cpp, 2},

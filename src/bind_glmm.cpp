@@ -46,16 +46,44 @@ tiers::GeneralizedPoint point_from_r(const Generalized& model, const Rcpp::Numer
   return point;
 }
 
-Rcpp::NumericVector plain(const Vector& x) { return Rcpp::NumericVector(x.data(), x.data() + x.size()); }
-
 }  // namespace
+
+// [[Rcpp::export]]
+List fit_glmm_cpp(const List& spec, const List& control) {
+  const Generalized model(spec);
+  const tiers::GeneralizedResult fit = tiers::fit_generalized(model.spec, control_from_r(control));
+  List out = fit_to_r(fit);
+  out["eta"] = plain_vector(fit.linear_predictor);
+  out["dispersion"] = plain_vector(fit.dispersion);
+  out["vcov_dispersion"] = fit.vcov_dispersion;
+  out["inner"] = fit.inner_steps;
+  out["points"] = Rcpp::wrap(fit.points);
+  out["accuracy"] = std::isnan(fit.accuracy) ? NA_REAL : fit.accuracy;
+  out["accuracy_max"] = std::isnan(fit.largest_error) ? NA_REAL : fit.largest_error;
+  out["separation"] = R_NilValue;
+  if (fit.separation != tiers::Separation::Kind::none) {
+    std::vector<int> columns;
+    std::vector<double> direction;
+    for (Index a = 0; a < fit.separating_direction.size(); ++a) {
+      if (fit.separating_direction[a] == 0.0) continue;
+      columns.push_back(static_cast<int>(a) + 1);
+      direction.push_back(fit.separating_direction[a]);
+    }
+    const bool complete = fit.separation == tiers::Separation::Kind::complete;
+    out["separation"] = List::create(_["kind"] = complete ? "complete" : "quasi", _["columns"] = columns,
+                                     _["direction"] = direction);
+  }
+  out["group_separation"] = R_NilValue;
+  if (fit.separated_term >= 0) out["group_separation"] = List::create(_["term"] = fit.separated_term + 1);
+  return out;
+}
 
 // [[Rcpp::export]]
 List evaluate_glmm_cpp(const List& spec, const Rcpp::NumericVector& beta, const List& lambda,
                        const Rcpp::NumericVector& phi) {
   const Generalized model(spec);
   const auto at = tiers::evaluate_generalized(model.spec, point_from_r(model, beta, lambda, phi), poll_only());
-  return List::create(_["deviance"] = at.deviance, _["gradient"] = plain(at.gradient),
+  return List::create(_["deviance"] = at.deviance, _["gradient"] = plain_vector(at.gradient),
                       _["modes"] = Rcpp::wrap(at.modes));
 }
 

@@ -54,6 +54,8 @@ tiers::RandomTerm term_from_r(const List& list, Index n) {
   return term;
 }
 
+}  // namespace
+
 const char* status_name(tiers::FitStatus status) {
   switch (status) {
     case tiers::FitStatus::converged: return "converged";
@@ -62,8 +64,6 @@ const char* status_name(tiers::FitStatus status) {
     default: return "not_converged";
   }
 }
-
-}  // namespace
 
 tiers::Control poll_only() {
   tiers::Control control;
@@ -128,10 +128,7 @@ tiers::Control control_from_r(const List& list) {
   return control;
 }
 
-// [[Rcpp::export]]
-List fit_lmm_cpp(const List& spec, const List& control) {
-  const tiers::Specification model = specification_from_r(spec);
-  const tiers::FitResult fit = tiers::fit_model(model, control_from_r(control));
+List fit_to_r(const tiers::FitResult& fit) {
   List boundary(fit.boundary.size());
   for (std::size_t j = 0; j < fit.boundary.size(); ++j) {
     if (fit.boundary[j].multipliers.size() == 0) continue;
@@ -147,13 +144,19 @@ List fit_lmm_cpp(const List& spec, const List& control) {
   List out = List::create(
       _["coefficients"] = coefficients, _["vcov"] = fit.vcov, _["kept"] = kept, _["sigma"] = fit.sigma,
       _["Lambda"] = Rcpp::wrap(fit.lambda), _["modes"] = Rcpp::wrap(fit.modes),
-      _["fitted"] = Rcpp::NumericVector(fit.fitted.data(), fit.fitted.data() + fit.fitted.size()),
-      _["deviance"] = fit.deviance, _["n_used"] = static_cast<int>(fit.used_rows),
-      _["npar"] = static_cast<int>(fit.parameter_count), _["status"] = status_name(fit.status),
-      _["gain"] = fit.gain, _["gradient_norm"] = fit.gradient_norm, _["iterations"] = fit.iterations,
+      _["fitted"] = plain_vector(fit.fitted), _["deviance"] = fit.deviance,
+      _["n_used"] = static_cast<int>(fit.used_rows), _["npar"] = static_cast<int>(fit.parameter_count),
+      _["status"] = status_name(fit.status), _["gain"] = fit.gain,
+      _["gradient_norm"] = fit.gradient_norm, _["iterations"] = fit.iterations,
       _["evaluations"] = fit.evaluations, _["boundary"] = boundary);
   out["condition"] = fit.reciprocal_condition;
   return out;
+}
+
+// [[Rcpp::export]]
+List fit_lmm_cpp(const List& spec, const List& control) {
+  const tiers::Specification model = specification_from_r(spec);
+  return fit_to_r(tiers::fit_model(model, control_from_r(control)));
 }
 
 // [[Rcpp::export]]

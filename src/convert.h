@@ -10,6 +10,13 @@
 tiers::Specification specification_from_r(const Rcpp::List& spec);
 std::vector<tiers::Matrix> factors_from_r(const tiers::Specification& spec, const Rcpp::List& lambda);
 tiers::Control control_from_r(const Rcpp::List& control);
+// A vector without dimensions, which Rcpp would give an Eigen vector.
+inline Rcpp::NumericVector plain_vector(const tiers::Vector& x) {
+  return Rcpp::NumericVector(x.data(), x.data() + x.size());
+}
+const char* status_name(tiers::FitStatus status);
+// What fits of all kinds have in common.
+Rcpp::List fit_to_r(const tiers::FitResult& fit);
 // Defaults that can be interrupted.
 tiers::Control poll_only();
 // Blocks of all levels of each term, times a factor, as k x k x levels arrays.

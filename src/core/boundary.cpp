@@ -129,9 +129,6 @@ BoundaryOptimum minimize_with_boundary(MixedObjective& objective,
     } else {
       Optimum polished = minimize(objective, reduced.theta, reduced.free, control);
       add_counts(polished.convergence, out.optimum.convergence);
-      if (!reduced.free.empty() && polished.convergence.iterations == out.optimum.convergence.iterations) {
-        polished.convergence.smallest_curvature = out.optimum.convergence.smallest_curvature;
-      }
       out.optimum = polished;
       out.free = reduced.free;
     }

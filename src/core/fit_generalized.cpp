@@ -1,5 +1,6 @@
 #include "fit_generalized.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -8,6 +9,8 @@
 #include "covariance/covariance_registry.h"
 #include "fit_model.h"
 #include "objective/laplace_deviance.h"
+#include "start/glm_start.h"
+#include "start/variance_start.h"
 
 namespace tiers {
 
@@ -20,6 +23,9 @@ Specification unscaled(const Specification& spec) {
   out.linear = false;
   return out;
 }
+
+constexpr double kVerdictGain = 1e-8;
+constexpr int kVerdictSteps = 3;
 
 // Everything between the rows and the objective, in the order in which each needs the one before.
 struct Engine {
@@ -63,7 +69,262 @@ std::vector<Matrix> user_modes(const Engine& engine) {
   return out;
 }
 
+GlmStart glm_start(const Engine& engine, const Control& control) {
+  const Matrix& x = engine.rows.fixed();
+  const Matrix& d = engine.response.dispersion;
+  return fit_glm_start(*engine.spec.family, engine.response.rows, ConstMatrixMap(x.data(), x.rows(), x.cols()),
+                       engine.response.offset.data(), ConstMatrixMap(d.data(), d.rows(), d.cols()), control.poll);
+}
+
+// The user's start where there is one; the model without random effects and quadratic unbiased
+// variances at it otherwise.
+Vector start_point(Engine& engine, const GlmStart& start, const Control& control) {
+  engine.cross.reweight(engine.rows, start.weight, true, control.poll);
+  // Spread of the working response about the start: what matters in the linear predictor.
+  double sum = 0.0;
+  for (Index i = 0; i < start.score.size(); ++i) {
+    if (start.weight[i] > 0.0) sum += start.score[i] * start.score[i] / start.weight[i];
+  }
+  const double unit = std::sqrt(sum / start.weight.sum());
+  const std::vector<Matrix> by_factor = variance_start(
+      engine.cross, engine.rows.project_random(start.score), unit > 0.0 && std::isfinite(unit) ? unit : 1.0);
+  std::vector<Matrix> factors(engine.parameters.terms());
+  for (std::size_t f = 0; f < by_factor.size(); ++f) {
+    const Factor& factor = engine.layout.factors()[f];
+    for (std::size_t t = 0; t < factor.terms.size(); ++t) {
+      const RandomTerm& term = engine.model.terms[factor.terms[t]];
+      const Index at = factor.first_column[t];
+      factors[factor.terms[t]] = term.start.size() > 0
+          ? engine.design.internal_factor(factor.terms[t], term.start)
+          : Matrix(by_factor[f].block(at, at, term.columns, term.columns));
+    }
+  }
+  const GeneralizedSpecification& spec = engine.spec;
+  const bool own_fixed = spec.start_fixed.size() == spec.model.X.cols() && spec.start_fixed.size() > 0;
+  const bool own_dispersion = spec.start_dispersion.size() == spec.dispersion.cols() && spec.start_dispersion.size() > 0;
+  Vector psi(engine.objective->size());
+  psi << engine.parameters.parameters(factors),
+      (own_fixed ? engine.design.internal_coefficients(spec.start_fixed) : start.beta),
+      (own_dispersion ? spec.start_dispersion : start.phi);
+  return psi;
+}
+
+// A start without a finite deviance is brought nearer to the model without random effects.
+Vector finite_start(Engine& engine, Vector psi, const GlmStart& start) {
+  for (int attempt = 0; attempt < 40; ++attempt) {
+    if (std::isfinite(engine.objective->value(psi))) return psi;
+    if (attempt == 0) psi.segment(engine.objective->fixed_start(), start.beta.size()) = start.beta;
+    psi.head(engine.parameters.size()) *= attempt < 20 ? 0.5 : 0.0;
+  }
+  throw std::runtime_error("the likelihood is not finite anywhere near the start");
+}
+
+std::vector<Index> free_indices(const std::vector<bool>& free) {
+  std::vector<Index> out;
+  for (std::size_t i = 0; i < free.size(); ++i) {
+    if (free[i]) out.push_back(static_cast<Index>(i));
+  }
+  return out;
+}
+
+// The last word on an optimum: exact Hessian over the free parameters, and Newton steps with it as
+// long as they still gain.
+struct Proof {
+  std::vector<Index> index;  // free parameters
+  Matrix covariance;         // of these: 2 H^-1
+  bool positive = false;
+  double gain = 0.0;
+};
+
+Proof prove(ModalDeviance& objective, BoundaryOptimum& found, Optimum& optimum) {
+  Proof out;
+  out.index = free_indices(found.free);
+  const Index size = static_cast<Index>(out.index.size());
+  Vector full_gradient, gradient(size);
+  Matrix full_curvature, hessian(size, size);
+  for (int attempt = 0;; ++attempt) {
+    optimum.value = objective.value(optimum.psi);
+    objective.derivatives(full_gradient, full_curvature);
+    const Matrix full_hessian = objective.hessian();
+    for (Index i = 0; i < size; ++i) {
+      gradient[i] = full_gradient[out.index[i]];
+      for (Index j = 0; j < size; ++j) hessian(i, j) = full_hessian(out.index[i], out.index[j]);
+    }
+    const Vector scale = hessian.diagonal().cwiseAbs().cwiseMax(1e-300).cwiseSqrt().cwiseInverse();
+    Eigen::SelfAdjointEigenSolver<Matrix> eigen(scale.asDiagonal() * hessian * scale.asDiagonal());
+    const Vector values = eigen.eigenvalues();
+    out.positive = size == 0 || values[0] > 0.0;
+    const Vector projected = eigen.eigenvectors().transpose() * scale.cwiseProduct(gradient);
+    const Vector safe = values.cwiseAbs().cwiseMax(1e-12);
+    out.gain = 0.5 * projected.cwiseAbs2().cwiseQuotient(safe).sum();
+    const Matrix root = scale.asDiagonal() * eigen.eigenvectors() * safe.cwiseSqrt().cwiseInverse().asDiagonal();
+    out.covariance = 2.0 * root * root.transpose();
+    optimum.gradient = full_gradient;
+    if ((out.positive && out.gain < kVerdictGain) || attempt == kVerdictSteps) return out;
+    const Vector step = scale.cwiseProduct(eigen.eigenvectors() * projected.cwiseQuotient(safe));
+    Vector next = optimum.psi;
+    for (Index i = 0; i < size; ++i) next[out.index[i]] -= step[i];
+    ++optimum.convergence.evaluations;
+    if (!(objective.value(next) <= optimum.value + 1e-8)) return out;
+    optimum.psi = next;
+  }
+}
+
+Vector user_predictor(const Engine& engine, const Vector& beta) {
+  const Design& design = engine.design;
+  Vector out(design.rows()), x(design.rank()), z;
+  std::vector<Matrix> modes;
+  for (int j = 0; j < engine.parameters.terms(); ++j) modes.push_back(engine.objective->modes(j));
+  for (Index i = 0; i < design.rows(); ++i) {
+    design.fixed_row(i, x.data());
+    double sum = x.dot(beta) + (engine.model.offset ? engine.model.offset[i] : 0.0);
+    for (int j = 0; j < engine.parameters.terms(); ++j) {
+      z.resize(engine.model.terms[j].columns);
+      design.random_row(j, i, z.data());
+      sum += z.dot(modes[j].col(engine.model.terms[j].codes[i] - 1));
+    }
+    out[i] = sum;
+  }
+  return out;
+}
+
+GeneralizedResult fit_once(Engine& engine, const GlmStart& start, const Control& control) {
+  ModalDeviance& objective = *engine.objective;
+  const Vector psi = finite_start(engine, start_point(engine, start, control), start);
+  BoundaryOptimum found = minimize_with_boundary(objective, engine.parameters, psi, control);
+  Optimum& optimum = found.optimum;
+  const Proof proof = prove(objective, found, optimum);
+
+  GeneralizedResult out;
+  out.used_rows = engine.design.used_rows();
+  out.kept = engine.design.kept();
+  out.reciprocal_condition = engine.design.reciprocal_condition();
+  out.parameter_count = objective.size();
+  out.deviance = optimum.value;
+  out.gain = proof.gain;
+  out.gradient_norm = optimum.gradient.size() > 0 ? optimum.gradient.cwiseAbs().maxCoeff() : 0.0;
+  out.iterations = optimum.convergence.iterations;
+  out.evaluations = optimum.convergence.evaluations;
+  out.inner_steps = engine.mode.steps();
+  out.sigma = 1.0;
+  out.status = !(proof.positive && proof.gain < kVerdictGain) ? FitStatus::not_converged
+               : found.at_boundary                            ? FitStatus::boundary
+                                                              : FitStatus::converged;
+  const Index p = objective.fixed_count(), d = objective.dispersion_count();
+  Matrix vcov = Matrix::Zero(objective.size(), objective.size());
+  for (std::size_t i = 0; i < proof.index.size(); ++i) {
+    for (std::size_t j = 0; j < proof.index.size(); ++j) vcov(proof.index[i], proof.index[j]) = proof.covariance(i, j);
+  }
+  const Vector beta = optimum.psi.segment(objective.fixed_start(), p);
+  out.coefficients = engine.design.user_coefficients(beta);
+  out.vcov = engine.design.user_covariance(vcov.block(objective.fixed_start(), objective.fixed_start(), p, p));
+  out.dispersion = optimum.psi.tail(d);
+  out.vcov_dispersion = vcov.bottomRightCorner(d, d);
+  const auto factors = engine.parameters.factors(optimum.psi);
+  for (int j = 0; j < engine.parameters.terms(); ++j) {
+    out.lambda.push_back(engine.design.user_factor(j, factors[j]));
+    TermBoundary boundary;
+    if (found.boundary[j].multipliers.size() > 0) {
+      boundary.directions = engine.design.user_directions(j, found.boundary[j].directions);
+      boundary.multipliers = found.boundary[j].multipliers;
+    }
+    out.boundary.push_back(boundary);
+    out.points.push_back(1);
+  }
+  out.modes = user_modes(engine);
+  out.linear_predictor = user_predictor(engine, beta);
+  out.accuracy = out.largest_error = kNaN;
+  return out;
+}
+
+// The limit in a direction that separates: the rows that it separates have probability one there
+// and say nothing more, so the rest is a fit without them.
+GeneralizedResult fit_limit(const GeneralizedSpecification& spec, const Engine& whole,
+                            const Separation& separation, const Control& control) {
+  std::vector<double> weights(spec.model.n);
+  for (Index i = 0; i < spec.model.n; ++i) weights[i] = spec.model.weights ? spec.model.weights[i] : 1.0;
+  for (Index i = 0; i < whole.rows.size(); ++i) {
+    if (separation.separated_row[i]) weights[whole.rows.source()[i]] = 0.0;
+  }
+  GeneralizedResult out;
+  if (separation.kind == Separation::Kind::quasi) {
+    GeneralizedSpecification rest = spec;
+    rest.model.weights = weights.data();
+    Engine engine(rest, control);
+    out = fit_once(engine, glm_start(engine, control), control);
+  } else {
+    out.status = FitStatus::converged;
+    out.coefficients = Vector::Constant(spec.model.X.cols(), kNaN);
+    out.dispersion = Vector::Constant(spec.dispersion.cols(), kNaN);
+    out.vcov_dispersion = Matrix::Constant(spec.dispersion.cols(), spec.dispersion.cols(), kNaN);
+    out.linear_predictor = Vector::Zero(spec.model.n);
+    out.accuracy = out.largest_error = kNaN;
+    out.sigma = 1.0;
+    for (const RandomTerm& term : spec.model.terms) {
+      out.lambda.push_back(Matrix::Zero(term.columns, term.columns));
+      out.modes.push_back(Matrix::Zero(term.n_levels, term.columns));
+      out.boundary.emplace_back();
+      out.points.push_back(1);
+    }
+  }
+  out.separation = separation.kind;
+  out.used_rows = whole.design.used_rows();
+  out.reciprocal_condition = whole.design.reciprocal_condition();
+  out.parameter_count = whole.objective->size();
+  const Vector direction = whole.design.user_coefficients(separation.direction);
+  out.separating_direction = Vector::Zero(direction.size());
+  const std::vector<Index> kept_in_rest = out.kept;
+  const Matrix vcov_rest = out.vcov;
+  out.kept = whole.design.kept();
+  const double infinity = std::numeric_limits<double>::infinity();
+  const Index rank = static_cast<Index>(out.kept.size());
+  const double largest = direction.array().isNaN().select(0.0, direction.array().abs()).maxCoeff();
+  std::vector<char> infinite(direction.size(), 0);
+  for (const Index column : out.kept) {
+    const double entry = direction[column];
+    const bool separated = std::abs(entry) > 1e-7 * largest;
+    infinite[column] = separated || std::isnan(out.coefficients[column]);
+    out.separating_direction[column] = separated ? entry : 0.0;
+    if (separated) out.coefficients[column] = entry > 0.0 ? infinity : -infinity;
+  }
+  out.vcov = Matrix::Zero(rank, rank);
+  for (Index a = 0; a < rank; ++a) {
+    if (infinite[out.kept[a]]) {
+      out.vcov(a, a) = infinity;
+      continue;
+    }
+    for (Index b = 0; b < rank; ++b) {
+      const auto at_a = std::lower_bound(kept_in_rest.begin(), kept_in_rest.end(), out.kept[a]) - kept_in_rest.begin();
+      const auto at_b = std::lower_bound(kept_in_rest.begin(), kept_in_rest.end(), out.kept[b]) - kept_in_rest.begin();
+      if (!infinite[out.kept[b]]) out.vcov(a, b) = vcov_rest(at_a, at_b);
+    }
+  }
+  const Matrix& x = whole.rows.fixed();
+  for (Index i = 0; i < whole.rows.size(); ++i) {
+    if (!separation.separated_row[i]) continue;
+    out.linear_predictor[whole.rows.source()[i]] = x.col(i).dot(separation.direction) > 0.0 ? infinity : -infinity;
+  }
+  return out;
+}
+
 }  // namespace
+
+GeneralizedResult fit_generalized(const GeneralizedSpecification& spec, const Control& control) {
+  Engine engine(spec, control);
+  const GlmStart start = glm_start(engine, control);
+  GeneralizedResult out;
+  Separation separation;
+  if (!start.quadratic) {
+    const Matrix& x = engine.rows.fixed();
+    separation = find_separation(*spec.family, engine.response.rows, ConstMatrixMap(x.data(), x.rows(), x.cols()),
+                                 control.poll);
+  }
+  out = separation.kind == Separation::Kind::none ? fit_once(engine, start, control)
+                                                  : fit_limit(spec, engine, separation, control);
+  out.fitted.resize(spec.model.n);
+  spec.family->mean(out.linear_predictor.data(), spec.model.n, out.fitted.data());
+  return out;
+}
 
 GeneralizedAt evaluate_generalized(const GeneralizedSpecification& spec, const GeneralizedPoint& point,
                                    const Control& control) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "model/fit_result.h"
+#include "start/separation.h"
 
 namespace tiers {
 
@@ -13,6 +14,11 @@ struct GeneralizedResult : FitResult {
   int inner_steps = 0;      // Newton steps for the modes, in all
   std::vector<int> points;  // of quadrature, per term
   double accuracy = 0.0, largest_error = 0.0;  // bound on the quadrature's error; NaN: not known
+  // Of the fixed effects, in the user's columns: infinite coefficients have this sign; deviance and
+  // everything finite are the limit in that direction.
+  Separation::Kind separation = Separation::Kind::none;
+  Vector separating_direction;  // p
+  int separated_term = -1;      // a random intercept whose groups are separated; -1: none
 };
 
 GeneralizedResult fit_generalized(const GeneralizedSpecification& spec, const Control& control);

@@ -19,6 +19,10 @@ class Objective {
   // The Hessian itself at the point of the last value(), after derivatives(). Dearer than the
   // curvature: for the last word, and where the curvature leads slowly.
   virtual Matrix hessian() = 0;
+  // How many of the last (step, change of the gradient) pairs the optimizer lays over the curvature
+  // as BFGS updates. 0: none; where the curvature leads slowly, and for the last step, it asks for
+  // the Hessian. An objective with pairs is never asked for its Hessian: its owner judges the end.
+  virtual int secant_pairs() const { return 0; }
   // Shortens a proposed step to where the curvature can be trusted: the factor in (0, 1].
   virtual double step_limit(const Vector& psi, const Vector& step) const = 0;
   // A point with a deviance not above that of the last derivatives(), by a step that needs no
@@ -33,9 +37,6 @@ class Objective {
     return Vector();
   }
   virtual Matrix path_correction() const { return Matrix(); }
-  // How many of the last (step, change of gradient) pairs are put on top of the curvature as BFGS
-  // updates. 0: where the curvature is slow the Hessian itself takes over.
-  virtual int secant_pairs() const { return 0; }
   // Called once per iteration at the current point: may restore precision (and changes nothing
   // else). Returns true if the value at the point may have changed in its last digits.
   virtual bool refresh() { return false; }

@@ -4,11 +4,19 @@
 #include <cstdio>
 #include <limits>
 
+#include "restricted_objective.h"
+#include "secant_pairs.h"
+
 namespace tiers {
 
 namespace {
 
-constexpr double kSmallGain = 1e-8;  // below: the step is taken without a line search
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+// Below this gain (a ten-thousandth of a standard error) a step is taken without a line search,
+// and with secant pairs it is the last.
+constexpr double kSmallGain = 1e-8;
+constexpr int kMaxPolishing = 6;
 constexpr double kArmijo = 1e-4;
 constexpr double kShorten = 0.4;
 constexpr double kLengthen = 4.0;
@@ -21,235 +29,354 @@ constexpr int kMaxLengthenings = 40;
 // share of the gain, the Hessian itself takes over.
 constexpr double kSlow = 0.01;
 constexpr double kNear = 1e-2;
-constexpr double kEigenFloor = 1e-8;
+// A Newton step with the Hessian squares the error in standard errors, but for a factor that the
+// third derivatives make: ten is a lot. The gain is the square of that error.
+constexpr double kThirdDerivatives = 100.0;
 constexpr double kPathEigenFloor = 1e-14;
+constexpr double kSecantEigenFloor = 1e-4;
+constexpr double kNegative = 1e-5;  // an eigenvalue above minus this is zero but for rounding
+constexpr int kMaxSaddles = 2;
 
-// The Newton step for the matrix scaled to unit diagonal with eigenvalues made positive, so that
-// it is a descent direction also where the curvature is not positive definite.
-struct NewtonStep {
-  Vector step;
-  double gain = 0.0, smallest = 0.0;
+// What evaluating the deviance again, or a step that changes nothing, may add to it. With secant
+// pairs it contains conditional modes that are themselves iterated.
+double value_noise(const Objective& objective, double value) {
+  const double size = std::abs(value);
+  return objective.secant_pairs() > 0 ? 1e-9 * (1.0 + size) : 1e-7 + 1e-12 * size;
+}
+
+// A symmetric matrix scaled to unit diagonal, and its eigenvalues.
+struct ScaledEigen {
+  explicit ScaledEigen(const Matrix& matrix) : scale(matrix.rows()) {
+    const double largest = matrix.diagonal().cwiseAbs().maxCoeff();
+    for (Index i = 0; i < scale.size(); ++i) {
+      scale[i] = 1.0 / std::sqrt(std::max(std::abs(matrix(i, i)), largest * 1e-14 + 1e-300));
+    }
+    eigen.compute(scale.asDiagonal() * matrix * scale.asDiagonal());
+  }
+  Vector positive_values(double floor) const {
+    const Vector sizes = eigen.eigenvalues().cwiseAbs();
+    return sizes.cwiseMax(floor * sizes.maxCoeff());
+  }
+  Vector scale;
+  Eigen::SelfAdjointEigenSolver<Matrix> eigen;
 };
 
-NewtonStep newton_step(const Matrix& curvature, const Vector& gradient,
-                       double relative_floor = kEigenFloor) {
-  NewtonStep out;
-  const Index size = gradient.size();
-  Vector scale(size);
-  const double largest = curvature.diagonal().cwiseAbs().maxCoeff();
-  for (Index i = 0; i < size; ++i) {
-    const double diagonal = std::abs(curvature(i, i));
-    scale[i] = 1.0 / std::sqrt(std::max(diagonal, largest * 1e-14 + 1e-300));
+Matrix made_positive(const Matrix& curvature, double floor) {
+  const ScaledEigen scaled(curvature);
+  const Matrix half = scaled.scale.cwiseInverse().asDiagonal() * scaled.eigen.eigenvectors();
+  return half * scaled.positive_values(floor).asDiagonal() * half.transpose();
+}
+
+struct Proposal {
+  Verdict verdict;
+  double left = 0.0;  // gain predicted to be left after its step
+  Vector path_end;    // where the step along the objective's own path ends; empty: no path
+};
+
+class Minimizer {
+ public:
+  Minimizer(Objective& objective, const Vector& start, const std::vector<bool>& free,
+            const Control& control)
+      : objective_(objective, start, free), control_(control), psi_(objective_.reduce(start)),
+        secant_(objective_.secant_pairs() > 0), pairs_(objective_.secant_pairs()) {}
+
+  Optimum run();
+
+ private:
+  Proposal propose();
+  bool wants_hessian(double gain) const;
+  double predict_left(double gain, bool by_hessian) const;
+  Vector path_end(const Matrix& hessian) const;
+  void trace(const Proposal& proposal) const;
+  bool settled(const Proposal& proposal) const;
+  bool leave_saddle(const Proposal& proposal);
+  void polish(const Vector& step);
+  bool advance(const Proposal& proposal);
+  bool take_path(const Proposal& proposal);
+  bool search_line(const Vector& step);
+  void lengthen(const Vector& step, bool limited, double& length, double& reached);
+  bool take_safe_step();
+  void move_to(const Vector& next, double value);
+  void arrive();
+  void take_last_step();
+  Optimum result();
+  double noise() { return value_noise(objective_.whole(), value_); }
+
+  RestrictedObjective objective_;
+  const Control& control_;
+  Vector psi_, gradient_, last_step_;
+  Matrix curvature_;
+  double value_ = 0.0;
+  const bool secant_;
+  SecantPairs pairs_;
+  double last_gain_ = kInfinity, left_ = kInfinity;
+  int iterations_ = 0, polishing_ = 0, saddles_ = 0;
+  bool converged_ = false;
+};
+
+Optimum Minimizer::run() {
+  value_ = objective_.value(psi_);
+  if (objective_.size() == 0) {
+    converged_ = std::isfinite(value_);
+    left_ = 0.0;
+    return result();
   }
-  Eigen::SelfAdjointEigenSolver<Matrix> eigen(scale.asDiagonal() * curvature * scale.asDiagonal());
-  out.smallest = eigen.eigenvalues()[0];
-  const double floor = relative_floor * eigen.eigenvalues().cwiseAbs().maxCoeff();
-  const Vector values = eigen.eigenvalues().cwiseAbs().cwiseMax(floor);
-  const Vector projected = eigen.eigenvectors().transpose() * scale.cwiseProduct(gradient);
-  out.step = -scale.cwiseProduct(eigen.eigenvectors() * projected.cwiseQuotient(values));
-  out.gain = 0.5 * projected.cwiseAbs2().cwiseQuotient(values).sum();
+  arrive();
+  while (true) {
+    const Proposal proposal = propose();
+    const double gain = proposal.verdict.gain;
+    trace(proposal);
+    converged_ = gain < kSmallGain;
+    if (settled(proposal)) {
+      if (proposal.verdict.positive || !leave_saddle(proposal)) break;
+      continue;
+    }
+    if (!std::isfinite(gain) || iterations_ >= control_.max_iterations) break;
+    ++iterations_;
+    if (gain < kSmallGain) {
+      polish(proposal.verdict.step);
+    } else if (!advance(proposal)) {
+      break;
+    }
+  }
+  if (converged_) take_last_step();
+  return result();
+}
+
+Proposal Minimizer::propose() {
+  Proposal out;
+  out.verdict = judge(secant_ ? pairs_.update(made_positive(curvature_, kSecantEigenFloor)) : curvature_,
+                      gradient_);
+  const bool by_hessian = wants_hessian(out.verdict.gain);
+  if (by_hessian) {
+    const Matrix hessian = objective_.hessian();
+    out.verdict = judge(hessian, gradient_);
+    if (out.verdict.gain >= kSmallGain) out.path_end = path_end(hessian);
+  } else {
+    out.verdict.positive = true;  // not the Hessian's word
+  }
+  out.left = predict_left(out.verdict.gain, by_hessian);
+  last_gain_ = out.verdict.gain;
+  left_ = out.left;
+  last_step_ = out.verdict.step;
   return out;
 }
 
-// Restricts an Objective to its free parameters.
-class Restricted {
- public:
-  Restricted(Objective& objective, const Vector& start, const std::vector<bool>& free)
-      : objective_(objective), full_(start) {
-    for (Index i = 0; i < start.size(); ++i) {
-      if (free[i]) free_.push_back(i);
-    }
-  }
-  Index size() const { return static_cast<Index>(free_.size()); }
-  Vector expand(const Vector& psi) const {
-    Vector full = full_;
-    for (Index i = 0; i < size(); ++i) full[free_[i]] = psi[i];
-    return full;
-  }
-  Vector expand_step(const Vector& step) const {
-    Vector full = Vector::Zero(full_.size());
-    for (Index i = 0; i < size(); ++i) full[free_[i]] = step[i];
-    return full;
-  }
-  Vector reduce(const Vector& full) const {
-    Vector psi(size());
-    for (Index i = 0; i < size(); ++i) psi[i] = full[free_[i]];
-    return psi;
-  }
-  double value(const Vector& psi) { return objective_.value(expand(psi)); }
-  void derivatives(Vector& gradient, Matrix& curvature) {
-    Vector full_gradient;
-    Matrix full_curvature;
-    objective_.derivatives(full_gradient, full_curvature);
-    gradient = reduce(full_gradient);
-    curvature = restrict(full_curvature);
-  }
-  double step_limit(const Vector& psi, const Vector& step) const {
-    return objective_.step_limit(expand(psi), expand_step(step));
-  }
-  Vector safe_step(const Vector& psi) { return reduce(objective_.safe_step(expand(psi))); }
-  Matrix hessian() {
-    return restrict(objective_.hessian());
-  }
-  Matrix restrict(const Matrix& full) const {
-    Matrix out(size(), size());
-    for (Index i = 0; i < size(); ++i) {
-      for (Index j = 0; j < size(); ++j) out(i, j) = full(free_[i], free_[j]);
-    }
-    return out;
-  }
-  // Where the Newton step along the objective's own path ends; empty if there is none.
-  Vector path_end(const Vector& psi, const Matrix& hessian, const Vector& gradient) const {
-    const Matrix full = objective_.path_correction();
-    if (full.size() == 0) return Vector();
-    const Matrix straight = hessian - restrict(full);
-    // A long step does no harm: the path ends at the boundary.
-    const Vector step = newton_step(straight, gradient, kPathEigenFloor).step;
-    return reduce(objective_.follow_path(expand(psi), expand_step(step)));
-  }
-  bool refresh() { return objective_.refresh(); }
+bool Minimizer::wants_hessian(double gain) const {
+  return !secant_ && (gain < kSmallGain || (gain < kNear && gain > kSlow * last_gain_));
+}
 
- private:
-  Objective& objective_;
-  Vector full_;
-  std::vector<Index> free_;
-};
+// Convergence is linear at least, at a rate that the last two gains show.
+double Minimizer::predict_left(double gain, bool by_hessian) const {
+  const double linear = gain * std::min(1.0, gain / last_gain_);
+  return by_hessian ? std::min(linear, kThirdDerivatives * gain * gain) : linear;
+}
+
+Vector Minimizer::path_end(const Matrix& hessian) const {
+  const Matrix straight = objective_.straight_hessian(hessian);
+  if (straight.size() == 0) return Vector();
+  // A long step does no harm: the path ends at the boundary.
+  return objective_.follow_path(psi_, judge(straight, gradient_, kPathEigenFloor).step);
+}
+
+void Minimizer::trace(const Proposal& proposal) const {
+  if (!control_.trace) return;
+  char line[160];
+  std::snprintf(line, sizeof line, "iteration %d: deviance %.10f, gain %.3g", iterations_, value_,
+                proposal.verdict.gain);
+  control_.trace(line);
+}
+
+bool Minimizer::settled(const Proposal& proposal) const {
+  if (!(proposal.verdict.gain < kSmallGain)) return false;
+  return secant_ || proposal.left < control_.tolerance || polishing_ == kMaxPolishing;
+}
+
+// False: there is nowhere to go, which is an end unless the deviance does fall on.
+bool Minimizer::leave_saddle(const Proposal& proposal) {
+  const Vector below = point_below(objective_.whole(), objective_.expand(psi_),
+                                   objective_.expand_step(proposal.verdict.downward));
+  if (below.size() == 0) return false;
+  if (saddles_++ == kMaxSaddles) {
+    converged_ = false;
+    return false;
+  }
+  ++iterations_;
+  last_gain_ = kInfinity;
+  polishing_ = 0;
+  const Vector next = objective_.reduce(below);
+  move_to(next, objective_.value(next));
+  return true;
+}
+
+// Here the deviance no longer resolves the step; the gradient does.
+void Minimizer::polish(const Vector& step) {
+  ++polishing_;
+  const double next_value = objective_.value(psi_ + step);
+  if (next_value <= value_ + noise()) {
+    move_to(psi_ + step, next_value);
+  } else {
+    polishing_ = kMaxPolishing;
+    objective_.value(psi_);
+    arrive();
+  }
+}
+
+bool Minimizer::advance(const Proposal& proposal) {
+  if (take_path(proposal) || search_line(proposal.verdict.step)) return true;
+  if (!pairs_.empty()) {
+    pairs_.clear();  // the curvature alone has the next word
+    return true;
+  }
+  return take_safe_step();
+}
+
+bool Minimizer::take_path(const Proposal& proposal) {
+  if (proposal.path_end.size() == 0) return false;
+  const double next_value = objective_.value(proposal.path_end);
+  if (!(next_value < value_ - 0.1 * proposal.verdict.gain)) return false;
+  move_to(proposal.path_end, next_value);
+  return true;
+}
+
+bool Minimizer::search_line(const Vector& step) {
+  const double slope = gradient_.dot(step), slack = secant_ ? noise() : 0.0;
+  double length = objective_.step_limit(psi_, step);
+  const bool limited = length < 1.0;
+  double reached = objective_.value(psi_ + length * step);
+  int halvings = 0;
+  while (!(reached <= value_ + kArmijo * length * slope + slack)) {
+    if (halvings++ == kMaxHalvings) return false;
+    length *= kShorten;
+    reached = objective_.value(psi_ + length * step);
+  }
+  if (halvings == 0) lengthen(step, limited, length, reached);
+  move_to(psi_ + length * step, reached);
+  return true;
+}
+
+// The minimum is far off where the step was cut to its limit, or where the deviance is as good as
+// linear along it: then go on as long as it falls. Secant pairs learn as much from the next step,
+// so that with them both must hold.
+void Minimizer::lengthen(const Vector& step, bool limited, double& length, double& reached) {
+  const bool linear = value_ - reached > kFlat * length * std::abs(gradient_.dot(step));
+  bool falling = secant_ ? limited && linear : limited || linear;
+  for (int more = 0; falling && more < kMaxLengthenings; ++more) {
+    const double trial = objective_.value(psi_ + kLengthen * length * step);
+    if (!(trial < reached)) return;
+    falling = reached - trial > 0.1 * (value_ - reached);
+    length *= kLengthen;
+    reached = trial;
+  }
+}
+
+bool Minimizer::take_safe_step() {
+  objective_.return_to(psi_);
+  objective_.derivatives(gradient_, curvature_);
+  const Vector next = objective_.safe_step(psi_);
+  const double next_value = objective_.value(next);
+  if (next_value < value_) {
+    move_to(next, next_value);
+    return true;
+  }
+  objective_.value(psi_);
+  return false;
+}
+
+void Minimizer::move_to(const Vector& next, double value) {
+  const Vector step = next - psi_, gradient_before = gradient_;
+  objective_.return_to(next);
+  psi_ = next;
+  value_ = value;
+  arrive();
+  if (secant_) pairs_.add(step, gradient_ - gradient_before);
+}
+
+void Minimizer::arrive() {
+  if (objective_.refresh()) value_ = objective_.value(psi_);
+  objective_.derivatives(gradient_, curvature_);
+}
+
+// Costs one evaluation, which the caller needs anyway, and squares the error.
+void Minimizer::take_last_step() {
+  const double next_value = objective_.value(psi_ + last_step_);
+  if (next_value <= value_ + noise()) {
+    psi_ += last_step_;
+    value_ = next_value;
+  } else {
+    value_ = objective_.value(psi_);
+  }
+}
+
+Optimum Minimizer::result() {
+  Optimum out;
+  out.psi = objective_.expand(psi_);
+  out.value = value_;
+  out.gradient = gradient_;
+  out.curvature = curvature_;
+  out.convergence.converged = converged_;
+  out.convergence.gain = converged_ ? left_ : last_gain_;
+  out.convergence.gradient_norm = gradient_.size() > 0 ? gradient_.cwiseAbs().maxCoeff() : 0.0;
+  out.convergence.iterations = iterations_;
+  out.convergence.evaluations = objective_.evaluations();
+  return out;
+}
 
 }  // namespace
 
-Optimum minimize(Objective& full_objective, const Vector& start, const std::vector<bool>& free,
+Optimum minimize(Objective& objective, const Vector& start, const std::vector<bool>& free,
                  const Control& control) {
-  Restricted objective(full_objective, start, free);
-  Optimum best;
-  Convergence& verdict = best.convergence;
-  Vector psi = objective.reduce(start);
-  Vector gradient(objective.size());
-  Matrix curvature;
-  double value = objective.value(psi);
-  ++verdict.evaluations;
-  if (objective.size() == 0) {
-    verdict.converged = std::isfinite(value);
-    best.psi = start;
-    best.value = value;
-    best.gradient = gradient;
-    best.curvature = Matrix(0, 0);
-    return best;
-  }
-  if (objective.refresh()) value = objective.value(psi);
-  objective.derivatives(gradient, curvature);
+  return Minimizer(objective, start, free, control).run();
+}
 
-  int polishing = 0;
-  Vector last_step = Vector::Zero(objective.size());
-  double last_gain = std::numeric_limits<double>::infinity();
-  while (true) {
-    NewtonStep newton = newton_step(curvature, gradient);
-    Vector path_end;
-    if (newton.gain < kNear && newton.gain > kSlow * last_gain && newton.gain > control.tolerance) {
-      const Matrix hessian = objective.hessian();
-      newton = newton_step(hessian, gradient);
-      path_end = objective.path_end(psi, hessian, gradient);
-    }
-    // Convergence is linear at a small rate, which the last two gains show: what is left after the
-    // step in hand, which is always taken.
-    verdict.gain = newton.gain * std::min(1.0, newton.gain / last_gain);
-    last_gain = newton.gain;
-    last_step = newton.step;
-    verdict.smallest_curvature = newton.smallest;
-    if (control.trace) {
-      char line[160];
-      std::snprintf(line, sizeof line, "iteration %d: deviance %.10f, gain %.3g", verdict.iterations,
-                    value, newton.gain);
-      control.trace(line);
-    }
-    if (newton.gain < kSmallGain && verdict.gain < control.tolerance) break;
-    if (verdict.iterations >= control.max_iterations) break;
-    if (newton.gain < kSmallGain && ++polishing > 6) break;
-    ++verdict.iterations;
+Verdict judge(const Matrix& hessian, const Vector& gradient, double floor) {
+  Verdict out;
+  if (gradient.size() == 0) return out;
+  const ScaledEigen scaled(hessian);
+  const auto& vectors = scaled.eigen.eigenvectors();
+  const Vector values = scaled.positive_values(floor);
+  const Vector projected = vectors.transpose() * scaled.scale.cwiseProduct(gradient);
+  out.step = -scaled.scale.cwiseProduct(vectors * projected.cwiseQuotient(values));
+  out.gain = 0.5 * projected.cwiseAbs2().cwiseQuotient(values).sum();
+  out.smallest = scaled.eigen.eigenvalues()[0];
+  out.positive = out.smallest > -kNegative;
+  out.downward = scaled.scale.cwiseProduct(vectors.col(0));
+  return out;
+}
 
-    Vector next;
-    double next_value;
-    if (newton.gain < kSmallGain) {
-      // Here the deviance no longer resolves the step; the gradient does.
-      next = psi + newton.step;
-      next_value = objective.value(next);
-      ++verdict.evaluations;
-      if (!(next_value <= value + 1e-7 + 1e-12 * std::abs(value))) {
-        last_step.setZero();
-        break;
-      }
-    } else {
-      const double slope = gradient.dot(newton.step);
-      double length = objective.step_limit(psi, newton.step);
-      const bool shortened = length < 1.0;
-      double accepted = 0.0;
-      bool by_path = false;
-      next_value = std::numeric_limits<double>::infinity();
-      if (path_end.size() > 0) {
-        next_value = objective.value(path_end);
-        ++verdict.evaluations;
-        by_path = next_value < value - 0.1 * newton.gain;
-      }
-      double trial = by_path ? value : objective.value(psi + length * newton.step);
-      ++verdict.evaluations;
-      int tries = 0;
-      while (!by_path && !(trial <= value + kArmijo * length * slope) && tries++ < kMaxHalvings) {
-        length *= kShorten;
-        trial = objective.value(psi + length * newton.step);
-        ++verdict.evaluations;
-      }
-      if (!by_path && trial <= value + kArmijo * length * slope) {
-        accepted = length;
-        next_value = trial;
-        // The minimum is far off where the step was cut to its limit, or where the deviance is as
-        // good as linear along it: then go on as long as it falls.
-        int more = 0;
-        bool flat = tries == 0 &&
-            (shortened || value - next_value > kFlat * accepted * std::abs(slope));
-        while (flat && more++ < kMaxLengthenings) {
-          trial = objective.value(psi + kLengthen * accepted * newton.step);
-          ++verdict.evaluations;
-          if (!(trial < next_value)) break;
-          flat = next_value - trial > 0.1 * (value - next_value);
-          accepted *= kLengthen;
-          next_value = trial;
-        }
-      }
-      if (by_path) {
-        next = path_end;
-      } else if (accepted > 0.0) {
-        next = psi + accepted * newton.step;
-        if (trial != next_value) next_value = objective.value(next);
-      } else {
-        objective.value(psi);
-        Vector unused;
-        Matrix unused_curvature;
-        objective.derivatives(unused, unused_curvature);
-        next = objective.safe_step(psi);
-        next_value = objective.value(next);
-        ++verdict.evaluations;
-        if (!(next_value < value)) {
-          objective.value(psi);
-          break;
-        }
-      }
-    }
-    psi = next;
-    value = next_value;
-    if (objective.refresh()) value = objective.value(psi);
-    objective.derivatives(gradient, curvature);
+Verdict judge(const Matrix& hessian, const Vector& gradient, const std::vector<bool>& free) {
+  std::vector<Index> index;
+  for (Index i = 0; i < gradient.size(); ++i) {
+    if (free[i]) index.push_back(i);
   }
-  verdict.converged = last_gain < kSmallGain;
-  if (verdict.converged) {
-    // The last step costs one evaluation that the caller needs anyway, and squares the error.
-    psi += last_step;
-    value = objective.value(psi);
+  const Index size = static_cast<Index>(index.size());
+  Matrix part(size, size);
+  Vector slope(size);
+  for (Index i = 0; i < size; ++i) {
+    slope[i] = gradient[index[i]];
+    for (Index j = 0; j < size; ++j) part(i, j) = hessian(index[i], index[j]);
   }
-  verdict.gradient_norm = gradient.cwiseAbs().maxCoeff();
-  best.psi = objective.expand(psi);
-  best.value = value;
-  best.gradient = gradient;
-  best.curvature = curvature;
-  return best;
+  Verdict out = judge(part, slope);
+  Vector step = Vector::Zero(gradient.size()), downward = step;
+  for (Index i = 0; i < size; ++i) {
+    step[index[i]] = out.step[i];
+    downward[index[i]] = out.downward[i];
+  }
+  out.step = step;
+  out.downward = downward;
+  return out;
+}
+
+Vector point_below(Objective& objective, const Vector& psi, const Vector& downward) {
+  const double here = objective.value(psi);
+  for (const double length : {1.0, 0.1, 0.01}) {
+    const Vector ends[] = {psi + length * downward, psi - length * downward};
+    const double values[] = {objective.value(ends[0]), objective.value(ends[1])};
+    const int lower = values[1] < values[0] ? 1 : 0;
+    if (values[lower] < here - value_noise(objective, here)) return ends[lower];
+  }
+  objective.value(psi);
+  return Vector();
 }
 
 }  // namespace tiers

@@ -1,6 +1,9 @@
-// Newton's method on an Objective's own curvature (average information), on its Hessian where that
-// is slow, with a line search that shortens or lengthens the step. It stops on the decrease of the
-// deviance that the next step would bring, which does not depend on the scale of anything.
+// Newton's method on an Objective's own curvature, with a line search that shortens or lengthens the
+// step. It stops on the decrease of the deviance that the next step would bring, which does not
+// depend on the scale of anything. Two kinds of objective, by secant_pairs():
+//   none    average information, the Hessian where that is slow and for the last step, which also
+//           says whether the end is a minimum;
+//   some    the curvature with BFGS updates on top, for objectives whose Hessian is dear.
 #pragma once
 
 #include "../objective/objective.h"
@@ -11,7 +14,6 @@ struct Convergence {
   bool converged = false;
   double gain = 0.0;           // predicted decrease of the deviance still to be had
   double gradient_norm = 0.0;  // largest component
-  double smallest_curvature = 0.0;  // smallest eigenvalue of the curvature scaled to unit diagonal
   int iterations = 0, evaluations = 0;
 };
 
@@ -26,5 +28,23 @@ struct Optimum {
 // Minimizes over the parameters marked free; the others keep their start value.
 Optimum minimize(Objective& objective, const Vector& start, const std::vector<bool>& free,
                  const Control& control);
+
+// What a Hessian (or a model of it) says about a point with this gradient.
+struct Verdict {
+  Vector step;            // Newton step; goes down also where the Hessian is not positive
+  double gain = 0.0;      // decrease that the step promises: g'H^-1 g / 2
+  double smallest = 0.0;  // smallest eigenvalue of the Hessian scaled to unit diagonal
+  bool positive = true;   // no direction bends down by more than rounding
+  Vector downward;        // of length 1 in that scale: the direction of the smallest eigenvalue
+};
+
+// Eigenvalues below `floor` times the largest count as that; the step is finite for any Hessian.
+Verdict judge(const Matrix& hessian, const Vector& gradient, double floor = 1e-8);
+// Over the free parameters only; step and direction are zero in the others.
+Verdict judge(const Matrix& hessian, const Vector& gradient, const std::vector<bool>& free);
+
+// A point below a saddle, on either side along `downward`; empty where the deviance does not fall
+// there by more than rounding, so that the negative curvature was rounding too.
+Vector point_below(Objective& objective, const Vector& psi, const Vector& downward);
 
 }  // namespace tiers

@@ -1,0 +1,80 @@
+// An Objective as a function of its free parameters, the others held; counts evaluations.
+#pragma once
+
+#include "../objective/objective.h"
+
+namespace tiers {
+
+class RestrictedObjective {
+ public:
+  RestrictedObjective(Objective& objective, const Vector& start, const std::vector<bool>& free)
+      : objective_(objective), full_(start) {
+    for (Index i = 0; i < start.size(); ++i) {
+      if (free[i]) free_.push_back(i);
+    }
+  }
+
+  Index size() const { return static_cast<Index>(free_.size()); }
+  int evaluations() const { return evaluations_; }
+  Objective& whole() { return objective_; }
+
+  Vector expand(const Vector& psi) const { return fill(full_, psi); }
+  Vector expand_step(const Vector& step) const { return fill(Vector::Zero(full_.size()), step); }
+  Vector reduce(const Vector& full) const {
+    Vector psi(size());
+    for (Index i = 0; i < size(); ++i) psi[i] = full[free_[i]];
+    return psi;
+  }
+  Matrix reduce(const Matrix& full) const {
+    Matrix out(size(), size());
+    for (Index i = 0; i < size(); ++i) {
+      for (Index j = 0; j < size(); ++j) out(i, j) = full(free_[i], free_[j]);
+    }
+    return out;
+  }
+
+  double value(const Vector& psi) {
+    ++evaluations_;
+    at_ = psi;
+    return objective_.value(expand(psi));
+  }
+  // Makes psi the point of the last value(), where it is not already.
+  void return_to(const Vector& psi) {
+    if (at_.size() != psi.size() || at_ != psi) value(psi);
+  }
+  void derivatives(Vector& gradient, Matrix& curvature) {
+    Vector full_gradient;
+    Matrix full_curvature;
+    objective_.derivatives(full_gradient, full_curvature);
+    gradient = reduce(full_gradient);
+    curvature = reduce(full_curvature);
+  }
+  Matrix hessian() { return reduce(objective_.hessian()); }
+  // The Hessian without the part that is due to the parametrization; empty where there is no path.
+  Matrix straight_hessian(const Matrix& hessian) const {
+    const Matrix correction = objective_.path_correction();
+    return correction.size() == 0 ? Matrix() : Matrix(hessian - reduce(correction));
+  }
+  Vector follow_path(const Vector& psi, const Vector& step) const {
+    return reduce(objective_.follow_path(expand(psi), expand_step(step)));
+  }
+  double step_limit(const Vector& psi, const Vector& step) const {
+    return objective_.step_limit(expand(psi), expand_step(step));
+  }
+  Vector safe_step(const Vector& psi) { return reduce(objective_.safe_step(expand(psi))); }
+  bool refresh() { return objective_.refresh(); }
+  int secant_pairs() const { return objective_.secant_pairs(); }
+
+ private:
+  Vector fill(Vector full, const Vector& psi) const {
+    for (Index i = 0; i < size(); ++i) full[free_[i]] = psi[i];
+    return full;
+  }
+
+  Objective& objective_;
+  Vector full_, at_;
+  std::vector<Index> free_;
+  int evaluations_ = 0;
+};
+
+}  // namespace tiers

@@ -1,0 +1,256 @@
+#include "cone.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace tiers {
+
+namespace {
+
+// Lawson and Hanson's active set for min |sum (1 + lambda_i) a_i|.
+class NonNegativeSum {
+ public:
+  explicit NonNegativeSum(const Matrix& rows) : rows_(rows), sum_(rows.rowwise().sum()) {
+    passive_.assign(rows.cols(), 0);
+  }
+
+  Vector direction() {
+    const Index limit = 500 + 10 * rows_.rows();
+    for (Index step = 0; step < limit; ++step) {
+      Vector d = sum_ - basis_ * (basis_.transpose() * sum_);
+      d -= basis_ * (basis_.transpose() * d);
+      double size = static_cast<double>(rows_.cols());
+      for (const double value : lambda_) size += value;
+      const double length = d.norm();
+      if (!(length > 1e-12 * size)) return Vector();
+      d /= length;
+      const Vector along = rows_.transpose() * d;
+      Index worst = -1;
+      for (Index i = 0; i < along.size(); ++i) {
+        if (!passive_[i] && (worst < 0 || along[i] < along[worst])) worst = i;
+      }
+      if (worst < 0 || along[worst] >= -cone_tolerance) {
+        return along.maxCoeff() > cone_tolerance ? d : Vector();
+      }
+      add(worst);
+    }
+    return Vector();
+  }
+
+ private:
+  void add(Index row) {
+    set_.push_back(row);
+    lambda_.push_back(0.0);
+    passive_[row] = 1;
+    for (;;) {
+      const Vector target = solve();
+      const Index size = target.size();
+      Index blocking = -1;
+      double share = 1.0;
+      for (Index i = 0; i < size; ++i) {
+        if (target[i] > 0.0) continue;
+        const double gap = lambda_[i] - target[i];
+        const double step = gap > 0.0 ? lambda_[i] / gap : 0.0;
+        if (blocking < 0 || step < share) {
+          blocking = i;
+          share = step;
+        }
+      }
+      for (Index i = 0; i < size; ++i) lambda_[i] += share * (target[i] - lambda_[i]);
+      if (blocking < 0) return;
+      passive_[set_[blocking]] = 0;
+      set_.erase(set_.begin() + blocking);
+      lambda_.erase(lambda_.begin() + blocking);
+    }
+  }
+
+  // Least squares on the passive rows; leaves an orthonormal basis of them.
+  Vector solve() {
+    const Index r = rows_.rows(), k = static_cast<Index>(set_.size());
+    if (k == 0) {
+      basis_ = Matrix::Zero(r, 0);
+      return Vector();
+    }
+    Matrix chosen(r, k);
+    for (Index i = 0; i < k; ++i) chosen.col(i) = rows_.col(set_[i]);
+    const Eigen::HouseholderQR<Matrix> factor(chosen);
+    const Index rank = std::min(r, k);
+    basis_ = factor.householderQ() * Matrix::Identity(r, rank);
+    const Matrix upper = factor.matrixQR().topLeftCorner(rank, rank);
+    Vector out = Vector::Zero(k);
+    out.head(rank) =
+        upper.triangularView<Eigen::Upper>().solve(Vector(-(basis_.transpose() * sum_)));
+    return out;
+  }
+
+  const Matrix& rows_;
+  const Vector sum_;
+  std::vector<char> passive_;
+  std::vector<Index> set_;
+  std::vector<double> lambda_;
+  Matrix basis_ = Matrix::Zero(0, 0);
+};
+
+// Part of `within` on which all columns of `rows` (r x m, in coordinates of `within`) vanish.
+Matrix remaining(const Matrix& rows, const Matrix& within) {
+  const Eigen::ColPivHouseholderQR<Matrix> factor(rows);
+  const Index most = std::min(rows.rows(), rows.cols());
+  Index rank = 0;
+  while (rank < most && std::fabs(factor.matrixQR()(rank, rank)) > cone_tolerance) ++rank;
+  const Matrix all = factor.householderQ() * Matrix::Identity(rows.rows(), rows.rows());
+  return within * all.rightCols(rows.rows() - rank);
+}
+
+// Every stride-th of the indices, at most `count`.
+std::vector<Index> spread(const std::vector<Index>& from, Index count) {
+  const Index size = static_cast<Index>(from.size());
+  if (size <= count) return from;
+  std::vector<Index> out;
+  for (Index i = 0; i < count; ++i) out.push_back(from[i * size / count]);
+  return out;
+}
+
+class ConeSearch {
+ public:
+  ConeSearch(const ConstMatrixMap& x, const std::vector<signed char>& sign, const Matrix& within,
+             const Poll& poll)
+      : x_(x), sign_(sign), within_(within), poll_(poll), length_(x.cols()) {
+    for (Index i = 0; i < x.cols(); ++i) {
+      length_[i] = x.col(i).norm();
+      if (sign[i] != 0) rest_.push_back(i);
+    }
+    out_.separated.assign(x.cols(), 0);
+    out_.direction = Vector::Zero(x.rows());
+  }
+
+  // Few rows are looked at in full; the others only join where they object to a direction.
+  Cone run() {
+    for (;;) {
+      drop_settled_rows();
+      if (rest_.empty() || within_.cols() == 0) break;
+      const Index count = 200 + 20 * within_.cols();
+      std::vector<Index> working = spread(rest_, count);
+      for (;;) {
+        if (poll_) poll_();
+        const Matrix rows = projected(working);
+        const Vector local = find_cone_direction(rows);
+        if (local.size() == 0) {  // equalities from now on
+          within_ = remaining(rows, within_);
+          break;
+        }
+        const Vector direction = within_ * local;
+        const std::vector<Index> against = objections(direction, count);
+        if (!against.empty()) {
+          working.insert(working.end(), against.begin(), against.end());
+          continue;
+        }
+        if (!separate(direction)) return finish();
+        break;
+      }
+    }
+    return finish();
+  }
+
+ private:
+  double along(Index i, const Vector& d) const { return sign_[i] * x_.col(i).dot(d); }
+
+  // Rows that say nothing within what is left.
+  void drop_settled_rows() {
+    const auto settled = [&](Index i) {
+      return !((within_.transpose() * x_.col(i)).norm() > cone_tolerance * length_[i]);
+    };
+    rest_.erase(std::remove_if(rest_.begin(), rest_.end(), settled), rest_.end());
+  }
+
+  Matrix projected(const std::vector<Index>& working) const {
+    Matrix rows(within_.cols(), static_cast<Index>(working.size()));
+    for (std::size_t i = 0; i < working.size(); ++i) {
+      rows.col(i) = within_.transpose() * x_.col(working[i]) * sign_[working[i]];
+      rows.col(i).normalize();
+    }
+    return rows;
+  }
+
+  // The rows that a direction would make worse, the worst first, at most `count`.
+  std::vector<Index> objections(const Vector& direction, Index count) const {
+    std::vector<std::pair<double, Index>> found;
+    for (const Index i : rest_) {
+      const double sine = along(i, direction) / length_[i];
+      if (sine < -cone_tolerance) found.emplace_back(sine, i);
+    }
+    const auto middle = found.begin() + std::min<std::ptrdiff_t>(count, found.size());
+    std::partial_sort(found.begin(), middle, found.end());
+    std::vector<Index> out;
+    for (auto at = found.begin(); at != middle; ++at) out.push_back(at->second);
+    return out;
+  }
+
+  // Takes out the rows with a'd > 0. The directions found before outweigh the new one, so that the
+  // rows that they separated stay separated.
+  bool separate(const Vector& direction) {
+    double weight = 1.0;
+    for (const Index i : done_) {
+      weight = std::max(weight, -2.0 * along(i, direction) / along(i, out_.direction));
+    }
+    const std::size_t before = done_.size();
+    std::vector<Index> kept;
+    for (const Index i : rest_) {
+      const bool strict = along(i, direction) > cone_tolerance * length_[i];
+      (strict ? done_ : kept).push_back(i);
+      if (strict) out_.separated[i] = 1;
+    }
+    rest_ = kept;
+    if (done_.size() == before) return false;
+    out_.direction = (weight * out_.direction + direction).normalized();
+    return true;
+  }
+
+  Cone finish() {
+    out_.null_space = within_;
+    return out_;
+  }
+
+  const ConstMatrixMap& x_;
+  const std::vector<signed char>& sign_;
+  Matrix within_;
+  const Poll& poll_;
+  Vector length_;
+  std::vector<Index> rest_, done_;
+  Cone out_;
+};
+
+}  // namespace
+
+Vector find_cone_direction(const Matrix& rows) { return NonNegativeSum(rows).direction(); }
+
+Cone find_cone(const ConstMatrixMap& x, const std::vector<signed char>& sign, const Matrix& within,
+               const Poll& poll) {
+  return ConeSearch(x, sign, within, poll).run();
+}
+
+Matrix null_space(const ConstMatrixMap& x, const std::vector<char>& chosen, const Matrix& within,
+                  const Poll& poll) {
+  Matrix left = within;
+  const Index n = x.cols(), size = 4 * x.rows() + 64;
+  const Index parts = (n + size - 1) / size;
+  for (Index part = 0; part < parts && left.cols() > 0; ++part) {
+    if (poll && part % 64 == 0) poll();
+    std::vector<Index> rows;
+    for (Index i = part; i < n; i += parts) {
+      if (chosen[i]) rows.push_back(i);
+    }
+    Matrix projected(left.cols(), static_cast<Index>(rows.size()));
+    Index count = 0;
+    for (const Index i : rows) {
+      const double length = x.col(i).norm();
+      if (!(length > 0.0)) continue;
+      projected.col(count) = left.transpose() * x.col(i) / length;
+      if (projected.col(count).norm() > cone_tolerance) ++count;
+    }
+    if (count > 0) left = remaining(projected.leftCols(count), left);
+  }
+  return left;
+}
+
+}  // namespace tiers

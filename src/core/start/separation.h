@@ -1,0 +1,39 @@
+// Separation: directions along which the likelihood of the fixed effects rises for ever, so that it
+// has no finite maximum. They exist for a mixed model, at any variances, exactly where they exist
+// for the model without random effects; so the columns of X and the responses decide alone.
+//
+// A row at the edge of its response (no success, no failure, a count of zero) wants its linear
+// predictor to go one way and never back: a_i'd >= 0 with a_i = +-x_i. Any other row allows no
+// change: x_i'd = 0. The directions d that all rows allow form a cone; a row with a_i'd > 0 for one
+// of them is separated. Non-negative least squares decides (see cone.h).
+#pragma once
+
+#include <vector>
+
+#include "../family/response_family.h"
+
+namespace tiers {
+
+struct Separation {
+  enum class Kind { none, quasi, complete };  // complete: every row that counts is separated
+  Kind kind = Kind::none;
+  Vector direction;  // p; allowed by every row, strictly by the separated ones
+  // p x r, orthonormal: what the rows that are not separated say nothing about. The coefficients
+  // with a zero row here keep finite estimates.
+  Matrix unidentified;
+  std::vector<char> infinite_column;  // p: those with a row that is not zero
+  std::vector<char> separated_row;    // n
+};
+
+// x: p x n, one column a row of the data, of full rank. Families whose likelihood cannot separate
+// return none at once.
+Separation find_separation(const ResponseFamily& family, const ResponseRows& rows,
+                           const ConstMatrixMap& x, const Poll& poll);
+
+// Random intercepts of binary data (or counts of successes): true if no finite standard deviation
+// is best, because there is no group with both outcomes, or because within groups X orders all
+// successes before all failures. codes: n, 1-based. Rows of prior weight 0 do not count.
+bool groups_separated(const int* codes, Index levels, const ResponseRows& rows,
+                      const ConstMatrixMap& x, const Poll& poll);
+
+}  // namespace tiers
