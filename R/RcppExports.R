@@ -21,6 +21,10 @@ evaluate_glmm_cpp <- function(spec, beta, lambda, phi) {
     .Call(`_tiers_evaluate_glmm_cpp`, spec, beta, lambda, phi)
 }
 
+means_glmm_cpp <- function(spec, beta, lambda, phi) {
+    .Call(`_tiers_means_glmm_cpp`, spec, beta, lambda, phi)
+}
+
 condvar_glmm_cpp <- function(spec, beta, lambda, phi) {
     .Call(`_tiers_condvar_glmm_cpp`, spec, beta, lambda, phi)
 }

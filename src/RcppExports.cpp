@@ -71,6 +71,20 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// means_glmm_cpp
+List means_glmm_cpp(const List& spec, const Rcpp::NumericVector& beta, const List& lambda, const Rcpp::NumericVector& phi);
+RcppExport SEXP _tiers_means_glmm_cpp(SEXP specSEXP, SEXP betaSEXP, SEXP lambdaSEXP, SEXP phiSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const List& >::type spec(specSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type beta(betaSEXP);
+    Rcpp::traits::input_parameter< const List& >::type lambda(lambdaSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type phi(phiSEXP);
+    rcpp_result_gen = Rcpp::wrap(means_glmm_cpp(spec, beta, lambda, phi));
+    return rcpp_result_gen;
+END_RCPP
+}
 // condvar_glmm_cpp
 List condvar_glmm_cpp(const List& spec, const Rcpp::NumericVector& beta, const List& lambda, const Rcpp::NumericVector& phi);
 RcppExport SEXP _tiers_condvar_glmm_cpp(SEXP specSEXP, SEXP betaSEXP, SEXP lambdaSEXP, SEXP phiSEXP) {
@@ -141,6 +155,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_tiers_covariance_parameter_names_cpp", (DL_FUNC) &_tiers_covariance_parameter_names_cpp, 2},
     {"_tiers_fit_glmm_cpp", (DL_FUNC) &_tiers_fit_glmm_cpp, 2},
     {"_tiers_evaluate_glmm_cpp", (DL_FUNC) &_tiers_evaluate_glmm_cpp, 4},
+    {"_tiers_means_glmm_cpp", (DL_FUNC) &_tiers_means_glmm_cpp, 4},
     {"_tiers_condvar_glmm_cpp", (DL_FUNC) &_tiers_condvar_glmm_cpp, 4},
     {"_tiers_fit_lmm_cpp", (DL_FUNC) &_tiers_fit_lmm_cpp, 2},
     {"_tiers_infer_lmm_cpp", (DL_FUNC) &_tiers_infer_lmm_cpp, 2},

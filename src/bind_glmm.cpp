@@ -46,6 +46,8 @@ tiers::GeneralizedPoint point_from_r(const Generalized& model, const Rcpp::Numer
   return point;
 }
 
+double number(double x) { return std::isnan(x) ? NA_REAL : x; }
+
 }  // namespace
 
 // [[Rcpp::export]]
@@ -58,8 +60,8 @@ List fit_glmm_cpp(const List& spec, const List& control) {
   out["vcov_dispersion"] = fit.vcov_dispersion;
   out["inner"] = fit.inner_steps;
   out["points"] = Rcpp::wrap(fit.points);
-  out["accuracy"] = std::isnan(fit.accuracy) ? NA_REAL : fit.accuracy;
-  out["accuracy_max"] = std::isnan(fit.largest_error) ? NA_REAL : fit.largest_error;
+  out["accuracy"] = number(fit.accuracy);
+  out["accuracy_max"] = number(fit.largest_error);
   out["separation"] = R_NilValue;
   if (fit.separation != tiers::Separation::Kind::none) {
     std::vector<int> columns;
@@ -84,7 +86,17 @@ List evaluate_glmm_cpp(const List& spec, const Rcpp::NumericVector& beta, const 
   const Generalized model(spec);
   const auto at = tiers::evaluate_generalized(model.spec, point_from_r(model, beta, lambda, phi), poll_only());
   return List::create(_["deviance"] = at.deviance, _["gradient"] = plain_vector(at.gradient),
-                      _["modes"] = Rcpp::wrap(at.modes));
+                      _["modes"] = Rcpp::wrap(at.modes), _["accuracy"] = number(at.accuracy),
+                      _["accuracy_max"] = number(at.largest_error));
+}
+
+// [[Rcpp::export]]
+List means_glmm_cpp(const List& spec, const Rcpp::NumericVector& beta, const List& lambda,
+                    const Rcpp::NumericVector& phi) {
+  const Generalized model(spec);
+  const auto moments = tiers::random_moments(model.spec, point_from_r(model, beta, lambda, phi), poll_only());
+  return List::create(_["means"] = Rcpp::wrap(moments.means),
+                      _["variances"] = level_arrays(model.spec.model, moments.variances, 1.0));
 }
 
 // [[Rcpp::export]]

@@ -9,6 +9,7 @@
 #include "covariance/covariance_registry.h"
 #include "fit_model.h"
 #include "objective/laplace_deviance.h"
+#include "objective/quadrature_deviance.h"
 #include "start/glm_start.h"
 #include "start/variance_start.h"
 
@@ -24,6 +25,13 @@ Specification unscaled(const Specification& spec) {
   return out;
 }
 
+// Automatic numbers of points: the first whose bound on the error of -2 log-likelihood is small, among
+// those that do not evaluate the integrand too often.
+constexpr int kAutomaticPoints[] = {7, 15, 25, 51};
+constexpr double kAccurate = 0.01;
+constexpr double kMaxNodes = 4000.0;
+// Standard deviation on the scale of the linear predictor from which groups are looked at.
+constexpr double kLargeDeviation = 10.0;
 constexpr double kVerdictGain = 1e-8;
 constexpr int kVerdictSteps = 3;
 
@@ -32,8 +40,44 @@ struct Engine {
   Engine(const GeneralizedSpecification& raw, const Control& control)
       : spec(raw), model(unscaled(raw.model)), design(model), layout(design),
         rows((layout.require_memory(), design), layout), response(spec, rows), cross(design, layout),
-        parameters(model.terms), mode(*spec.family, response, rows, cross, control.poll),
-        objective(std::make_unique<LaplaceDeviance>(mode, parameters)) {}
+        parameters(model.terms), mode(*spec.family, response, rows, cross, control.poll) {
+    use_points(spec.points);
+  }
+
+  // Laplace's approximation where every term has one point (or asks for an automatic choice).
+  void use_points(const std::vector<int>& by_term) {
+    std::vector<int> by_level;
+    bool more = false;
+    for (const auto& level : layout.chain()) {
+      by_level.push_back(1);
+      for (const int j : layout.factors()[level.factor].terms) {
+        by_level.back() = std::max(by_level.back(), by_term[j]);
+      }
+      more = more || by_level.back() > 1;
+    }
+    points.assign(by_term.size(), 1);
+    quadrature = nullptr;
+    if (!more) {
+      objective = std::make_unique<LaplaceDeviance>(mode, parameters);
+      return;
+    }
+    if (!layout.remainder().empty()) {
+      throw std::invalid_argument("quadrature needs grouping factors that are nested in each other");
+    }
+    for (std::size_t c = 0; c < by_level.size(); ++c) {
+      for (const int j : layout.factors()[layout.chain()[c].factor].terms) points[j] = by_level[c];
+    }
+    auto made = std::make_unique<QuadratureDeviance>(mode, parameters, by_level);
+    quadrature = made.get();
+    objective = std::move(made);
+  }
+
+  // Integrand evaluations per row with `count` points in every dimension.
+  double nodes(int count) const {
+    double product = 1.0;
+    for (const auto& level : layout.chain()) product *= std::pow(count, static_cast<double>(level.columns));
+    return product;
+  }
 
   Vector internal_theta(const std::vector<Matrix>& lambda) const {
     std::vector<Matrix> internal;
@@ -59,6 +103,8 @@ struct Engine {
   CovarianceParameters parameters;
   ConditionalMode mode;
   std::unique_ptr<ModalDeviance> objective;
+  const QuadratureDeviance* quadrature = nullptr;  // the objective, where it is one
+  std::vector<int> points;                         // per term
 };
 
 std::vector<Matrix> user_modes(const Engine& engine) {
@@ -142,6 +188,7 @@ Proof prove(ModalDeviance& objective, BoundaryOptimum& found, Optimum& optimum) 
   const Index size = static_cast<Index>(out.index.size());
   Vector full_gradient, gradient(size);
   Matrix full_curvature, hessian(size, size);
+  objective.tighten();
   for (int attempt = 0;; ++attempt) {
     optimum.value = objective.value(optimum.psi);
     objective.derivatives(full_gradient, full_curvature);
@@ -188,10 +235,48 @@ Vector user_predictor(const Engine& engine, const Vector& beta) {
   return out;
 }
 
+// With the number of points raised until the result is accurate, where it is to be chosen.
+BoundaryOptimum minimize(Engine& engine, const Vector& start, const Control& control) {
+  const auto& asked = engine.spec.points;
+  const bool automatic = !asked.empty() && asked[0] < 0 && engine.layout.remainder().empty();
+  if (!automatic) return minimize_with_boundary(*engine.objective, engine.parameters, start, control);
+  BoundaryOptimum found;
+  Vector psi = start;
+  Convergence before;
+  for (const int count : kAutomaticPoints) {
+    if (count > kAutomaticPoints[0] && engine.nodes(count) > kMaxNodes) break;
+    engine.use_points(std::vector<int>(asked.size(), count));
+    found = minimize_with_boundary(*engine.objective, engine.parameters, psi, control);
+    found.optimum.convergence.iterations += before.iterations;
+    found.optimum.convergence.evaluations += before.evaluations;
+    before = found.optimum.convergence;
+    psi = found.optimum.psi;
+    engine.objective->value(psi);
+    if (engine.quadrature->accuracy() < kAccurate) break;
+  }
+  return found;
+}
+
+int separated_term(const Engine& engine, const std::vector<Matrix>& lambda, const Control& control) {
+  const Matrix& x = engine.rows.fixed();
+  for (int j = 0; j < engine.parameters.terms(); ++j) {
+    const RandomTerm& term = engine.model.terms[j];
+    if (term.columns != 1 || term.intercept != 1 || !(lambda[j](0, 0) > kLargeDeviation)) continue;
+    if (!engine.spec.family->uses_trials()) continue;
+    std::vector<int> codes;
+    for (const int row : engine.rows.source()) codes.push_back(term.codes[row]);
+    if (groups_separated(codes.data(), term.n_levels, engine.response.rows,
+                         ConstMatrixMap(x.data(), x.rows(), x.cols()), control.poll)) {
+      return j;
+    }
+  }
+  return -1;
+}
+
 GeneralizedResult fit_once(Engine& engine, const GlmStart& start, const Control& control) {
-  ModalDeviance& objective = *engine.objective;
   const Vector psi = finite_start(engine, start_point(engine, start, control), start);
-  BoundaryOptimum found = minimize_with_boundary(objective, engine.parameters, psi, control);
+  BoundaryOptimum found = minimize(engine, psi, control);
+  ModalDeviance& objective = *engine.objective;
   Optimum& optimum = found.optimum;
   const Proof proof = prove(objective, found, optimum);
 
@@ -229,11 +314,13 @@ GeneralizedResult fit_once(Engine& engine, const GlmStart& start, const Control&
       boundary.multipliers = found.boundary[j].multipliers;
     }
     out.boundary.push_back(boundary);
-    out.points.push_back(1);
   }
+  out.points = engine.points;
   out.modes = user_modes(engine);
   out.linear_predictor = user_predictor(engine, beta);
-  out.accuracy = out.largest_error = kNaN;
+  out.accuracy = engine.quadrature ? engine.quadrature->accuracy() : kNaN;
+  out.largest_error = engine.quadrature ? engine.quadrature->largest_error() : kNaN;
+  out.separated_term = separated_term(engine, out.lambda, control);
   return out;
 }
 
@@ -330,6 +417,7 @@ GeneralizedAt evaluate_generalized(const GeneralizedSpecification& spec, const G
                                    const Control& control) {
   Engine engine(spec, control);
   ModalDeviance& objective = *engine.objective;
+  objective.tighten();
   GeneralizedAt out;
   out.deviance = objective.value(engine.internal_point(point));
   out.gradient = Vector::Constant(objective.size(), kNaN);
@@ -340,19 +428,53 @@ GeneralizedAt evaluate_generalized(const GeneralizedSpecification& spec, const G
   const Index p = objective.fixed_count(), d = objective.dispersion_count();
   out.gradient.head(p) = engine.design.user_gradient(internal.segment(objective.fixed_start(), p));
   out.gradient.tail(d) = internal.tail(d);
-  // Sigma_internal = M Sigma_user M', so D_user = M'D M.
+  // Quadrature with few points is not a function of Sigma alone, so the chain rule goes through the
+  // map of the factors.
   const Vector user = engine.parameters.parameters(point.lambda);
-  for (int j = 0; j < engine.parameters.terms(); ++j) {
-    const Matrix map = engine.design.internal_map(j);
-    const Matrix by_sigma = map.transpose() * objective.sigma_gradient()[j] * map;
-    const Vector part = engine.parameters.part(user, j);
-    for (Index i = 0; i < part.size(); ++i) {
-      const Matrix derivative = engine.parameters.structure(j).factor_derivative(part, i);
-      out.gradient[p + engine.parameters.offset(j) + i] =
-          2.0 * (by_sigma * point.lambda[j]).cwiseProduct(derivative).sum();
-    }
+  for (Index i = 0; i < user.size(); ++i) {
+    Vector ahead = user, behind = user;
+    const double step = 1e-6 * (1.0 + std::abs(user[i]));
+    ahead[i] += step;
+    behind[i] -= step;
+    const Vector change = (engine.internal_theta(engine.parameters.factors(ahead)) -
+                           engine.internal_theta(engine.parameters.factors(behind))) / (2.0 * step);
+    out.gradient[p + i] = change.dot(internal.head(user.size()));
   }
   out.modes = user_modes(engine);
+  out.accuracy = engine.quadrature ? engine.quadrature->accuracy() : kNaN;
+  out.largest_error = engine.quadrature ? engine.quadrature->largest_error() : kNaN;
+  return out;
+}
+
+RandomMoments random_moments(const GeneralizedSpecification& spec, const GeneralizedPoint& point,
+                             const Control& control) {
+  Engine engine(spec, control);
+  if (!engine.quadrature) throw std::invalid_argument("means of random effects need quadrature");
+  const Vector psi = engine.internal_point(point);
+  engine.objective->tighten();
+  engine.objective->value(psi);
+  const auto factors = engine.parameters.factors(psi);
+  RandomMoments out;
+  for (int j = 0; j < engine.parameters.terms(); ++j) {
+    const Index k = engine.model.terms[j].columns, levels = engine.model.terms[j].n_levels;
+    for (std::size_t f = 0; f < engine.layout.factors().size(); ++f) {
+      const Factor& factor = engine.layout.factors()[f];
+      const auto at = std::find(factor.terms.begin(), factor.terms.end(), j);
+      if (at == factor.terms.end()) continue;
+      const Index first = factor.first_column[at - factor.terms.begin()];
+      const Matrix map = engine.design.mode_map(j) * factors[j];
+      const Matrix mean = engine.quadrature->means()[f].middleRows(first, k);
+      Matrix variance(k, k * levels);
+      for (Index level = 0; level < levels; ++level) {
+        const Matrix about_zero =
+            engine.quadrature->second_moments()[f].block(first, level * factor.columns + first, k, k);
+        variance.middleCols(level * k, k) =
+            map * (about_zero - mean.col(level) * mean.col(level).transpose()) * map.transpose();
+      }
+      out.means.push_back((map * mean).transpose());
+      out.variances.push_back(variance);
+    }
+  }
   return out;
 }
 
@@ -360,6 +482,7 @@ std::vector<Matrix> conditional_variances(const GeneralizedSpecification& spec,
                                           const GeneralizedPoint& point, const Control& control) {
   Engine engine(spec, control);
   const Vector psi = engine.internal_point(point);
+  engine.objective->tighten();
   engine.objective->value(psi);
   const auto factors = engine.parameters.factors(psi);
   std::vector<Matrix> out, map;

@@ -34,10 +34,18 @@ struct GeneralizedAt {
   double deviance = 0.0;
   Vector gradient;  // kept coefficients, parameters of every term's user factor, dispersion
   std::vector<Matrix> modes;
+  double accuracy = 0.0, largest_error = 0.0;  // as in GeneralizedResult
 };
 
 GeneralizedAt evaluate_generalized(const GeneralizedSpecification& spec, const GeneralizedPoint& point,
                                    const Control& control);
+// Mean and covariance of the random effects given the data, by quadrature with the points of the
+// specification: levels x k, and k x (k levels), per term.
+struct RandomMoments {
+  std::vector<Matrix> means, variances;
+};
+RandomMoments random_moments(const GeneralizedSpecification& spec, const GeneralizedPoint& point,
+                             const Control& control);
 // Var(b_l | y) of every level of every term at the modes: k x (k levels) per term.
 std::vector<Matrix> conditional_variances(const GeneralizedSpecification& spec,
                                           const GeneralizedPoint& point, const Control& control);

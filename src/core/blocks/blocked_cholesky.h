@@ -29,6 +29,15 @@ class BlockedCholesky {
   const Matrix& fixed_information() const { return fixed_information_; }  // X'V^-1X, lower triangle
   const std::vector<Matrix>& lambda() const { return lambda_; }
 
+  // Of one unit of the chain: l (k x k); H = Lambda l^-T; A~ between it and its ancestors
+  // (k x ancestor columns). The block of L between an ancestor a and the unit is Lambda_a'A~_a' H.
+  ConstMatrixMap unit_lower(int c, Index unit) const { return unit_block(lower_, c, unit); }
+  ConstMatrixMap unit_spread(int c, Index unit) const { return unit_block(spread_, c, unit); }
+  ConstMatrixMap unit_ancestors(int c, Index unit) const {
+    const ChainLevel& level = cross_.layout().chain()[c];
+    return ConstMatrixMap(panel(c).data() + level.panel_start[unit], level.columns, level.ancestor_columns);
+  }
+
   // L c = [random; fixed], in place. `fixed` without rows: with the factor of Omega alone.
   void solve_forward(Matrix& random, Matrix& fixed) const;
   // [u; beta] from [c; s], in place: L' [u; beta] = [c; s].
@@ -61,6 +70,10 @@ class BlockedCholesky {
   Matrix inverse_products(const std::vector<LevelForm>& forms, const Poll& poll) const;
 
  private:
+  ConstMatrixMap unit_block(const std::vector<std::vector<double>>& blocks, int c, Index unit) const {
+    const Index k = cross_.layout().chain()[c].columns;
+    return ConstMatrixMap(blocks[c].data() + unit * k * k, k, k);
+  }
   template <int K>
   bool eliminate_level(int c, const Poll& poll);
   bool factorize_remainder(const Poll& poll);

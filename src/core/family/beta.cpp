@@ -87,8 +87,9 @@ struct BetaLogit {
 
 }  // namespace
 
-std::unique_ptr<ResponseFamily> make_beta(const std::string& link) {
-  return make_linked<Beta, BetaLogit>(make_link(MeanRange::unit, link), link == "logit");
+std::unique_ptr<ResponseFamily> make_beta(std::shared_ptr<const Link> link,
+                                          const std::string& own) {
+  return make_linked<Beta, BetaLogit>(std::move(link), own == "logit");
 }
 
 }  // namespace tiers

@@ -108,9 +108,9 @@ struct BetaBinomialLogit {
 
 }  // namespace
 
-std::unique_ptr<ResponseFamily> make_beta_binomial(const std::string& link) {
-  return make_linked<BetaBinomial, BetaBinomialLogit>(make_link(MeanRange::unit, link),
-                                                      link == "logit");
+std::unique_ptr<ResponseFamily> make_beta_binomial(std::shared_ptr<const Link> link,
+                                                   const std::string& own) {
+  return make_linked<BetaBinomial, BetaBinomialLogit>(std::move(link), own == "logit");
 }
 
 }  // namespace tiers

@@ -76,18 +76,20 @@ struct BinomialWith : BinomialKernel {
 
 }  // namespace
 
-std::unique_ptr<ResponseFamily> make_binomial(const std::string& link) {
-  auto f = make_link(MeanRange::unit, link);
-  if (link == "probit") return make_linked<Binomial, BinomialWith<ProbitLink>>(std::move(f), true);
-  if (link == "cloglog")
-    return make_linked<Binomial, BinomialWith<CloglogLink>>(std::move(f), true);
-  if (link == "loglog") return make_linked<Binomial, BinomialWith<LoglogLink>>(std::move(f), true);
-  if (link == "cauchit")
-    return make_linked<Binomial, BinomialWith<CauchitLink>>(std::move(f), true);
-  if (link == "log") {
-    return make_linked<Binomial, BinomialWith<LogProbabilityLink>>(std::move(f), true);
+std::unique_ptr<ResponseFamily> make_binomial(std::shared_ptr<const Link> link,
+                                              const std::string& own) {
+  if (own == "probit")
+    return make_linked<Binomial, BinomialWith<ProbitLink>>(std::move(link), true);
+  if (own == "cloglog")
+    return make_linked<Binomial, BinomialWith<CloglogLink>>(std::move(link), true);
+  if (own == "loglog")
+    return make_linked<Binomial, BinomialWith<LoglogLink>>(std::move(link), true);
+  if (own == "cauchit")
+    return make_linked<Binomial, BinomialWith<CauchitLink>>(std::move(link), true);
+  if (own == "log") {
+    return make_linked<Binomial, BinomialWith<LogProbabilityLink>>(std::move(link), true);
   }
-  return make_linked<Binomial, BinomialLogit>(std::move(f), link == "logit");
+  return make_linked<Binomial, BinomialLogit>(std::move(link), own == "logit");
 }
 
 }  // namespace tiers

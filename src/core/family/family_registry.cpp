@@ -4,7 +4,6 @@
 #include <stdexcept>
 
 #include "families.h"
-#include "link.h"
 
 namespace tiers {
 
@@ -14,7 +13,7 @@ struct Entry {
   std::string name;
   MeanRange range;
   std::string default_link;
-  std::unique_ptr<ResponseFamily> (*make)(const std::string&);
+  std::unique_ptr<ResponseFamily> (*make)(std::shared_ptr<const Link>, const std::string&);
 };
 
 const std::vector<Entry>& registry() {
@@ -47,6 +46,8 @@ std::vector<std::string> family_names() {
   return names;
 }
 
+MeanRange family_range(const std::string& family) { return find(family).range; }
+
 std::vector<std::string> family_links(const std::string& family) {
   const Entry& entry = find(family);
   std::vector<std::string> links = link_names(entry.range);
@@ -57,7 +58,17 @@ std::vector<std::string> family_links(const std::string& family) {
 
 std::unique_ptr<ResponseFamily> make_family(const std::string& family, const std::string& link) {
   const Entry& entry = find(family);
-  return entry.make(link.empty() ? entry.default_link : link);
+  const std::string& name = link.empty() ? entry.default_link : link;
+  return entry.make(make_link(entry.range, name), name);
+}
+
+std::unique_ptr<ResponseFamily> make_family(const std::string& family,
+                                            std::shared_ptr<const Link> link) {
+  const Entry& entry = find(family);
+  if (!link || link->range() != entry.range) {
+    throw std::invalid_argument("the link is not one for the means of family '" + family + "'");
+  }
+  return entry.make(std::move(link), "");
 }
 
 }  // namespace tiers

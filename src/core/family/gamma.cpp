@@ -93,10 +93,10 @@ struct GammaInverse : GammaKernel {
 
 }  // namespace
 
-std::unique_ptr<ResponseFamily> make_gamma(const std::string& link) {
-  auto function = make_link(MeanRange::positive, link);
-  if (link == "inverse") return make_linked<Gamma, GammaInverse>(std::move(function), true);
-  return make_linked<Gamma, GammaLog>(std::move(function), link == "log");
+std::unique_ptr<ResponseFamily> make_gamma(std::shared_ptr<const Link> link,
+                                           const std::string& own) {
+  if (own == "inverse") return make_linked<Gamma, GammaInverse>(std::move(link), true);
+  return make_linked<Gamma, GammaLog>(std::move(link), own == "log");
 }
 
 }  // namespace tiers

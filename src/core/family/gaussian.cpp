@@ -101,11 +101,11 @@ struct GaussianInverse : GaussianKernel {
 
 }  // namespace
 
-std::unique_ptr<ResponseFamily> make_gaussian(const std::string& link) {
-  auto function = make_link(MeanRange::real, link);
-  if (link == "log") return make_linked<Gaussian, GaussianLog>(std::move(function), true);
-  if (link == "inverse") return make_linked<Gaussian, GaussianInverse>(std::move(function), true);
-  return make_linked<Gaussian, GaussianIdentity>(std::move(function), link == "identity");
+std::unique_ptr<ResponseFamily> make_gaussian(std::shared_ptr<const Link> link,
+                                              const std::string& own) {
+  if (own == "log") return make_linked<Gaussian, GaussianLog>(std::move(link), true);
+  if (own == "inverse") return make_linked<Gaussian, GaussianInverse>(std::move(link), true);
+  return make_linked<Gaussian, GaussianIdentity>(std::move(link), own == "identity");
 }
 
 }  // namespace tiers

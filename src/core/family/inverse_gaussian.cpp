@@ -100,13 +100,13 @@ struct InverseGaussianInverse : InverseGaussianKernel {
 
 }  // namespace
 
-std::unique_ptr<ResponseFamily> make_inverse_gaussian(const std::string& link) {
-  auto f = make_link(MeanRange::positive, link);
-  if (link == "1/mu^2")
-    return make_linked<InverseGaussian, InverseGaussianSquare>(std::move(f), true);
-  if (link == "inverse")
-    return make_linked<InverseGaussian, InverseGaussianInverse>(std::move(f), true);
-  return make_linked<InverseGaussian, InverseGaussianLog>(std::move(f), link == "log");
+std::unique_ptr<ResponseFamily> make_inverse_gaussian(std::shared_ptr<const Link> link,
+                                                      const std::string& own) {
+  if (own == "1/mu^2")
+    return make_linked<InverseGaussian, InverseGaussianSquare>(std::move(link), true);
+  if (own == "inverse")
+    return make_linked<InverseGaussian, InverseGaussianInverse>(std::move(link), true);
+  return make_linked<InverseGaussian, InverseGaussianLog>(std::move(link), own == "log");
 }
 
 }  // namespace tiers

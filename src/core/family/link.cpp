@@ -124,7 +124,7 @@ class LinkOf final : public Link {
   void eta(const double* mu, Index n, double* eta) const override {
     for (Index i = 0; i < n; ++i) eta[i] = Formula::eta(mu[i]);
   }
-  void base(const double* eta, Index n, double* x, double* x1, double* x2,
+  void base(const double* eta, Index n, int, double* x, double* x1, double* x2,
             double* x3) const override {
     for (Index i = 0; i < n; ++i) {
       const Base b = Formula::base(eta[i]);

@@ -2,7 +2,7 @@
 // known on a base scale x of its mean, given by the mean's range:
 //   real: x = mu      positive: x = log mu      unit interval: x = log(mu/(1 - mu))
 // and a link gives x(eta) with three derivatives; linked_family.h has the chain rule. A link that
-// a user wrote is a subclass that calls back with whole vectors.
+// a user wrote is a subclass that calls back with whole vectors (user_link.h).
 #pragma once
 
 #include <memory>
@@ -24,8 +24,9 @@ class Link {
   virtual Index first_outside(const double* eta, Index n) const = 0;
   virtual void mean(const double* eta, Index n, double* mu) const = 0;
   virtual void eta(const double* mu, Index n, double* eta) const = 0;
-  // x and its first three derivatives; x is NaN outside the domain.
-  virtual void base(const double* eta, Index n, double* x, double* x1, double* x2,
+  // x and its derivatives up to `order` (1 to 3; those above may be left alone); x is NaN outside
+  // the domain.
+  virtual void base(const double* eta, Index n, int order, double* x, double* x1, double* x2,
                     double* x3) const = 0;
 };
 

@@ -11,6 +11,22 @@ namespace {
 constexpr Index strip = 256;
 constexpr double largest = std::numeric_limits<double>::max();
 
+template <class T>
+T* move(T* array, Index by) {
+  return array ? array + by : nullptr;
+}
+
+ResponseRows part_of(const ResponseRows& rows, Index start, Index n) {
+  ResponseRows part = rows;
+  part.n = n;
+  part.y = move(rows.y, start);
+  part.size = move(rows.size, start);
+  part.weight = move(rows.weight, start);
+  part.constant = move(rows.constant, start);
+  if (rows.phi_by_row) part.phi = move(rows.phi, start);
+  return part;
+}
+
 void fail_row(const RowDerivatives& to, Detail detail, bool phi, Index i) {
   to.logp[i] = -std::numeric_limits<double>::infinity();
   to.s[i] = 0.0;
@@ -44,21 +60,15 @@ void LinkedFamily::evaluate(const ResponseRows& rows, const double* eta, Detail 
                             const RowDerivatives& out) const {
   if (own_) return evaluate_kernel(rows, eta, detail, out);
   double x[strip], x1[strip], x2[strip], x3[strip], w_x[strip];
-  const auto move = [](auto* array, Index by) { return array ? array + by : nullptr; };
   const bool phi = detail == Detail::gradient && dispersion_count() > 0;
+  const int order = detail == Detail::score ? 1 : detail == Detail::newton ? 2 : 3;
   for (Index start = 0; start < rows.n; start += strip) {
-    ResponseRows part = rows;
-    part.n = std::min(strip, rows.n - start);
-    part.y = move(rows.y, start);
-    part.size = move(rows.size, start);
-    part.weight = move(rows.weight, start);
-    part.constant = move(rows.constant, start);
-    if (rows.phi_by_row) part.phi = move(rows.phi, start);
+    const ResponseRows part = part_of(rows, start, std::min(strip, rows.n - start));
     const RowDerivatives to{move(out.logp, start),    move(out.s, start),
                             move(out.w, start),       move(out.w_fallback, start),
                             move(out.dw, start),      move(out.dlogp_dphi, start),
                             move(out.ds_dphi, start), move(out.dw_dphi, start)};
-    link_->base(eta + start, part.n, x, x1, x2, x3);
+    link_->base(eta + start, part.n, order, x, x1, x2, x3);
     evaluate_kernel(part, x, detail, to);
     for (Index i = 0; i < part.n; ++i) {
       if (!finite(to.logp[i]) || !finite(x[i])) continue;  // the kernel has put zeros elsewhere
@@ -86,6 +96,29 @@ void LinkedFamily::evaluate(const ResponseRows& rows, const double* eta, Detail 
       if (!fine) fail_row(to, detail, phi, i);
     }
   }
+}
+
+double LinkedFamily::predictor_unit(const ResponseRows& rows, const double* eta) const {
+  double sum = 0.0;
+  Index count = 0;
+  double x[strip], x1[strip], x2[strip], x3[strip], mu[strip], variance[strip];
+  const bool real = link_->range() == MeanRange::real;
+  for (Index start = 0; start < rows.n; start += strip) {
+    const ResponseRows part = part_of(rows, start, std::min(strip, rows.n - start));
+    link_->base(eta + start, part.n, 1, x, x1, x2, x3);
+    if (real) {
+      link_->mean(eta + start, part.n, mu);
+      this->variance(part, mu, variance);
+    }
+    for (Index i = 0; i < part.n; ++i) {
+      if (!(weight_of(part, i) > 0.0)) continue;
+      const double unit = std::log((real ? std::sqrt(variance[i]) : 1.0) / std::fabs(x1[i]));
+      if (!finite(unit) || !finite(x[i])) continue;
+      sum += unit;
+      ++count;
+    }
+  }
+  return count > 0 ? std::exp(sum / static_cast<double>(count)) : 1.0;
 }
 
 double start_log(double x, double otherwise) {

@@ -32,6 +32,7 @@ class LinkedFamily : public ResponseFamily {
                 const RowDerivatives& out) const final;
   void mean(const double* eta, Index n, double* mu) const final { link_->mean(eta, n, mu); }
   void start_eta(const ResponseRows& rows, double* eta) const final;
+  double predictor_unit(const ResponseRows& rows, const double* eta) const final;
 
  protected:
   virtual bool valid_response(double y, double m) const = 0;

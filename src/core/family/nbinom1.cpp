@@ -90,8 +90,9 @@ struct Nbinom1Log {
 
 }  // namespace
 
-std::unique_ptr<ResponseFamily> make_nbinom1(const std::string& link) {
-  return make_linked<Nbinom1, Nbinom1Log>(make_link(MeanRange::positive, link), link == "log");
+std::unique_ptr<ResponseFamily> make_nbinom1(std::shared_ptr<const Link> link,
+                                             const std::string& own) {
+  return make_linked<Nbinom1, Nbinom1Log>(std::move(link), own == "log");
 }
 
 }  // namespace tiers

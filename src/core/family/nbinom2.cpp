@@ -110,8 +110,9 @@ struct Nbinom2Log {
 
 }  // namespace
 
-std::unique_ptr<ResponseFamily> make_nbinom2(const std::string& link) {
-  return make_linked<Nbinom2, Nbinom2Log>(make_link(MeanRange::positive, link), link == "log");
+std::unique_ptr<ResponseFamily> make_nbinom2(std::shared_ptr<const Link> link,
+                                             const std::string& own) {
+  return make_linked<Nbinom2, Nbinom2Log>(std::move(link), own == "log");
 }
 
 }  // namespace tiers

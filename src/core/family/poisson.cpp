@@ -82,11 +82,11 @@ struct PoissonIdentity : PoissonKernel {
 
 }  // namespace
 
-std::unique_ptr<ResponseFamily> make_poisson(const std::string& link) {
-  auto function = make_link(MeanRange::positive, link);
-  if (link == "sqrt") return make_linked<Poisson, PoissonSquareRoot>(std::move(function), true);
-  if (link == "identity") return make_linked<Poisson, PoissonIdentity>(std::move(function), true);
-  return make_linked<Poisson, PoissonLog>(std::move(function), link == "log");
+std::unique_ptr<ResponseFamily> make_poisson(std::shared_ptr<const Link> link,
+                                             const std::string& own) {
+  if (own == "sqrt") return make_linked<Poisson, PoissonSquareRoot>(std::move(link), true);
+  if (own == "identity") return make_linked<Poisson, PoissonIdentity>(std::move(link), true);
+  return make_linked<Poisson, PoissonLog>(std::move(link), own == "log");
 }
 
 }  // namespace tiers

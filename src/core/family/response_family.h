@@ -105,6 +105,10 @@ class ResponseFamily {
 
   // Linear predictors to start from, one row at a time from its y (glm's mustart).
   virtual void start_eta(const ResponseRows& rows, double* eta) const = 0;
+  // What is a change of order one in the linear predictor, near these: a factor e in the mean or in
+  // its odds, or a standard deviation of a response on the real line (there phi is read). 1 on the
+  // log and logit scales.
+  virtual double predictor_unit(const ResponseRows& rows, const double* eta) const = 0;
   // phi by moments, given mu = mean(eta) of some first fit; 0 without dispersion. In rows, phi is
   // not read. Always finite, within about -10 .. 10 of the scale-free value.
   virtual double start_phi(const ResponseRows& rows, const double* mu) const = 0;

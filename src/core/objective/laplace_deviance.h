@@ -8,11 +8,11 @@ namespace tiers {
 
 class LaplaceDeviance final : public ModalDeviance {
  public:
-  using ModalDeviance::ModalDeviance;
+  LaplaceDeviance(ConditionalMode& mode, const CovarianceParameters& parameters)
+      : ModalDeviance(mode, parameters, 1e-2) {}
 
  protected:
   bool integrate(Integral& out) override;
-  double mode_tolerance() const override { return 1e-2; }
 };
 
 }  // namespace tiers

@@ -35,9 +35,10 @@ Vector standard_errors(const Matrix& curvature) {
 
 }  // namespace
 
-ModalDeviance::ModalDeviance(ConditionalMode& mode, const CovarianceParameters& parameters)
+ModalDeviance::ModalDeviance(ConditionalMode& mode, const CovarianceParameters& parameters,
+                             double mode_tolerance)
     : mode_(mode), parameters_(parameters), fixed_count_(mode.rows().fixed().rows()),
-      dispersion_count_(mode.response().dispersion.cols()) {
+      dispersion_count_(mode.response().dispersion.cols()), tolerance_(mode_tolerance) {
   const auto& factors = mode.rows().layout().factors();
   factor_of_.resize(parameters.terms());
   column_of_.resize(parameters.terms());
@@ -90,7 +91,7 @@ double ModalDeviance::evaluate(const Vector& psi, const Vector& start) {
   integral_ = Integral();
   integral_.u = Vector::Zero(start.size());
   defined_ = psi.allFinite() &&
-      mode_.find(psi.segment(fixed_start(), fixed_count_), lambda_, start, mode_tolerance());
+      mode_.find(psi.segment(fixed_start(), fixed_count_), lambda_, start, tolerance_);
   if (!defined_) return std::numeric_limits<double>::infinity();
   near_zero_.assign(lambda_.size(), 0);
   for (std::size_t f = 0; f < lambda_.size(); ++f) {

@@ -16,7 +16,8 @@ namespace tiers {
 
 class ModalDeviance : public MixedObjective {
  public:
-  ModalDeviance(ConditionalMode& mode, const CovarianceParameters& parameters);
+  // mode_tolerance: decrement of the mode search below which one more step is enough.
+  ModalDeviance(ConditionalMode& mode, const CovarianceParameters& parameters, double mode_tolerance);
 
   Index size() const override { return parameters_.size() + fixed_count_ + dispersion_count_; }
   double value(const Vector& psi) override;
@@ -37,8 +38,8 @@ class ModalDeviance : public MixedObjective {
   // b = Lambda u of one term at the point of the last value(): k x levels.
   Matrix modes(int term) const;
   const ConditionalMode& mode() const { return mode_; }
-  // Where the search for the mode starts at the next value() without a base to predict it from.
-  void start_from(const Vector& u) { mode_start_ = u; }
+  // From now on the mode is found as well as it can be: for values that are reported.
+  void tighten() { tolerance_ = 1e-9; }
 
  protected:
   // What a subclass says of the point at which the mode has just been found. Rows as in PackedRows.
@@ -54,8 +55,6 @@ class ModalDeviance : public MixedObjective {
     std::vector<Matrix> variance;     // per factor: 2 sum_l (Z'WUV)_ll; not read where near_zero(f)
   };
   virtual bool integrate(Integral& out) = 0;
-  // Decrement of the mode search below which one more step is enough.
-  virtual double mode_tolerance() const = 0;
   const std::vector<Matrix>& lambda() const { return lambda_; }  // per factor
   // Whether a diagonal element of the factor's Lambda is too small to divide by.
   bool near_zero(int factor) const { return near_zero_[factor]; }
@@ -77,6 +76,7 @@ class ModalDeviance : public MixedObjective {
   std::vector<int> factor_of_;    // of each term
   std::vector<Index> column_of_;  // first column of each term within its factor
 
+  double tolerance_;
   Vector psi_;
   std::vector<Matrix> lambda_;
   std::vector<char> near_zero_;

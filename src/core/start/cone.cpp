@@ -13,6 +13,7 @@ class NonNegativeSum {
  public:
   explicit NonNegativeSum(const Matrix& rows) : rows_(rows), sum_(rows.rowwise().sum()) {
     passive_.assign(rows.cols(), 0);
+    basis_ = Matrix::Zero(rows.rows(), 0);
   }
 
   Vector direction() {
@@ -89,7 +90,7 @@ class NonNegativeSum {
   std::vector<char> passive_;
   std::vector<Index> set_;
   std::vector<double> lambda_;
-  Matrix basis_ = Matrix::Zero(0, 0);
+  Matrix basis_;
 };
 
 // Part of `within` on which all columns of `rows` (r x m, in coordinates of `within`) vanish.

@@ -16,6 +16,7 @@ constexpr double enough = 1e-9;  // gain in log-likelihood that is not worth ano
 
 // Solves h x = g for a positive semidefinite h of any scale; directions without information get 0.
 Vector solve_semidefinite(const Matrix& h, const Vector& g) {
+  if (g.size() == 0) return g;
   Vector scale = h.diagonal().cwiseMax(0.0).cwiseSqrt();
   for (Index j = 0; j < scale.size(); ++j) {
     scale[j] = scale[j] > 0.0 && std::isfinite(scale[j]) ? 1.0 / scale[j] : 0.0;
@@ -140,6 +141,7 @@ class Climb {
     one.y = &sum;
     if (family_.uses_trials()) one.size = &trials;
     family_.start_eta(one, &middle_);
+    if (!std::isfinite(middle_)) middle_ = 0.0;
     double mu = 0.0;
     family_.mean(&middle_, 1, &mu);
     phi_ = 0.0;

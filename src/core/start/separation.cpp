@@ -1,5 +1,6 @@
 #include "separation.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -38,6 +39,22 @@ signed char endless_way(const ResponseFamily& family, double y, double m) {
   return above == best ? 1 : 0;
 }
 
+// Entries of an orthonormal null space below it are zero.
+constexpr double column_tolerance = 1e-7;
+
+// Powers of two that bring the columns to a mean square near one; 1 where they are there.
+Vector column_scale(const ConstMatrixMap& x) {
+  Vector scale = x.rowwise().squaredNorm() / static_cast<double>(std::max<Index>(x.cols(), 1));
+  for (Index j = 0; j < scale.size(); ++j) {
+    const double root = std::sqrt(scale[j]);
+    const bool near = root > 0.25 && root < 4.0;
+    scale[j] = near || !(root > 0.0) || !std::isfinite(root)
+                   ? 1.0
+                   : std::exp2(-std::round(std::log2(root)));
+  }
+  return scale;
+}
+
 bool counts(const ResponseRows& rows, Index i) {
   return !(rows.weight && rows.weight[i] == 0.0) && size_of(rows, i) > 0.0;
 }
@@ -67,23 +84,32 @@ Separation find_separation(const ResponseFamily& family, const ResponseRows& row
     open += sign[i] != 0;
   }
   if (open == 0 || p == 0) return out;
+  // Columns of length near sqrt(n), so that one tolerance serves all.
+  const Vector scale = column_scale(x);
+  Matrix copy;
+  if ((scale.array() != 1.0).any()) copy = scale.asDiagonal() * x;
+  const ConstMatrixMap scaled(copy.size() > 0 ? copy.data() : x.data(), p, n);
   Matrix within = Matrix::Identity(p, p);
-  if (open < used) within = null_space(x, fixed, within, poll);
+  if (open < used) within = null_space(scaled, fixed, within, poll);
   if (within.cols() == 0) return out;
-  const Cone cone = find_cone(x, sign, within, poll);
+  const Cone cone = find_cone(scaled, sign, within, poll);
   if (!cone.any()) return out;
 
-  out.direction = cone.direction;
-  out.unidentified = cone.null_space;
-  out.separated_row = cone.separated;
   Index separated = 0;
   for (const char row : cone.separated) separated += row;
   out.kind = separated == used ? Separation::Kind::complete : Separation::Kind::quasi;
+  out.separated_row = cone.separated;
+  out.direction = cone.direction;
   for (Index j = 0; j < p; ++j) {
-    const bool infinite = out.unidentified.row(j).norm() > 1e-7;
-    out.infinite_column[j] = infinite;
-    if (!infinite) out.direction[j] = 0.0;
+    out.infinite_column[j] = cone.null_space.row(j).norm() > column_tolerance;
+    if (!out.infinite_column[j] || std::fabs(out.direction[j]) < cone_tolerance) {
+      out.direction[j] = 0.0;
+    }
   }
+  out.direction = scale.cwiseProduct(out.direction).normalized();
+  out.unidentified = scale.asDiagonal() * cone.null_space;
+  const Eigen::HouseholderQR<Matrix> factor(out.unidentified);
+  out.unidentified = factor.householderQ() * Matrix::Identity(p, out.unidentified.cols());
   return out;
 }
 

@@ -1,0 +1,165 @@
+#include "user_link.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace tiers {
+
+namespace {
+
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
+constexpr double relative_step = 0.025;  // in x
+constexpr double flat = 1e-8;  // below it the mean, rounded to its edge, has stopped to change
+
+// Central differences: weights of f(+-h), ..., f(+-4h).
+constexpr int reach = 4;
+constexpr int nodes = 2 * reach;
+constexpr double first_weight[reach] = {4.0 / 5, -1.0 / 5, 4.0 / 105, -1.0 / 280};
+constexpr double second_weight[reach] = {8.0 / 5, -1.0 / 5, 8.0 / 315, -1.0 / 560};
+constexpr double second_centre = -205.0 / 72;
+
+class UserLink final : public Link {
+ public:
+  UserLink(MeanRange range, LinkFunctions functions) : range_(range), f_(std::move(functions)) {}
+
+  std::string name() const override { return f_.name; }
+  MeanRange range() const override { return range_; }
+  void mean(const double* eta, Index n, double* mu) const override { f_.mean(eta, n, mu); }
+  void eta(const double* mu, Index n, double* eta) const override { f_.eta(mu, n, eta); }
+
+  Index first_outside(const double* eta, Index n) const override {
+    if (valid(eta, n)) return -1;
+    Index inside = 0, count = n;  // the first `inside` are valid, the first `count` are not
+    while (count - inside > 1) {
+      const Index middle = inside + (count - inside) / 2;
+      (valid(eta, middle) ? inside : count) = middle;
+    }
+    return count - 1;
+  }
+
+  void base(const double* eta, Index n, int order, double* x, double* x1, double* x2,
+            double* x3) const override {
+    std::vector<double> mu(n), step(n);
+    evaluate(eta, n, mu.data(), x1);
+    std::vector<Index> which;
+    for (Index i = 0; i < n; ++i) {
+      x[i] = std::isfinite(x1[i]) ? base_of(mu[i]) : not_a_number;
+      if (order < 2) continue;
+      x2[i] = x3[i] = 0.0;
+      const bool changes = std::fabs(x1[i]) * (1.0 + std::fabs(eta[i])) > flat;
+      if (!std::isfinite(x[i]) || !changes) continue;
+      step[i] = relative_step * scale(eta[i], mu[i], x1[i]);
+      which.push_back(i);
+    }
+    // Near the edge of the domain once more, with a smaller step.
+    for (int attempt = 0; attempt < 2 && !which.empty(); ++attempt) {
+      which = differences(which, eta, step, x1, x2, x3);
+      for (const Index i : which) step[i] /= 16.0;
+    }
+    for (const Index i : which) x[i] = not_a_number;
+  }
+
+ private:
+  bool valid(const double* eta, Index n) const {
+    for (Index i = 0; i < n; ++i) {
+      if (!std::isfinite(eta[i])) return false;
+    }
+    return !f_.valid || f_.valid(eta, n);
+  }
+
+  // Means where their logarithm, or that of their odds, is a number.
+  double inside(double mu) const {
+    constexpr double tiny = 1e-300, below_one = 1.0 - 0.5 * std::numeric_limits<double>::epsilon();
+    if (range_ == MeanRange::positive && mu >= 0.0) return std::max(mu, tiny);
+    if (range_ == MeanRange::unit && mu >= 0.0 && mu <= 1.0) {
+      return std::min(std::max(mu, tiny), below_one);
+    }
+    return range_ == MeanRange::real ? mu : not_a_number;
+  }
+  double base_of(double mu) const {
+    const double m = inside(mu);
+    if (range_ == MeanRange::positive) return std::log(m);
+    if (range_ == MeanRange::unit) return std::log(m) - std::log1p(-m);
+    return m;
+  }
+
+  // The means and dx/deta; NaN outside the domain, where the user's functions are not asked.
+  void evaluate(const double* eta, Index n, double* mu, double* slope) const {
+    if (valid(eta, n)) return evaluate_inside(eta, n, mu, slope);
+    std::vector<double> some;
+    std::vector<Index> which;
+    for (Index i = 0; i < n; ++i) {
+      mu[i] = slope[i] = not_a_number;
+      if (!valid(eta + i, 1)) continue;
+      some.push_back(eta[i]);
+      which.push_back(i);
+    }
+    const Index size = static_cast<Index>(which.size());
+    std::vector<double> mu_inside(size), slope_inside(size);
+    if (size > 0) evaluate_inside(some.data(), size, mu_inside.data(), slope_inside.data());
+    for (Index j = 0; j < size; ++j) {
+      mu[which[j]] = mu_inside[j];
+      slope[which[j]] = slope_inside[j];
+    }
+  }
+  void evaluate_inside(const double* eta, Index n, double* mu, double* slope) const {
+    f_.mean(eta, n, mu);
+    f_.slope(eta, n, slope);
+    for (Index i = 0; i < n; ++i) {
+      const double m = inside(mu[i]);
+      if (range_ == MeanRange::positive) slope[i] /= m;
+      if (range_ == MeanRange::unit) slope[i] /= m * (1.0 - m);
+      if (std::isnan(m)) slope[i] = not_a_number;
+    }
+  }
+
+  // The change of eta that moves x by one: the unit of the function to be differenced. Means on the
+  // real line have no such unit; there it is the change that would double the mean.
+  double scale(double eta, double mu, double x1) const {
+    if (range_ != MeanRange::real) return 1.0 / std::fabs(x1);
+    return std::max(std::min(std::fabs(mu / x1), 1.0 + std::fabs(eta)), 1e-3);
+  }
+
+  // Fills x2 and x3 of the rows `which`; returns those with a node that has no value.
+  std::vector<Index> differences(const std::vector<Index>& which, const double* eta,
+                                 const std::vector<double>& step, const double* x1, double* x2,
+                                 double* x3) const {
+    const Index size = static_cast<Index>(which.size());
+    std::vector<double> at(nodes * size), mu(nodes * size), slope(nodes * size), h(size);
+    for (Index j = 0; j < size; ++j) {
+      const Index i = which[j];
+      h[j] = (eta[i] + step[i]) - eta[i];  // the step that is taken
+      for (int k = 0; k < reach; ++k) {
+        at[j * nodes + 2 * k] = eta[i] - (k + 1) * h[j];
+        at[j * nodes + 2 * k + 1] = eta[i] + (k + 1) * h[j];
+      }
+    }
+    evaluate(at.data(), nodes * size, mu.data(), slope.data());
+    std::vector<Index> left;
+    for (Index j = 0; j < size; ++j) {
+      const Index i = which[j];
+      double first = 0.0, second = second_centre * x1[i];
+      for (int k = 0; k < reach; ++k) {
+        const double below = slope[j * nodes + 2 * k], above = slope[j * nodes + 2 * k + 1];
+        first += first_weight[k] * (above - below);
+        second += second_weight[k] * (above + below);
+      }
+      x2[i] = first / h[j];
+      x3[i] = second / (h[j] * h[j]);
+      if (!std::isfinite(x2[i]) || !std::isfinite(x3[i])) left.push_back(i);
+    }
+    return left;
+  }
+
+  const MeanRange range_;
+  const LinkFunctions f_;
+};
+
+}  // namespace
+
+std::shared_ptr<const Link> make_user_link(MeanRange range, LinkFunctions functions) {
+  return std::make_shared<const UserLink>(range, std::move(functions));
+}
+
+}  // namespace tiers
