@@ -40,8 +40,12 @@ struct Engine {
   Engine(const GeneralizedSpecification& raw, const Control& control)
       : spec(raw), model(unscaled(raw.model)), design(model), layout(design),
         rows((layout.require_memory(), design), layout), response(spec, rows), cross(design, layout),
-        parameters(model.terms), mode(*spec.family, response, rows, cross, control.poll) {
+        parameters(model.terms), mode(*spec.family, response, rows, cross, fast(spec), control.poll) {
     use_points(spec.points);
+  }
+
+  static bool fast(const GeneralizedSpecification& spec) {
+    return !spec.points.empty() && spec.points[0] == 0;
   }
 
   // Laplace's approximation where every term has one point (or asks for an automatic choice).
@@ -55,7 +59,7 @@ struct Engine {
       }
       more = more || by_level.back() > 1;
     }
-    points.assign(by_term.size(), 1);
+    points.assign(by_term.size(), fast(spec) ? 0 : 1);
     quadrature = nullptr;
     if (!more) {
       objective = std::make_unique<LaplaceDeviance>(mode, parameters);
@@ -89,7 +93,12 @@ struct Engine {
 
   Vector internal_point(const GeneralizedPoint& point) const {
     Vector psi(objective->size());
-    psi << internal_theta(point.lambda), design.internal_coefficients(point.coefficients), point.dispersion;
+    psi.head(parameters.size()) = internal_theta(point.lambda);
+    if (objective->fixed_count() > 0) {
+      psi.segment(objective->fixed_start(), objective->fixed_count()) =
+          design.internal_coefficients(point.coefficients);
+    }
+    psi.tail(objective->dispersion_count()) = point.dispersion;
     return psi;
   }
 
@@ -149,9 +158,14 @@ Vector start_point(Engine& engine, const GlmStart& start, const Control& control
   const bool own_fixed = spec.start_fixed.size() == spec.model.X.cols() && spec.start_fixed.size() > 0;
   const bool own_dispersion = spec.start_dispersion.size() == spec.dispersion.cols() && spec.start_dispersion.size() > 0;
   Vector psi(engine.objective->size());
-  psi << engine.parameters.parameters(factors),
-      (own_fixed ? engine.design.internal_coefficients(spec.start_fixed) : start.beta),
-      (own_dispersion ? spec.start_dispersion : start.phi);
+  psi.head(engine.parameters.size()) = engine.parameters.parameters(factors);
+  const Vector beta = own_fixed ? engine.design.internal_coefficients(spec.start_fixed) : start.beta;
+  if (engine.objective->fixed_count() > 0) {
+    psi.segment(engine.objective->fixed_start(), beta.size()) = beta;
+  } else {
+    engine.objective->start_mode_at(beta);
+  }
+  psi.tail(engine.objective->dispersion_count()) = own_dispersion ? spec.start_dispersion : start.phi;
   return psi;
 }
 
@@ -159,7 +173,9 @@ Vector start_point(Engine& engine, const GlmStart& start, const Control& control
 Vector finite_start(Engine& engine, Vector psi, const GlmStart& start) {
   for (int attempt = 0; attempt < 40; ++attempt) {
     if (std::isfinite(engine.objective->value(psi))) return psi;
-    if (attempt == 0) psi.segment(engine.objective->fixed_start(), start.beta.size()) = start.beta;
+    if (attempt == 0 && engine.objective->fixed_count() > 0) {
+      psi.segment(engine.objective->fixed_start(), start.beta.size()) = start.beta;
+    }
     psi.head(engine.parameters.size()) *= attempt < 20 ? 0.5 : 0.0;
   }
   throw std::runtime_error("the likelihood is not finite anywhere near the start");
@@ -284,7 +300,6 @@ GeneralizedResult fit_once(Engine& engine, const GlmStart& start, const Control&
   out.used_rows = engine.design.used_rows();
   out.kept = engine.design.kept();
   out.reciprocal_condition = engine.design.reciprocal_condition();
-  out.parameter_count = objective.size();
   out.deviance = optimum.value;
   out.gain = proof.gain;
   out.gradient_norm = optimum.gradient.size() > 0 ? optimum.gradient.cwiseAbs().maxCoeff() : 0.0;
@@ -295,14 +310,22 @@ GeneralizedResult fit_once(Engine& engine, const GlmStart& start, const Control&
   out.status = !(proof.positive && proof.gain < kVerdictGain) ? FitStatus::not_converged
                : found.at_boundary                            ? FitStatus::boundary
                                                               : FitStatus::converged;
-  const Index p = objective.fixed_count(), d = objective.dispersion_count();
+  const Index p = engine.design.rank(), d = objective.dispersion_count();
+  out.parameter_count = p + engine.parameters.size() + d;
   Matrix vcov = Matrix::Zero(objective.size(), objective.size());
   for (std::size_t i = 0; i < proof.index.size(); ++i) {
     for (std::size_t j = 0; j < proof.index.size(); ++j) vcov(proof.index[i], proof.index[j]) = proof.covariance(i, j);
   }
-  const Vector beta = optimum.psi.segment(objective.fixed_start(), p);
+  Vector beta = objective.fixed_in_mode();
+  Matrix vcov_fixed;
+  if (objective.fixed_count() > 0 || p == 0) {
+    beta = optimum.psi.segment(objective.fixed_start(), p);
+    vcov_fixed = vcov.block(objective.fixed_start(), objective.fixed_start(), p, p);
+  } else {
+    vcov_fixed = Matrix(engine.mode.factor().fixed_information().selfadjointView<Eigen::Lower>()).inverse();
+  }
   out.coefficients = engine.design.user_coefficients(beta);
-  out.vcov = engine.design.user_covariance(vcov.block(objective.fixed_start(), objective.fixed_start(), p, p));
+  out.vcov = engine.design.user_covariance(vcov_fixed);
   out.dispersion = optimum.psi.tail(d);
   out.vcov_dispersion = vcov.bottomRightCorner(d, d);
   const auto factors = engine.parameters.factors(optimum.psi);
@@ -351,13 +374,13 @@ GeneralizedResult fit_limit(const GeneralizedSpecification& spec, const Engine& 
       out.lambda.push_back(Matrix::Zero(term.columns, term.columns));
       out.modes.push_back(Matrix::Zero(term.n_levels, term.columns));
       out.boundary.emplace_back();
-      out.points.push_back(1);
     }
+    out.points = whole.points;
   }
   out.separation = separation.kind;
   out.used_rows = whole.design.used_rows();
   out.reciprocal_condition = whole.design.reciprocal_condition();
-  out.parameter_count = whole.objective->size();
+  out.parameter_count = whole.design.rank() + whole.parameters.size() + spec.dispersion.cols();
   const Vector direction = whole.design.user_coefficients(separation.direction);
   out.separating_direction = Vector::Zero(direction.size());
   const std::vector<Index> kept_in_rest = out.kept;

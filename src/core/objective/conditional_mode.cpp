@@ -63,26 +63,42 @@ Vector apply_factors(const BlockLayout& layout, const std::vector<Matrix>& lambd
 }
 
 ConditionalMode::ConditionalMode(const ResponseFamily& family, PackedResponse& response,
-                                 const PackedRows& rows, CrossProducts& cross, const Poll& poll)
-    : family_(family), response_(response), rows_(rows), cross_(cross), poll_(poll), factor_(cross) {
+                                 const PackedRows& rows, CrossProducts& cross, bool fixed_in_mode,
+                                 const Poll& poll)
+    : family_(family), response_(response), rows_(rows), cross_(cross), poll_(poll),
+      random_count_(rows.layout().random_columns()), fixed_count_(fixed_in_mode ? rows.fixed().rows() : 0),
+      factor_(cross) {
   for (Vector* v : {&logp_, &s_, &w_, &w_fallback_, &dw_, &dlogp_dphi_, &ds_dphi_, &dw_dphi_}) {
     *v = Vector::Zero(rows.size());
   }
 }
 
-Vector ConditionalMode::random_predictor(const Vector& u) const {
+Vector ConditionalMode::predictor(const Vector& of_mode) const {
   Vector out = Vector::Zero(rows_.size());
-  if (u.size() > 0) rows_.add_random(apply_factors(rows_.layout(), lambda_, u, false), out);
+  if (random_count_ > 0) rows_.add_random(apply_factors(rows_.layout(), lambda_, of_mode, false), out);
+  if (fixed_count_ > 0) out += rows_.fixed_predictor(of_mode.tail(fixed_count_));
   return out;
 }
 
 Vector ConditionalMode::project(const Vector& r) const {
-  return apply_factors(rows_.layout(), lambda_, rows_.project_random(r), true);
+  Vector out(size());
+  out.head(random_count_) = apply_factors(rows_.layout(), lambda_, rows_.project_random(r), true);
+  if (fixed_count_ > 0) out.tail(fixed_count_) = rows_.project_fixed(r);
+  return out;
 }
 
-double ConditionalMode::penalized(const Vector& u, Detail detail) {
+Matrix ConditionalMode::solve(const Matrix& of_mode) const {
+  Matrix random = of_mode.topRows(random_count_), fixed = of_mode.bottomRows(fixed_count_);
+  factor_.solve_forward(random, fixed);
+  factor_.solve_backward(random, fixed);
+  Matrix out(of_mode.rows(), of_mode.cols());
+  out << random, fixed;
+  return out;
+}
+
+double ConditionalMode::penalized(const Vector& of_mode, Detail detail) {
   eta_ = fixed_part_;
-  if (u.size() > 0) rows_.add_random(apply_factors(rows_.layout(), lambda_, u, false), eta_);
+  if (size() > 0) eta_ += predictor(of_mode);
   RowDerivatives out;
   out.logp = logp_.data();
   out.s = s_.data();
@@ -93,13 +109,13 @@ double ConditionalMode::penalized(const Vector& u, Detail detail) {
   out.ds_dphi = ds_dphi_.data();
   out.dw_dphi = dw_dphi_.data();
   family_.evaluate(response_.rows, eta_.data(), detail, out);
-  const double value = u.squaredNorm() - 2.0 * logp_.sum();
+  const double value = of_mode.head(random_count_).squaredNorm() - 2.0 * logp_.sum();
   return std::isfinite(value) ? value : std::numeric_limits<double>::infinity();
 }
 
 bool ConditionalMode::factorize(const Vector& weights, bool fixed) {
   cross_.reweight(rows_, weights, fixed, poll_);
-  return factor_.factorize(lambda_, poll_);
+  return factor_.factorize(lambda_, poll_) && (fixed_count_ == 0 || factor_.fixed_definite());
 }
 
 bool ConditionalMode::find(const Vector& beta, const std::vector<Matrix>& lambda, const Vector& start,
@@ -108,19 +124,24 @@ bool ConditionalMode::find(const Vector& beta, const std::vector<Matrix>& lambda
   u_ = start;
   fixed_part_ = response_.offset;
   if (beta.size() > 0) fixed_part_ += rows_.fixed_predictor(beta);
-  const bool random = u_.size() > 0;
-  double value = penalized(u_, random ? Detail::newton : Detail::gradient);
-  if (!std::isfinite(value) && random) {
-    u_.setZero();
+  const bool search = size() > 0, with_fixed = fixed_count_ > 0;
+  const auto residual = [&] {
+    Vector r = project(s_);
+    r.head(random_count_) -= u_.head(random_count_);
+    return r;
+  };
+  double value = penalized(u_, search ? Detail::newton : Detail::gradient);
+  if (!std::isfinite(value) && search) {
+    u_.head(random_count_).setZero();
     value = penalized(u_, Detail::newton);
   }
   if (!std::isfinite(value)) return false;
 
-  for (int step = 0; random && step < kMaxSteps; ++step) {
+  for (int step = 0; search && step < kMaxSteps; ++step) {
     if (poll_) poll_();
-    residual_ = project(s_) - u_;
-    if (!factorize(w_, false) && !factorize(w_fallback_, false)) return false;
-    const Vector direction = factor_.solve_random(residual_);
+    residual_ = residual();
+    if (!factorize(w_, with_fixed) && !factorize(w_fallback_, with_fixed)) return false;
+    const Vector direction = solve(residual_);
     const double decrement = residual_.dot(direction);
     if (!std::isfinite(decrement)) return false;
     const bool last = decrement < tolerance;
@@ -144,8 +165,7 @@ bool ConditionalMode::find(const Vector& beta, const std::vector<Matrix>& lambda
     if (step + 1 == kMaxSteps) return false;
   }
   if (!factorize(w_, true)) return false;
-  if (random) residual_ = project(s_) - u_;
-  else residual_ = u_;
+  residual_ = residual();
   return true;
 }
 

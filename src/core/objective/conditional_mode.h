@@ -3,6 +3,10 @@
 // with the factor of H = Lambda'Z'WZ Lambda + I and all row derivatives there. W are the observed
 // weights; where they make H indefinite, one step is taken with the family's fall-back weights. At
 // the mode itself H must be positive definite (MATH-GLMM 1).
+//
+// Vectors "of the mode" hold u (q entries). With beta in the mode too - the fast approximation, in
+// which beta maximizes the penalized likelihood together with u - they hold (u, beta), and solve()
+// is with the augmented system.
 #pragma once
 
 #include "../blocks/blocked_cholesky.h"
@@ -24,16 +28,20 @@ struct PackedResponse {
 class ConditionalMode {
  public:
   ConditionalMode(const ResponseFamily& family, PackedResponse& response, const PackedRows& rows,
-                  CrossProducts& cross, const Poll& poll);
+                  CrossProducts& cross, bool fixed_in_mode, const Poll& poll);
+
+  Index size() const { return random_count_ + fixed_count_; }
+  // Columns of X whose coefficients are part of the mode: p or 0.
+  Index fixed_in_mode() const { return fixed_count_; }
 
   // Finds the mode from `start`; false where it does not exist or H is not positive definite there.
   // The Newton step before the last has a decrement below `tolerance`; `residual()` is what is left.
+  // beta is empty where it is part of the mode.
   bool find(const Vector& beta, const std::vector<Matrix>& lambda, const Vector& start, double tolerance);
 
   // At the mode:
   const Vector& u() const { return u_; }
   const Vector& eta() const { return eta_; }
-  const Vector& fixed_part() const { return fixed_part_; }  // offset + X beta
   const Vector& logp() const { return logp_; }
   const Vector& s() const { return s_; }
   const Vector& w() const { return w_; }
@@ -41,7 +49,8 @@ class ConditionalMode {
   const Vector& dlogp_dphi() const { return dlogp_dphi_; }
   const Vector& ds_dphi() const { return ds_dphi_; }
   const Vector& dw_dphi() const { return dw_dphi_; }
-  const Vector& residual() const { return residual_; }  // U's - u
+  const Vector& residual() const { return residual_; }  // (U's - u, X's)
+  double penalty() const { return u_.head(random_count_).squaredNorm(); }  // u'u
   const BlockedCholesky& factor() const { return factor_; }
   BlockedCholesky& factor() { return factor_; }
   const CrossProducts& cross() const { return cross_; }
@@ -52,9 +61,11 @@ class ConditionalMode {
   const Poll& poll() const { return poll_; }
   int steps() const { return steps_; }  // Newton steps since construction
 
-  // Z Lambda u per row, and Lambda'Z'r.
-  Vector random_predictor(const Vector& u) const;
+  // Per row what a vector of the mode adds to eta (Z Lambda u + X beta), the transposed map of a
+  // vector of rows, and H^-1 of vectors of the mode.
+  Vector predictor(const Vector& of_mode) const;
   Vector project(const Vector& r) const;
+  Matrix solve(const Matrix& of_mode) const;
 
  private:
   double penalized(const Vector& u, Detail detail);
@@ -65,6 +76,7 @@ class ConditionalMode {
   const PackedRows& rows_;
   CrossProducts& cross_;
   const Poll poll_;
+  const Index random_count_, fixed_count_;
   BlockedCholesky factor_;
   std::vector<Matrix> lambda_;
   Vector u_, fixed_part_, eta_, residual_;

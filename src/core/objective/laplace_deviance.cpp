@@ -22,10 +22,10 @@ bool LaplaceDeviance::integrate(Integral& out) {
       mode().poll());
 
   const Vector& r = mode().residual();
-  const Vector d = r.size() > 0 ? Vector(mode().factor().solve_random(r)) : r;
-  const Vector moved = mode().random_predictor(d);
+  const Vector d = r.size() > 0 ? Vector(mode().solve(r)) : r;
+  const Vector moved = mode().predictor(d);
   out.u = mode().u() + d;
-  out.value = mode().u().squaredNorm() - 2.0 * mode().logp().sum() + mode().factor().log_det_random() -
+  out.value = mode().penalty() - 2.0 * mode().logp().sum() + mode().factor().log_det_random() -
       r.dot(d) + mode().dw().cwiseProduct(out.leverage).dot(moved);
   out.score_at_mode = mode().s() - mode().w().cwiseProduct(moved);
   out.score = out.score_at_mode;

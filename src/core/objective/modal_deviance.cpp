@@ -37,7 +37,7 @@ Vector standard_errors(const Matrix& curvature) {
 
 ModalDeviance::ModalDeviance(ConditionalMode& mode, const CovarianceParameters& parameters,
                              double mode_tolerance)
-    : mode_(mode), parameters_(parameters), fixed_count_(mode.rows().fixed().rows()),
+    : mode_(mode), parameters_(parameters), fixed_count_(mode.fixed_in_mode() > 0 ? 0 : mode.rows().fixed().rows()),
       dispersion_count_(mode.response().dispersion.cols()), tolerance_(mode_tolerance) {
   const auto& factors = mode.rows().layout().factors();
   factor_of_.resize(parameters.terms());
@@ -48,7 +48,7 @@ ModalDeviance::ModalDeviance(ConditionalMode& mode, const CovarianceParameters& 
       column_of_[factors[f].terms[t]] = factors[f].first_column[t];
     }
   }
-  mode_start_ = Vector::Zero(mode.rows().layout().random_columns());
+  mode_start_ = Vector::Zero(mode.size());
 }
 
 std::vector<Matrix> ModalDeviance::factor_lambda(const Vector& psi) const {
@@ -130,20 +130,22 @@ Matrix ModalDeviance::mode_changes(const Matrix& steps) const {
   const PackedRows& rows = mode_.rows();
   const auto& factors = rows.layout().factors();
   const Vector z = rows.project_random(mode_.s());
-  Matrix right(z.size(), steps.cols());
+  Matrix right(mode_.size(), steps.cols());
   for (Index column = 0; column < steps.cols(); ++column) {
     const Vector step = steps.col(column);
     std::vector<Matrix> change = factor_lambda(base_psi_ + step);
     for (std::size_t f = 0; f < factors.size(); ++f) change[f] -= lambda_[f];
-    Vector moved = rows.fixed_predictor(step.segment(fixed_start(), fixed_count_));
+    Vector moved = Vector::Zero(rows.size());
+    if (fixed_count_ > 0) moved = rows.fixed_predictor(step.segment(fixed_start(), fixed_count_));
     rows.add_random(apply_factors(rows.layout(), change, mode_.u(), false), moved);
     Vector r = -mode_.w().cwiseProduct(moved);
     if (dispersion_count_ > 0) {
       r += mode_.ds_dphi().cwiseProduct(mode_.response().dispersion * step.tail(dispersion_count_));
     }
-    right.col(column) = apply_factors(rows.layout(), change, z, true) + mode_.project(r);
+    right.col(column) = mode_.project(r);
+    right.col(column).head(z.size()) += apply_factors(rows.layout(), change, z, true);
   }
-  return mode_.factor().solve_random(right);
+  return mode_.solve(right);
 }
 
 void ModalDeviance::derivatives(Vector& gradient_out, Matrix& curvature_out) {
@@ -163,14 +165,16 @@ Vector ModalDeviance::gradient() {
   if (v.size() > 0) {
     Vector right = mode_.project(omega);
     if (integral_.node_score.size() > 0) right -= 2.0 * integral_.node_score;
-    v = mode_.factor().solve_random(right);
-    moved = mode_.random_predictor(v);
+    v = mode_.solve(right);
+    moved = mode_.predictor(v);
   }
   const Vector t = omega - mode_.w().cwiseProduct(moved);
   const Vector z = rows.project_random(integral_.score_at_mode), tau = rows.project_random(t);
 
   Vector out(size());
-  out.segment(fixed_start(), fixed_count_) = rows.project_fixed(t - 2.0 * integral_.score);
+  if (fixed_count_ > 0) {
+    out.segment(fixed_start(), fixed_count_) = rows.project_fixed(t - 2.0 * integral_.score);
+  }
   if (dispersion_count_ > 0) {
     const Vector by_row = -2.0 * integral_.dispersion_score +
         mode_.dw_dphi().cwiseProduct(integral_.leverage) + moved.cwiseProduct(mode_.ds_dphi());
@@ -278,8 +282,10 @@ Matrix ModalDeviance::curvature() const {
     out.topLeftCorner(count, count) =
         information + parameters_.second_derivative_product(psi_, sigma_gradient_);
   }
-  out.block(fixed_start(), fixed_start(), fixed_count_, fixed_count_) =
-      2.0 * Matrix(mode_.factor().fixed_information().selfadjointView<Eigen::Lower>());
+  if (fixed_count_ > 0) {
+    out.block(fixed_start(), fixed_start(), fixed_count_, fixed_count_) =
+        2.0 * Matrix(mode_.factor().fixed_information().selfadjointView<Eigen::Lower>());
+  }
   if (dispersion_count_ > 0) {
     const Matrix& d = mode_.response().dispersion;
     out.bottomRightCorner(dispersion_count_, dispersion_count_) =

@@ -5,7 +5,7 @@
 // predicted from one point to the next, and the Hessian (MATH-GLMM 1, 2, 4).
 //
 // psi = (theta, beta, phi): covariance parameters first, then the fixed effects on the internal scale
-// of X, then the coefficients of the log dispersion.
+// of X (unless they are part of the mode), then the coefficients of the log dispersion.
 #pragma once
 
 #include "../covariance/covariance_parameters.h"
@@ -37,7 +37,11 @@ class ModalDeviance : public MixedObjective {
   Index dispersion_count() const { return dispersion_count_; }
   // b = Lambda u of one term at the point of the last value(): k x levels.
   Matrix modes(int term) const;
+  // Coefficients that are part of the mode (p or 0).
+  Vector fixed_in_mode() const { return integral_.u.tail(mode_.fixed_in_mode()); }
   const ConditionalMode& mode() const { return mode_; }
+  // Coefficients from which the first search for a mode that holds them starts.
+  void start_mode_at(const Vector& beta) { mode_start_.tail(beta.size()) = beta; }
   // From now on the mode is found as well as it can be: for values that are reported.
   void tighten() { tolerance_ = 1e-9; }
 
@@ -45,7 +49,7 @@ class ModalDeviance : public MixedObjective {
   // What a subclass says of the point at which the mode has just been found. Rows as in PackedRows.
   struct Integral {
     double value = 0.0;               // f
-    Vector u;                         // the mode, corrected (q)
+    Vector u;                         // the mode, corrected (a vector of the mode)
     Vector score_at_mode;             // s there (n)
     Vector score;                     // the mean of s under the integrand (n)
     Vector dispersion_score;          // the mean of dlogp/dphi (n)
