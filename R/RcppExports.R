@@ -13,6 +13,18 @@ covariance_parameter_names_cpp <- function(structure, columns) {
     .Call(`_tiers_covariance_parameter_names_cpp`, structure, columns)
 }
 
+family_names_cpp <- function() {
+    .Call(`_tiers_family_names_cpp`)
+}
+
+family_links_cpp <- function(family) {
+    .Call(`_tiers_family_links_cpp`, family)
+}
+
+family_cpp <- function(family, link, y, size, weights, phi, eta) {
+    .Call(`_tiers_family_cpp`, family, link, y, size, weights, phi, eta)
+}
+
 fit_glmm_cpp <- function(spec, control) {
     .Call(`_tiers_fit_glmm_cpp`, spec, control)
 }

@@ -25,11 +25,53 @@ check_dispersion <- function(dispersion) {
               deviation) is not available in this version of tiers.")
 }
 
-check_arguments <- function(data, REML, residual, dispersion, freq) {
+# The model of the log dispersion parameter as terms; NULL for a constant.
+read_dispersion <- function(dispersion, family, env) {
+  if (!inherits(dispersion, "formula") || length(dispersion) != 2L) {
+    stop_formula(c("{.arg dispersion} must be a one-sided formula.",
+                   i = "For example {.code dispersion = ~ x}."))
+  }
+  if (has_bar(dispersion[[2L]]) || is_bar(strip_brackets(dispersion[[2L]]))) {
+    stop_formula("{.arg dispersion} cannot have random effects.")
+  }
+  if ("." %in% all.vars(dispersion)) stop_formula("{.arg dispersion} cannot have a `.`.")
+  terms <- stats::terms(dispersion)
+  if (!is.null(attr(terms, "offset"))) {
+    stop_formula("{.arg dispersion} cannot have an offset.")
+  }
+  constant <- length(attr(terms, "term.labels")) == 0L && attr(terms, "intercept") == 1L
+  if (constant) return(NULL)
+  if (!has_dispersion(family)) {
+    stop_input(c("The {family$name} family has no dispersion parameter that could depend on
+                  {.code {text_of(dispersion[[2L]])}}.",
+                 i = if (family$name == "poisson") "{.fn nbinom2} and {.fn nbinom1} have one." else
+                   if (family$name == "binomial") "{.fn betabinomial} has one."))
+  }
+  if (length(attr(terms, "term.labels")) == 0L) {
+    stop_formula("{.arg dispersion} has no column: write {.code ~ 1} or a variable.")
+  }
+  environment(terms) <- env
+  terms
+}
+
+check_dispersion_rank <- function(Z) {
+  parts <- qr(sweep(Z, 2L, pmax(sqrt(colSums(Z^2)), .Machine$double.xmin), "/"), tol = 1e-9)
+  if (parts$rank == ncol(Z)) return(invisible())
+  extra <- colnames(Z)[sort(parts$pivot[-seq_len(parts$rank)])]
+  stop_model(c("Columns of {.arg dispersion} are linear combinations of others: {.val {extra}}.",
+               i = "Leave them out."))
+}
+
+# Zero-inflation comes in a later version.
+check_zi <- function(zi) {
+  none <- inherits(zi, "formula") && length(zi) == 2L && is.numeric(zi[[2L]]) && zi[[2L]] == 0
+  if (is.null(zi) || none) return(invisible())
+  stop_input("{.arg zi} (zero-inflation) is not available in this version of tiers.")
+}
+
+check_arguments <- function(data, residual, freq) {
   check_data(data)
-  check_flag(REML, "REML")
   check_later_argument(residual, "residual", "a residual covariance structure")
-  check_dispersion(dispersion)
   check_later_argument(freq, "freq", "frequency weights")
 }
 
@@ -47,8 +89,16 @@ refuse_arguments <- function(given, fun, known, hints = NULL) {
 }
 
 foreign_arguments <- list(
-  family = "It fits linear models; generalized models are not available in this version.",
-  method = "Use {.code REML = TRUE} or {.code REML = FALSE}."
+  lmm = list(
+    family = "It fits linear models; {.fn glmm} fits generalized ones.",
+    method = "Use {.code REML = TRUE} or {.code REML = FALSE}."),
+  glmm = list(
+    REML = "Generalized models are fitted by maximum likelihood.",
+    link = "The link belongs to the family: {.code family = binomial(\"probit\")}.",
+    ziformula = "It is called {.arg zi} here.",
+    dispformula = "It is called {.arg dispersion} here.",
+    verbose = "Use {.code control = tiers_control(trace = TRUE)}.",
+    nagq = "It is called {.arg nAGQ}.")
 )
 
 check_data <- function(data) {
@@ -162,7 +212,8 @@ check_weights <- function(weights, labels) {
 
 # Identifiability -----------------------------------------------------------------------------
 
-# Everything about the model that the data decide before any optimisation.
+# Everything about the model that the data decide before any optimisation. `spec$family` is that
+# of a generalized model.
 check_model <- function(spec, terms, response, labels) {
   check_repeated(terms)
   weights <- spec$weights
@@ -172,15 +223,30 @@ check_model <- function(spec, terms, response, labels) {
     if (min(weights) == 0) used <- which(weights > 0)
   }
   n <- if (is.null(used)) length(spec$y) else length(used)
-  check_response(spec$y, response, used)
+  if (is.null(spec$family) || family_traits(spec$family)$continuous) {
+    check_response(spec$y, response, used)
+  }
   if (n == 1L) stop_model("There is only one row to fit the model to.")
   check_fixed_size(spec$X, n, used)
-  known_variances <- length(weights) > 0L && varies(if (is.null(used)) weights else weights[used])
-  for (j in seq_along(terms)) check_levels(spec$terms[[j]], terms[[j]], n, used, known_variances)
+  rest <- rest_variance(spec, used)
+  for (j in seq_along(terms)) check_levels(spec$terms[[j]], terms[[j]], n, used, rest)
   check_confounded(spec, terms, used)
 }
 
 varies <- function(x) min(x) < max(x)
+
+# What a random effect for each row would have to be told apart from: "residual", an unknown
+# variance of the rows; "binary", single trials, which have no more to tell than their mean; or
+# "known".
+rest_variance <- function(spec, used) {
+  weights <- spec$weights
+  if (length(weights) > 0L && !is.null(used)) weights <- weights[used]
+  if (is.null(spec$family) || (spec$family == "gaussian" && identical(spec$link, "identity"))) {
+    return(if (length(weights) > 0L && varies(weights)) "known" else "residual")
+  }
+  single <- length(spec$size) == 0L || max(spec$size) <= 1
+  if (family_response_kind(spec$family) == "success" && single) "binary" else "known"
+}
 
 check_fixed_size <- function(X, n, used) {
   p <- ncol(X)
@@ -194,7 +260,7 @@ check_fixed_size <- function(X, n, used) {
 
 used_codes <- function(codes, used) if (is.null(used)) codes else codes[used]
 
-check_levels <- function(spec_term, term, n, used, known_variances) {
+check_levels <- function(spec_term, term, n, used, rest) {
   levels <- spec_term$n_levels
   if (!is.null(used)) levels <- sum(tabulate(spec_term$codes[used], levels) > 0L)
   group <- term$group
@@ -203,8 +269,14 @@ check_levels <- function(spec_term, term, n, used, known_variances) {
     stop_model(c("The grouping factor `{group}` of `{label}` has one level only.",
                  i = "A variance between groups needs at least two of them."))
   }
-  if (known_variances) return(invisible())
+  if (rest == "known") return(invisible())
   k <- length(term$columns)
+  if (levels >= n && rest == "binary") {
+    stop_model(c("The variance of `{label}` cannot be estimated: `{group}` has {levels} levels for
+                  {n} rows of one trial each.",
+                 i = "Leave the term out, or use a grouping factor with several rows a level."))
+  }
+  if (rest == "binary") return(invisible())
   if (levels >= n) {
     stop_model(c("`{label}` and the residual are not separable: `{group}` has {levels} levels for
                   {n} rows, one row each.",

@@ -3,9 +3,11 @@
 
 # One t test for each row of L.
 test_rows <- function(estimate, ddf, L, rhs = 0) {
-  value <- drop(L %*% estimate)
+  value <- linear_values(L, estimate)
   se <- sqrt(row_variances(L, ddf$vcov))
   statistic <- (value - rhs) / se
+  # An infinite coefficient of separated data has no test.
+  statistic[is.nan(statistic)] <- NA_real_
   df <- ddf$df_rows(L)
   data.frame(
     estimate = value, std.error = se, df = df, statistic = statistic,
@@ -15,6 +17,16 @@ test_rows <- function(estimate, ddf, L, rhs = 0) {
 
 # One F test of all rows of L together; rows that repeat others do not count in the numerator df.
 test_joint <- function(estimate, ddf, L, rhs = 0) {
+  if (any(is.infinite(row_variances(L, ddf$vcov)))) {
+    return(data.frame(num_df = nrow(L), den_df = NA_real_, statistic = NA_real_,
+                      p.value = NA_real_))
+  }
+  infinite <- infinite_columns(ddf$vcov)
+  if (any(infinite)) {
+    L <- L[, !infinite, drop = FALSE]
+    estimate <- estimate[!infinite]
+    ddf$vcov <- ddf$vcov[!infinite, !infinite, drop = FALSE]
+  }
   parts <- eigen(L %*% ddf$vcov %*% t(L), symmetric = TRUE)
   use <- parts$values > 1e-10 * max(parts$values, 0)
   rank <- sum(use)
@@ -41,9 +53,29 @@ f_tail <- function(value, num_df, den_df) {
   }
 }
 
-# diag(L V L') without the off-diagonal part; rounding must not make it negative.
+# diag(L V L') without the off-diagonal part; rounding must not make it negative. Infinite variances
+# (of separated data) count only in the rows that they are in.
 row_variances <- function(L, V) {
-  pmax(rowSums((L %*% V) * L), 0)
+  infinite <- infinite_columns(V)
+  if (!any(infinite)) return(pmax(rowSums((L %*% V) * L), 0))
+  finite <- L[, !infinite, drop = FALSE]
+  value <- pmax(rowSums((finite %*% V[!infinite, !infinite, drop = FALSE]) * finite), 0)
+  value[rowSums(L[, infinite, drop = FALSE] != 0) > 0] <- Inf
+  value
+}
+
+infinite_columns <- function(V) is.infinite(V[cbind(seq_len(nrow(V)), seq_len(nrow(V)))])
+
+# L beta with infinite coefficients left out of the rows that do not ask for them.
+linear_values <- function(L, estimate) {
+  infinite <- is.infinite(estimate)
+  if (!any(infinite)) return(drop(L %*% estimate))
+  value <- drop(L[, !infinite, drop = FALSE] %*% estimate[!infinite])
+  for (j in which(infinite)) {
+    rows <- L[, j] != 0
+    value[rows] <- value[rows] + L[rows, j] * estimate[[j]]
+  }
+  value
 }
 
 # Identity rows of the coefficients that were kept, named after them.

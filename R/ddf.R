@@ -8,20 +8,25 @@
 #   df_joint(L)     list(df, scale) of the F test of all rows of L; `scale` multiplies F.
 # Inf stands for a normal or chi-square reference distribution.
 
+# `linear_only` methods are made of the variance parameters of a linear model.
 ddf_registry <- function() {
   list(
-    satterthwaite = list(label = "Satterthwaite", prepare = prepare_satterthwaite),
+    satterthwaite = list(label = "Satterthwaite", prepare = prepare_satterthwaite,
+                         linear_only = TRUE),
+    asymptotic = list(label = "asymptotic", prepare = prepare_none),
     residual = list(label = "residual", prepare = prepare_residual),
     none = list(label = "none", prepare = prepare_none)
   )
 }
 
-# The prepared method with its name and label. `ddf` is a name, or the result of an earlier call,
-# so that several tests of one fit pay once. `vcov` replaces the covariance matrix of the tests;
-# the df stay those of the model.
-prepare_ddf <- function(fit, ddf = "satterthwaite", vcov = NULL) {
+default_ddf <- function(fit) if (is_generalized(fit)) "asymptotic" else "satterthwaite"
+
+# The prepared method with its name and label. `ddf` is a name (NULL: the default of this kind of
+# model), or the result of an earlier call, so that several tests of one fit pay once. `vcov`
+# replaces the covariance matrix of the tests; the df stay those of the model.
+prepare_ddf <- function(fit, ddf = NULL, vcov = NULL) {
   if (inherits(ddf, "tiers_ddf")) return(ddf)
-  name <- match_ddf(ddf)
+  name <- match_ddf(ddf %||% default_ddf(fit), fit)
   method <- ddf_registry()[[name]]
   prepared <- method$prepare(fit, given_vcov(fit, vcov))
   prepared$name <- name
@@ -30,8 +35,9 @@ prepare_ddf <- function(fit, ddf = "satterthwaite", vcov = NULL) {
   structure(prepared, class = "tiers_ddf")
 }
 
-match_ddf <- function(ddf) {
-  known <- names(ddf_registry())
+match_ddf <- function(ddf, fit) {
+  linear_only <- vapply(ddf_registry(), function(method) isTRUE(method$linear_only), NA)
+  known <- names(ddf_registry())[!linear_only | !is_generalized(fit)]
   if (!is.character(ddf) || length(ddf) != 1L || is.na(ddf)) {
     stop_input(c("{.arg ddf} must be one of {.val {known}}.",
                  "x" = "It is {.obj_type_friendly {ddf}}."))
@@ -69,7 +75,7 @@ prepare_residual <- function(fit, vcov) {
   constant_ddf(vcov, df)
 }
 
-# No df and no p values: normal quantiles where an interval is asked for.
+# Infinite df: z tests ("asymptotic"), or no p values at all ("none").
 prepare_none <- function(fit, vcov) {
   constant_ddf(vcov, Inf)
 }

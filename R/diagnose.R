@@ -3,13 +3,15 @@
 #' Says whether the optimum was found, whether it lies on the boundary of the parameter space, what
 #' that means for the numbers of the fit, and what can be done.
 #'
-#' @param fit A fit made by [lmm()].
+#' @param fit A fit made by [lmm()] or [glmm()].
 #' @param ... Not used.
 #' @return A list of class `tiers_diagnosis`: `status` (`"converged"`, `"boundary"` or
 #'   `"not_converged"`), `ok` (are the estimates at an optimum?), `headline`, `findings` (a data
 #'   frame with columns `about`, `finding`, `advice`) and `certificate` (a data frame of the figures
 #'   behind the verdict: the decrease of the deviance still to be had, the norm of the gradient,
-#'   iterations and evaluations, the conditioning of the design).
+#'   iterations and evaluations, the conditioning of the design; for a generalized fit also the
+#'   steps for the random effects and the bound on the error of minus twice the log-likelihood,
+#'   where it is known).
 #' @examples
 #' diagnose(lmm(distance ~ age * Sex + (age | Subject), nlme::Orthodont))
 #' @export
@@ -23,18 +25,23 @@ diagnose.tiers_fit <- function(fit, ...) {
   verdict <- fit$convergence
   findings <- rbind(
     boundary_findings(fit), convergence_findings(fit), column_findings(fit),
-    data_findings(fit)
+    data_findings(fit), if (is_generalized(fit)) generalized_findings(fit)
   )
+  certificate <- data.frame(
+    gain = verdict$gain, gradient_norm = verdict$gradient_norm,
+    iterations = verdict$iterations, evaluations = verdict$evaluations,
+    condition = verdict$condition
+  )
+  if (is_generalized(fit)) {
+    certificate$inner <- verdict$inner %||% NA_integer_
+    certificate$accuracy <- fit$accuracy[["total"]]
+  }
   structure(list(
     status = verdict$status,
     ok = verdict$status != "not_converged",
     headline = status_line(fit),
     findings = findings,
-    certificate = data.frame(
-      gain = verdict$gain, gradient_norm = verdict$gradient_norm,
-      iterations = verdict$iterations, evaluations = verdict$evaluations,
-      condition = verdict$condition
-    )
+    certificate = certificate
   ), class = "tiers_diagnosis")
 }
 
@@ -43,7 +50,9 @@ status_line <- function(fit, brief = FALSE) {
   verdict <- fit$convergence
   count <- paste0(verdict$iterations, if (verdict$iterations == 1L) " iteration" else " iterations")
   gain <- paste0("gain of another step ", tiny(verdict$gain))
-  if (length(fit$random) == 0L) return("solved directly: no variance to iterate on")
+  if (length(fit$random) == 0L && !is_generalized(fit)) {
+    return("solved directly: no variance to iterate on")
+  }
   switch(
     verdict$status,
     converged = paste0("converged in ", count, if (!brief) paste0(" (", gain, ")")),
@@ -80,9 +89,10 @@ boundary_findings <- function(fit) {
     term <- fit$random[[j]]
     multipliers <- fit$convergence$boundary[[j]]$multipliers
     certificate <- if (length(multipliers) && all(is.finite(multipliers))) {
-      paste0(" Each unit of variance there, relative to the residual variance, would raise the ",
-             "deviance by ", toString(format(multipliers, digits = 3L)),
-             ": this is the optimum.")
+      paste0(" Each unit of variance there", if (!is_generalized(fit)) {
+        ", relative to the residual variance,"
+      }, " would raise the deviance by ", toString(format(multipliers, digits = 3L)),
+      ": this is the optimum.")
     }
     words <- paste(boundary_phrases(term), collapse = "; ")
     finding(

@@ -1,8 +1,14 @@
 # The only callers of the compiled code that fits. A failure inside comes back as a classed error;
 # an interrupt stays an interrupt.
 
+# A specification with a family is that of a generalized model.
 run_fit <- function(spec, control) {
+  if (!is.null(spec$family)) return(run_glmm_fit(spec, control))
   compiled(fit_lmm_cpp(spec, control), spec)
+}
+
+run_glmm_fit <- function(spec, control) {
+  compiled(fit_glmm_cpp(spec, control), spec)
 }
 
 # Covariance matrix of the variance parameters and the derivatives of vcov(beta) with respect to
@@ -19,6 +25,28 @@ run_condvar <- function(spec, Lambda, sigma) {
 # Profiled deviance and its gradient at given factors.
 run_evaluate <- function(spec, Lambda) {
   compiled(evaluate_lmm_cpp(spec, unname_all(Lambda)), spec)
+}
+
+# The same for generalized models, at given fixed effects (of all columns), factors and log
+# dispersion parameters.
+run_glmm_evaluate <- function(spec, beta, Lambda, phi) {
+  compiled(evaluate_glmm_cpp(spec, unname(beta), unname_all(Lambda), unname(phi)), spec)
+}
+
+run_glmm_condvar <- function(spec, beta, Lambda, phi) {
+  compiled(condvar_glmm_cpp(spec, unname(beta), unname_all(Lambda), unname(phi)), spec)
+}
+
+# Means and variances of the random effects given the data, by the quadrature of spec$points.
+run_glmm_means <- function(spec, beta, Lambda, phi) {
+  compiled(means_glmm_cpp(spec, unname(beta), unname_all(Lambda), unname(phi)), spec)
+}
+
+# Log density, score, weight, mean and variance of rows: `response` is list(y, size, weights).
+run_family <- function(family, response, phi, eta) {
+  link <- family$custom %||% family$link
+  compiled(family_cpp(family$name, link, response$y, response$size, response$weights, phi, eta),
+           response)
 }
 
 unname_all <- function(matrices) lapply(unname(matrices), unname)

@@ -1,13 +1,15 @@
 # Why a model frame or a design matrix could not be made. Only reached when base R has failed:
 # the cause is looked for variable by variable, so that the message can name it.
 
-explain_frame_error <- function(e, terms, data, env, n) {
+explain_frame_error <- function(e, terms, data, parsed, n) {
   if (inherits(e, "tiers_error")) stop(e)
+  env <- parsed$env
   variables <- as.list(attr(terms, "variables"))[-1L]
   for (name in all.vars(attr(terms, "variables"))) check_variable_exists(name, data, env)
   response <- attr(terms, "response") == 1L
   for (i in seq_along(variables)) {
-    check_variable_value(variables[[i]], data, env, n, is_response = response && i == 1L)
+    check <- if (response && i == 1L) parsed$check_response
+    check_variable_value(variables[[i]], data, env, n, check)
   }
   if (grepl("missing values in object", conditionMessage(e), fixed = TRUE)) {
     stop_input(c("There are missing values and {.arg na.action} does not allow any.",
@@ -38,13 +40,14 @@ check_variable_exists <- function(name, data, env) {
   stop_input("`{name}` not in data{hint}", variable = name)
 }
 
-check_variable_value <- function(expr, data, env, n, is_response) {
+# `check`: for the response, what says whether its kind will do.
+check_variable_value <- function(expr, data, env, n, check = NULL) {
   text <- text_of(expr)
   value <- tryCatch(eval(expr, data, env), error = function(e) {
     stop_input(c("`{text}` cannot be evaluated.", x = "{conditionMessage(e)}"), variable = text,
                parent = e)
   })
-  if (is_response) numeric_response(value, text)
+  if (!is.null(check)) check(value, text)
   if (is.function(value) || is.language(value) || is.environment(value) ||
         is.list(value) || is.null(value)) {
     stop_input("`{text}` cannot be used in a model: it is of class {.cls {class(value)[1L]}}.",

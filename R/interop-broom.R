@@ -4,20 +4,23 @@
 #'
 #' Column names and terms are those that broom.mixed gives for fits of lme4 and lmerTest.
 #'
-#' @param x A fit made by [lmm()].
+#' @param x A fit made by [lmm()] or [glmm()].
 #' @param effects One or more of `"fixed"` (the default), `"ran_pars"` (standard deviations and
 #'   correlations), `"ran_vals"` (random effects) and `"ran_coefs"` (coefficients by group).
 #' @param conf.int Add confidence limits? For `"fixed"` and `"ran_vals"`.
 #' @param conf.level Level of the limits.
 #' @param exponentiate Exponentiate the fixed effects and their limits?
 #' @param scales `"sdcor"` or `"vcov"`: the scale of `"ran_pars"`.
-#' @param ddf,vcov See [summary.tiers_lmm()].
+#' @param ddf,vcov See [summary.tiers_fit()].
+#' @param type.predict,type.residuals Scale of `.fitted` and `.fixed`, and kind of `.resid`, of a
+#'   generalized fit: see [predict.tiers_fit()] and [residuals.tiers_fit()].
 #' @param data Data to add to; by default the model frame.
 #' @param newdata New data to predict for.
 #' @param ... Not used.
 #' @return A tibble where the package tibble is installed, a data frame otherwise. `tidy()`: one
 #'   row for each estimate. `glance()`: one row. `augment()`: the data with `.fitted`, `.resid`,
-#'   `.hat`, `.cooksd`, `.fixed`, `.mu`, `.offset`, `.sqrtXwt`, `.sqrtrwt`, `.weights` and `.wtres`;
+#'   `.hat`, `.cooksd`, `.fixed`, `.mu`, `.offset`, `.sqrtXwt`, `.sqrtrwt`, `.weights` and `.wtres`
+#'   (of a generalized fit `.fitted`, `.resid`, `.fixed`, `.mu`, `.offset` and `.weights`);
 #'   with `newdata` only `.fitted` and `.fixed`.
 #' @examples
 #' fit <- lmm(distance ~ age + (age | Subject), nlme::Orthodont)
@@ -25,14 +28,17 @@
 #' tidy(fit, effects = c("fixed", "ran_pars"))
 #' glance(fit)
 #' head(augment(fit))
+#'
+#' # Odds ratios
+#' bacteria <- glmm(y ~ trt + week + (1 | ID), MASS::bacteria, family = binomial())
+#' tidy(bacteria, conf.int = TRUE, exponentiate = TRUE)
 #' @name tidy.tiers_fit
 NULL
 
 #' @rdname tidy.tiers_fit
 #' @export
 tidy.tiers_fit <- function(x, effects = "fixed", conf.int = FALSE, conf.level = 0.95,
-                           exponentiate = FALSE, scales = "sdcor", ddf = "satterthwaite",
-                           vcov = NULL, ...) {
+                           exponentiate = FALSE, scales = "sdcor", ddf = NULL, vcov = NULL, ...) {
   check_unused(...)
   validate_fit(x)
   check_flag(conf.int, "conf.int")
@@ -63,14 +69,13 @@ tidy_fixed <- function(fit, conf.int, level, exponentiate, ddf, vcov) {
     term = names(kept_coefficients(fit)), estimate = tests$estimate,
     std.error = tests$std.error, statistic = tests$statistic, stringsAsFactors = FALSE
   )
-  if (prepared$name != "none") {
-    table$df <- tests$df
-    table$p.value <- tests$p.value
-  }
+  if (!prepared$name %in% c("none", "asymptotic")) table$df <- tests$df
+  if (prepared$name != "none") table$p.value <- tests$p.value
   if (conf.int) {
-    half <- stats::qt((1 + level) / 2, tests$df) * tests$std.error
-    table$conf.low <- table$estimate - half
-    table$conf.high <- table$estimate + half
+    limits <- unname(stats::confint(fit, level = level, ddf = prepared))
+    limits <- limits[!is.na(fit$coefficients), , drop = FALSE]
+    table$conf.low <- limits[, 1L]
+    table$conf.high <- limits[, 2L]
   }
   if (exponentiate) {
     turned <- intersect(c("estimate", "conf.low", "conf.high"), names(table))
@@ -159,6 +164,31 @@ glance.tiers_fit <- function(x, ...) {
 
 #' @rdname tidy.tiers_fit
 #' @export
+augment.tiers_glmm <- function(x, data = NULL, newdata = NULL, type.predict = "link",
+                               type.residuals = "deviance", ...) {
+  validate_fit(x)
+  if (!is.null(newdata)) {
+    newdata$.fitted <- unname(stats::predict(x, newdata, type = type.predict, ...))
+    newdata$.fixed <- unname(stats::predict(x, newdata, re.form = NA, type = type.predict))
+    return(as_table(newdata))
+  }
+  check_unused(...)
+  if (is.null(data)) {
+    data <- x$frame
+    attr(data, "terms") <- NULL
+    x <- plain_rows(x)
+  }
+  pad <- function(value) unname(stats::naresid(x$na.action, value))
+  add_columns(data, list(
+    .fitted = unname(stats::predict(x, type = type.predict)),
+    .resid = unname(stats::residuals(x, type = type.residuals)),
+    .fixed = unname(stats::predict(x, re.form = NA, type = type.predict)),
+    .mu = pad(x$fitted), .offset = pad(fixed_offset(x)), .weights = pad(prior_weights(x))
+  ))
+}
+
+#' @rdname tidy.tiers_fit
+#' @export
 augment.tiers_lmm <- function(x, data = NULL, newdata = NULL, ...) {
   validate_fit(x)
   if (!is.null(newdata)) {
@@ -183,6 +213,10 @@ augment.tiers_lmm <- function(x, data = NULL, newdata = NULL, ...) {
     .sqrtXwt = pad(sqrt(weights)), .sqrtrwt = pad(sqrt(weights)), .weights = pad(weights),
     .wtres = pad(sqrt(weights) * residual)
   )
+  add_columns(data, columns)
+}
+
+add_columns <- function(data, columns) {
   if (nrow(data) != length(columns$.fitted)) {
     stop_input("{.arg data} has {nrow(data)} rows, the fit {length(columns$.fitted)}.")
   }

@@ -7,7 +7,7 @@
 #' `refit()` and `getME()` work on fits of this package. Parts that go by random term follow the
 #' order of the formula, where lme4 sorts terms by their number of levels.
 #'
-#' @param object,x A fit made by [lmm()].
+#' @param object,x A fit made by [lmm()] or [glmm()].
 #' @param newresp A new response: a vector, or a list or data frame of one.
 #' @param name One or more of `"X"`, `"Z"`, `"Zt"`, `"y"`, `"mu"`, `"b"`, `"u"`, `"Lambda"`,
 #'   `"Lambdat"`, `"theta"`, `"lower"`, `"beta"`, `"fixef"`, `"sigma"`, `"flist"`, `"cnms"`,
@@ -144,10 +144,15 @@ random_names <- function(fit) {
   }))
 }
 
-# u = Lambda'Z'W (y - fitted), which needs no inverse of Lambda.
+# u = Lambda'Z'W (y - fitted), or with the derivative of the log density in its place; this needs no
+# inverse of Lambda.
 spherical_modes <- function(fit) {
-  residual <- prior_weights(fit) * (observed_response(fit) - fit$fitted)
   if (length(fit$random) == 0L) return(numeric())
+  residual <- if (is_generalized(fit)) {
+    run_family(fit$family, fit_response(fit), row_log_dispersion(fit), fit$eta)$s
+  } else {
+    prior_weights(fit) * (observed_response(fit) - fit$fitted)
+  }
   score <- Matrix::crossprod(random_matrix(fit), residual)
   as.vector(Matrix::crossprod(relative_factor(fit), score))
 }
@@ -189,6 +194,7 @@ deviance_parts <- function(fit) {
   list(cmp = cmp, dims = c(
     N = nrow(fit$frame), n = nrow(fit$frame), p = nrow(fit$vcov),
     q = sum(effects_of_terms(fit)), nth = length(free_factors(fit)),
-    REML = if (fit$REML) nrow(fit$vcov) else 0L, useSc = 1L, reTrms = length(fit$random)
+    REML = if (fit$REML) nrow(fit$vcov) else 0L, useSc = as.integer(has_residual(fit)),
+    reTrms = length(fit$random)
   ))
 }

@@ -1,7 +1,7 @@
 #' Tests of terms, and comparison of fits
 #'
-#' With one fit, an F test for each term of the fixed part. With two or more, likelihood ratio
-#' tests between them.
+#' With one fit, an F test (of a generalized fit a Wald chi-square test) for each term of the fixed
+#' part. With two or more, likelihood ratio tests between them.
 #'
 #' Type 3 tests ask for the effect of a term with all others in the model, each level of the other
 #' factors weighted alike. They are built as SAS defines them, so they do not depend on the
@@ -15,17 +15,23 @@
 #' they are; they must have the same fixed effects. A test that sets a variance to zero is
 #' conservative: the true p value is smaller than the printed one, by half for a single variance.
 #'
-#' @param object A fit made by [lmm()].
-#' @param ... Further fits to compare with, made by [lmm()] or `lm()`.
+#' Generalized fits of different families compare by their log-likelihoods, AIC and BIC where the
+#' response is the same and all give it probabilities (or all densities); a test is shown only where
+#' one family is a limit of the other (Poisson of the negative binomials, binomial of the
+#' beta-binomial).
+#'
+#' @param object A fit made by [lmm()] or [glmm()].
+#' @param ... Further fits to compare with, made by [lmm()], [glmm()], `lm()` or `glm()`.
 #' @param type 1, 2 or 3 (the default): which tests for a single fit.
-#' @param ddf How the denominator degrees of freedom are found: see [summary.tiers_lmm()].
+#' @param ddf How the denominator degrees of freedom are found: see [summary.tiers_fit()].
 #' @param vcov `NULL`, or a covariance matrix of the fixed effects (or a function of the fit that
 #'   returns one) to use in place of the model's own.
 #' @param refit Fit REML fits again by maximum likelihood before a comparison?
 #' @param model.names Names for the rows of a comparison.
 #' @return A data frame of class `anova`. For a single fit its columns are those of lmerTest:
 #'   `Sum Sq`, `Mean Sq`, `NumDF`, `DenDF`, `F value`, `Pr(>F)`; the attribute `hypotheses` has the
-#'   matrix of each test. For a comparison they are `npar`, `AIC`, `BIC`, `logLik`, `deviance`,
+#'   matrix of each test. Chi-square tests have `Chisq`, `Df`, `Pr(>Chisq)`. For a comparison they
+#'   are `npar`, `AIC`, `BIC`, `logLik`, `deviance`,
 #'   `Chisq`, `Df`, `Pr(>Chisq)`.
 #' @examples
 #' fit <- lmm(score ~ Machine + (1 | Worker), nlme::Machines)
@@ -34,9 +40,14 @@
 #' # Do workers differ in how well they get on with each machine?
 #' slopes <- lmm(score ~ Machine + (1 | Worker) + (1 | Worker:Machine), nlme::Machines)
 #' anova(fit, slopes)
+#'
+#' # Counts with more variation than Poisson
+#' poisson <- glmm(y ~ trt * lbase + lage + (1 | subject), MASS::epil, family = poisson())
+#' anova(poisson)
+#' anova(poisson, update(poisson, family = nbinom2()))
 #' @export
-anova.tiers_fit <- function(object, ..., type = 3, ddf = "satterthwaite", vcov = NULL,
-                            refit = TRUE, model.names = NULL) {
+anova.tiers_fit <- function(object, ..., type = 3, ddf = NULL, vcov = NULL, refit = TRUE,
+                            model.names = NULL) {
   others <- list(...)
   if (length(others) == 0L) return(anova_terms(object, match_test_type(type), ddf, vcov))
   named <- names(others)
@@ -69,14 +80,13 @@ anova_terms <- function(fit, type, ddf, vcov) {
   estimate <- kept_coefficients(fit)
   tests <- lapply(hypotheses, function(L) test_joint(estimate, prepared, L))
   tests <- if (length(tests)) do.call(rbind, tests) else empty_test()
-  mean_square <- tests$statistic * fit$sigma^2
-  table <- data.frame(
-    `Sum Sq` = mean_square * tests$num_df, `Mean Sq` = mean_square, NumDF = tests$num_df,
-    DenDF = tests$den_df, `F value` = tests$statistic, `Pr(>F)` = tests$p.value,
-    check.names = FALSE, row.names = names(hypotheses)
-  )
-  if (prepared$name == "none") table <- table[c("Sum Sq", "Mean Sq", "NumDF", "F value")]
-  df_words <- if (prepared$name != "none") {
+  normal <- prepared$name == "asymptotic" || (prepared$name == "none" && is_generalized(fit))
+  table <- if (normal) chisq_table(tests) else f_table(tests, fit)
+  rownames(table) <- names(hypotheses)
+  if (prepared$name == "none") table <- table[!startsWith(names(table), "Pr(") &
+                                                names(table) != "DenDF"]
+  test_words <- if (normal) "Wald chi-square tests" else "F tests"
+  df_words <- if (!prepared$name %in% c("none", "asymptotic")) {
     paste0(" with ", prepared$label, " denominator degrees of freedom")
   }
   absent <- setdiff(attr(fit$terms, "term.labels"), names(hypotheses))
@@ -85,9 +95,25 @@ anova_terms <- function(fit, type, ddf, vcov) {
   }
   structure(
     table,
-    heading = c(paste0("Type ", c("I", "II", "III")[type], " F tests", df_words), absent_words),
+    heading = c(paste0("Type ", c("I", "II", "III")[type], " ", test_words, df_words),
+                absent_words),
     hypotheses = hypotheses, class = c("anova", "data.frame")
   )
+}
+
+# Sums of squares are those of a linear model.
+f_table <- function(tests, fit) {
+  table <- data.frame(NumDF = tests$num_df, DenDF = tests$den_df, `F value` = tests$statistic,
+                      `Pr(>F)` = tests$p.value, check.names = FALSE)
+  if (is_generalized(fit)) return(table)
+  mean_square <- tests$statistic * fit$sigma^2
+  cbind(data.frame(`Sum Sq` = mean_square * tests$num_df, `Mean Sq` = mean_square,
+                   check.names = FALSE), table)
+}
+
+chisq_table <- function(tests) {
+  data.frame(Chisq = tests$statistic * tests$num_df, Df = tests$num_df,
+             `Pr(>Chisq)` = tests$p.value, check.names = FALSE)
 }
 
 empty_test <- function() {
@@ -110,7 +136,7 @@ compare_fits <- function(fits, names, refit) {
   comparable <- vapply(fits, is_comparable, NA)
   if (!all(comparable)) {
     stop_input(c(
-      "{.fn anova} compares fits made by {.fn lmm} or {.fn lm}.",
+      "{.fn anova} compares fits made by {.fn lmm}, {.fn glmm}, {.fn lm} or {.fn glm}.",
       "x" = "{.val {names[!comparable]}} {?is/are} not."
     ))
   }
@@ -119,6 +145,7 @@ compare_fits <- function(fits, names, refit) {
   }
   for (fit in fits) if (inherits(fit, "tiers_fit")) validate_fit(fit)
   check_same_response(fits, names)
+  check_same_measure(fits, names)
   fits <- comparable_likelihoods(fits, refit)
   loglik <- lapply(fits, stats::logLik)
   npar <- vapply(loglik, function(l) as.double(attr(l, "df")), 0)
@@ -128,6 +155,10 @@ compare_fits <- function(fits, names, refit) {
   n <- stats::nobs(fits[[1L]])
   chisq <- c(NA, pmax(2 * diff(value), 0))
   df <- c(NA, diff(npar))
+  tested <- c(FALSE, vapply(seq_along(fits)[-1L], function(i) {
+    families_nested(fits[[order[i - 1L]]], fits[[order[i]]])
+  }, NA))
+  chisq[!tested] <- NA
   p <- stats::pchisq(chisq, df, lower.tail = FALSE)
   p[!is.na(df) & df == 0] <- NA
   table <- data.frame(
@@ -139,8 +170,52 @@ compare_fits <- function(fits, names, refit) {
   criterion <- if (is_reml(fits[[1L]])) "restricted likelihood" else "likelihood"
   structure(table, class = c("anova", "data.frame"), heading = c(
     paste0("Comparison of fits by ", criterion, ", ", n, " rows"),
-    paste0(format(paste0(names[order], ":")), " ", formulas), ""
+    paste0(format(paste0(names[order], ":")), " ", formulas, family_notes(fits[order])), ""
   ))
+}
+
+# Family and link of a fit of any class.
+family_of <- function(fit) {
+  if (inherits(fit, "tiers_glmm")) return(fit$family[c("name", "link")])
+  family <- if (inherits(fit, "glm")) fit$family else list(family = "gaussian", link = "identity")
+  list(name = family$family, link = family$link)
+}
+
+# What tells generalized fits apart beside their formulas.
+family_notes <- function(fits) {
+  generalized <- vapply(fits, is_generalized, NA)
+  if (!any(generalized)) return(rep("", length(fits)))
+  words <- vapply(fits, function(fit) family_words(family_of(fit)), "")
+  methods <- vapply(fits, function(fit) if (is_generalized(fit)) approximation_words(fit) else "",
+                    "")
+  notes <- if (length(unique(words)) > 1L) paste0(" (", words, ")") else rep("", length(fits))
+  if (length(unique(methods[generalized])) > 1L) {
+    notes[generalized] <- paste0(notes[generalized], " [", methods[generalized], "]")
+  }
+  notes
+}
+
+# Probabilities and densities have no common measure.
+check_same_measure <- function(fits, names) {
+  families <- vapply(fits, function(fit) family_of(fit)$name, "")
+  if (any(grepl("^quasi", families))) {
+    stop_input("Quasi-likelihood fits have no likelihood to compare: {.val {names[grepl('^quasi',
+                families)]}}.")
+  }
+  continuous <- families %in% c("gaussian", "Gamma", "inverse.gaussian", "beta")
+  if (length(unique(continuous)) == 1L) return(invisible())
+  stop_input(c("Fits of discrete and of continuous families cannot be compared by their likelihoods:
+                {.val {unique(families)}}.",
+               "x" = "The one is a product of probabilities, the other of densities."))
+}
+
+# Is the first family the second or a limit of it?
+families_nested <- function(small, large) {
+  small <- family_of(small)
+  large <- family_of(large)
+  if (!identical(small$link, large$link)) return(FALSE)
+  limits <- list(nbinom1 = "poisson", nbinom2 = "poisson", betabinomial = "binomial")
+  small$name == large$name || identical(limits[[large$name]], small$name)
 }
 
 is_reml <- function(fit) inherits(fit, "tiers_fit") && isTRUE(fit$REML)
@@ -162,9 +237,10 @@ check_same_response <- function(fits, names) {
 
 response_values <- function(fit) {
   frame <- stats::model.frame(fit)
-  y <- as.double(stats::model.response(frame))
+  y <- stats::model.response(frame)
   weights <- stats::model.weights(frame)
-  if (is.null(weights)) y else y[weights > 0]
+  if (!is.null(weights)) y <- if (is.matrix(y)) y[weights > 0, ] else y[weights > 0]
+  as.double(y)
 }
 
 comparable_likelihoods <- function(fits, refit) {

@@ -4,7 +4,7 @@
 #'
 #' All of these come from what the fit has stored. They do not need the data to exist any more.
 #'
-#' @param x,object,formula A fit made by [lmm()].
+#' @param x,object,formula A fit made by [lmm()] or [glmm()].
 #' @param fixed.only,random.only Only the fixed part of the formula, or only its bar terms?
 #' @param type `"fixed"`: the matrix X of the fixed effects. `"random"`: the matrix Z of the random
 #'   effects, sparse; the effects of a level stand next to each other and terms follow the formula.
@@ -12,8 +12,9 @@
 #' @return `formula()`: the formula with its bar terms. `terms()`: the terms of the fixed part.
 #'   `model.frame()`: the rows used, the response first, grouping factors, `(offset)` and
 #'   `(weights)` included. `model.matrix()`: see `type`. `getData()`: a data frame of the variables
-#'   that the formula is written in, for the rows used. `family()`: `gaussian()`. `weights()`: the
-#'   precision weights, 1 where none were given.
+#'   that the formula is written in, for the rows used. `family()`: the response family,
+#'   `gaussian()` of a linear model. `weights()`: the prior weights, 1 where none were given; of
+#'   binomial kinds they are the numbers of trials, as in `glm()`.
 #' @examples
 #' fit <- lmm(score ~ Machine + (1 | Worker), nlme::Machines)
 #' formula(fit)
@@ -104,8 +105,13 @@ weights.tiers_fit <- function(object, ...) {
   stats::naresid(object$na.action, prior_weights(object))
 }
 
+# Of binomial kinds the trials times the weights, as in glm().
 prior_weights <- function(fit) {
   weights <- stats::model.weights(fit$frame)
+  if (is_generalized(fit) && is_success_family(fit$family)) {
+    rows <- family_rows(fit)
+    weights <- rows$m * rows$a
+  }
   if (is.null(weights)) weights <- rep(1, nrow(fit$frame))
   stats::setNames(as.double(weights), row_names(fit))
 }
@@ -117,12 +123,14 @@ prior_weights <- function(fit) {
 #' are used. `refit_response()` fits the same model to another response without going through the
 #' formula; `refit()` of lme4 does the same for fits of this package.
 #'
-#' @param object,fit A fit made by [lmm()].
+#' @param object,fit A fit made by [lmm()] or [glmm()].
 #' @param formula. Changes to the formula as in [stats::update.formula()]; bar terms can be added
 #'   and taken away like other terms.
-#' @param ... Arguments of [lmm()] to change or add.
+#' @param ... Arguments of [lmm()] or [glmm()] to change or add.
 #' @param evaluate Evaluate the new call, or return it?
-#' @param y A numeric vector: one value for each row used, or for each row of the data.
+#' @param y One value for each row used, or for each row of the data: a numeric vector, or, for a
+#'   generalized fit, a response of the form that the formula has (a matrix of successes and
+#'   failures, a factor), such as [simulate()] gives.
 #' @return A fit (with `evaluate = FALSE` a call).
 #' @examples
 #' fit <- lmm(distance ~ age + (age | Subject), nlme::Orthodont)
@@ -151,8 +159,20 @@ update.tiers_fit <- function(object, formula., ..., evaluate = TRUE) {
   if (!evaluate) return(call)
   caller <- parent.frame()
   call[[1L]] <- fitting_function(call[[1L]], caller)
+  if (is_generalized(object) && !"family" %in% names(changes)) {
+    call <- with_usable_family(call, object, caller)
+  }
   if ("data" %in% names(changes) || data_found(call, caller)) return(eval(call, caller))
   eval_with_stored(call, object, caller)
+}
+
+# The family as typed where it can still be evaluated, otherwise that of the fit.
+with_usable_family <- function(call, fit, caller) {
+  if (is.null(call$family)) return(call)
+  found <- tryCatch(read_family(eval(call$family, caller), call$family, caller),
+                    error = function(e) NULL)
+  if (!identical(found$link, fit$family$link)) call$family <- stats::family(fit)
+  call
 }
 
 # Can the data of the call be found, and are they data? (A name such as `df` finds a function.)
@@ -194,7 +214,7 @@ formula_variables_exist <- function(formula) {
   all(vapply(all.vars(formula), exists, NA, envir = env))
 }
 
-# lmm() itself, also where the package is not attached in the caller.
+# The fitting function itself, also where the package is not attached in the caller.
 fitting_function <- function(name, caller) {
   if (is.symbol(name) && !exists(as.character(name), envir = caller, mode = "function")) {
     return(get(as.character(name), envir = topenv(), mode = "function"))
@@ -205,27 +225,42 @@ fitting_function <- function(name, caller) {
 #' @rdname update.tiers_fit
 #' @export
 refit_response <- function(fit, y) {
-  if (!inherits(fit, "tiers_fit")) stop_input("{.arg fit} must be a fit made by {.fn lmm}.")
+  if (!inherits(fit, "tiers_fit")) {
+    stop_input("{.arg fit} must be a fit made by {.fn lmm} or {.fn glmm}.")
+  }
   refit_with(fit, rows_of_fit(fit, y))
 }
 
-# `y` for the rows used, from a vector for them or for all rows of the data.
+# `y` for the rows used, from one for them or for all rows of the data.
 rows_of_fit <- function(fit, y) {
   if (is.list(y) && length(y) == 1L) y <- y[[1L]]
+  check_new_response(fit, y)
+  if (!is_generalized(fit)) y <- as.double(y)
+  n <- nrow(fit$frame)
+  omitted <- fit$na.action
+  if (NROW(y) == n + length(omitted) && length(omitted)) {
+    y <- if (is.matrix(y)) y[-as.integer(omitted), , drop = FALSE] else y[-as.integer(omitted)]
+  }
+  if (NROW(y) != n) {
+    stop_input("The new response must have {n} values (one for each row used), not {NROW(y)}.")
+  }
+  bad <- sum(if (is.factor(y)) is.na(y) else !is.finite(y))
+  if (bad > 0L) stop_input("The new response has {bad} missing or infinite value{?s}.")
+  y
+}
+
+# The form of the response must be that of the fit: a column of numbers, successes and failures, or
+# classes.
+check_new_response <- function(fit, y) {
+  old <- fit$frame[[1L]]
+  if (is_generalized(fit) && is.factor(old) && is.factor(y)) return(invisible())
   if (!is.numeric(y) && !is.logical(y)) {
     stop_input("The new response must be numeric, not {.cls {class(y)[1]}}.")
   }
-  y <- as.double(y)
-  n <- nrow(fit$frame)
-  omitted <- fit$na.action
-  if (length(y) == n + length(omitted) && length(omitted)) y <- y[-as.integer(omitted)]
-  if (length(y) != n) {
-    stop_input("The new response must have {n} values (one for each row used), not {length(y)}.")
+  pairs <- is_generalized(fit) && is.matrix(old) && ncol(old) == 2L
+  if (pairs != (is.matrix(y) && ncol(y) == 2L)) {
+    stop_input("The new response must have {if (pairs) 2L else 1L} column{?s}, as that of the fit.")
   }
-  if (!all(is.finite(y))) {
-    stop_input("The new response has {sum(!is.finite(y))} missing or infinite value{?s}.")
-  }
-  y
 }
 
 # Small helpers of all methods ----------------------------------------------------------------

@@ -1,6 +1,6 @@
 #' Predictions
 #'
-#' @param object A fit made by [lmm()].
+#' @param object A fit made by [lmm()] or [glmm()].
 #' @param newdata A data frame with the variables of the formula; `NULL` for the rows of the fit.
 #'   Grouping factors are needed only for the random terms that are asked for.
 #' @param re.form Which random effects to add: `NULL` all, `NA` or `~ 0` none, a one-sided formula
@@ -9,7 +9,12 @@
 #' @param allow.new.levels May grouping factors have levels that the fit has not seen? These get
 #'   random effects of zero. By default they are an error. A missing group counts as a new level
 #'   with `TRUE` and makes the prediction `NA` otherwise.
-#' @param type `"response"` or `"link"`, which are the same for a linear model.
+#' @param type `"link"`: the linear predictor. `"response"`: the mean of the response (of one trial,
+#'   for binomial kinds) given the random effects that are added; with `re.form = NA` that is the
+#'   median group, not the population. `"marginal"`: the mean of the response over the population of
+#'   groups; random effects named by `re.form` are kept at their estimates, all others (by default
+#'   all) are integrated over. `"dispersion"`: the dispersion parameter of the row. For a linear
+#'   model the first two are the same.
 #' @param na.action What to do with rows of `newdata` that have missing values: with `na.pass`
 #'   (the default) their prediction is `NA`, `na.omit` leaves them out, `na.fail` stops.
 #' @param ... Not used.
@@ -25,26 +30,68 @@
 #' new <- data.frame(age = c(9, 11), Sex = "Male", Subject = c("M01", "nobody"))
 #' predict(fit, new, allow.new.levels = TRUE)
 #' predict(fit, new, re.form = NA)
+#'
+#' # The chance of bacteria in week 4: for a child in the middle, and in all children
+#' bacteria <- glmm(y ~ trt + week + (1 | ID), MASS::bacteria, family = binomial())
+#' new <- data.frame(trt = c("placebo", "drug"), week = 4)
+#' predict(bacteria, new, type = "response", re.form = NA)
+#' predict(bacteria, new, type = "marginal")
 #' @export
 predict.tiers_fit <- function(object, newdata = NULL, re.form = NULL, allow.new.levels = FALSE,
-                              type = c("response", "link"), na.action = stats::na.pass, ...) {
+                              type = c("link", "response", "marginal", "dispersion"),
+                              na.action = stats::na.pass, ...) {
   check_unused(...)
   validate_fit(object)
-  match_choice(type, c("response", "link"), "type")
+  type <- match_choice(type, c("link", "response", "marginal", "dispersion"), "type")
   check_flag(allow.new.levels, "allow.new.levels")
-  parts <- random_parts(object, re.form)
-  if (is.null(newdata)) {
-    value <- if (takes_all(object, parts)) object$fitted else {
-      stats::setNames(fixed_values(object) + random_values(object, parts), row_names(object))
-    }
-    return(stats::napredict(object$na.action, value))
+  parts <- random_parts(object, if (type == "marginal" && is.null(re.form)) NA else re.form)
+  if (!is.null(newdata)) newdata <- as_newdata(newdata)
+  if (type == "dispersion") {
+    value <- row_dispersion(object, newdata)
+  } else {
+    value <- linear_predictor(object, parts, newdata, allow.new.levels)
+    value <- on_scale(object, value, type, parts, newdata)
   }
-  newdata <- as_newdata(newdata)
-  value <- fixed_values(object, newdata) +
-    random_values(object, parts, newdata, allow.new.levels)
-  value <- blank_inestimable(value, object, newdata)
-  value <- stats::setNames(value, row.names(newdata))
-  handle_missing(value, na.action)
+  if (is.null(newdata)) {
+    return(stats::napredict(object$na.action, stats::setNames(value, row_names(object))))
+  }
+  handle_missing(stats::setNames(value, row.names(newdata)), na.action)
+}
+
+# Fixed part, offset and the random effects in `parts`. What the fit has stored is used as it is.
+linear_predictor <- function(fit, parts, newdata, allow_new) {
+  if (is.null(newdata)) {
+    if (takes_all(fit, parts)) return(if (is_generalized(fit)) fit$eta else fit$fitted)
+    return(fixed_values(fit) + random_values(fit, parts))
+  }
+  value <- fixed_values(fit, newdata) + random_values(fit, parts, newdata, allow_new)
+  blank_inestimable(value, fit, newdata)
+}
+
+on_scale <- function(fit, eta, type, parts, newdata) {
+  if (type == "link" || !is_generalized(fit)) return(eta)
+  if (type == "marginal") return(marginal_mean(fit$family, eta, random_sd(fit, parts, newdata)))
+  if (is.null(newdata) && takes_all(fit, parts)) return(fit$fitted)
+  value <- eta
+  known <- !is.na(eta)
+  value[known] <- mean_of(fit$family, eta[known])
+  outside <- which(known & !in_link_domain(fit$family, eta))
+  if (length(outside)) {
+    value[outside] <- NA_real_
+    warn_data(c("{length(outside)} prediction{?s} {?is/are} {.code NA}: the linear predictor lies
+                 outside of what the {fit$family$link} link can take.",
+                x = "Row {first_rows(outside)}."), rows = outside)
+  }
+  value
+}
+
+row_dispersion <- function(fit, newdata) {
+  n <- if (is.null(newdata)) nrow(fit$frame) else nrow(newdata)
+  if (!is_generalized(fit)) return(rep(fit$sigma, n))
+  if (length(fit$dispersion$coefficients) == 0L) {
+    stop_input("The {fit$family$name} family has no dispersion parameter.")
+  }
+  rep_len(dispersion_values(fit, newdata), n)
 }
 
 handle_missing <- function(value, na.action) {

@@ -1,29 +1,35 @@
 #' Print a fit
 #'
 #' At most fifteen lines: what was fitted, how well the fit went, and the estimates. What does not
-#' fit in is left to [summary()][summary.tiers_lmm].
+#' fit in is left to [summary()][summary.tiers_fit].
 #'
-#' @param x A fit made by [lmm()].
+#' @param x A fit made by [lmm()] or [glmm()].
 #' @param digits Significant digits.
 #' @param ... Not used.
 #' @return `x`, invisibly.
 #' @examples
 #' fit <- lmm(distance ~ age * Sex + (age | Subject), nlme::Orthodont)
 #' fit
-#' @method print tiers_lmm
+#' @method print tiers_fit
 #' @export
-print.tiers_lmm <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
+print.tiers_fit <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
   validate_fit(x)
   lines <- c(
-    fit_title(x),
+    wrapped("", fit_title(x)),
     shortened(paste0("Formula: ", text_of(x$formula))),
     shortened(paste0("Data: ", x$data_name, ", ", size_words(x))),
     shortened(paste0("Fit: ", status_line(x, brief = TRUE))),
     criteria_line(x)
   )
-  random <- utils::capture.output(print(varcorr_text(VarCorr(x), digits), quote = FALSE,
-                                        right = TRUE))
-  lines <- c(lines, at_most(random, 6L, "effects"))
+  components <- VarCorr(x)
+  if (length(components) || attr(components, "useSc")) {
+    random <- utils::capture.output(print(varcorr_text(components, digits), quote = FALSE,
+                                          right = TRUE))
+    lines <- c(lines, at_most(random, 6L, "effects"))
+  }
+  if (!has_residual(x) && !is.null(dispersion_words(x))) {
+    lines <- c(lines, shortened(paste0("Dispersion: ", dispersion_words(x))))
+  }
   fixed <- fixed_lines(x$coefficients, digits)
   # Names and values come in pairs of lines.
   room <- 15L - length(lines) - 1L

@@ -2,14 +2,20 @@
 
 #' Fixed effects, random effects and coefficients by group
 #'
-#' @param object A fit made by [lmm()].
+#' @param object A fit made by [lmm()] or [glmm()].
+#' @param component Of which part: `"conditional"`, the fixed effects of the mean, or
+#'   `"dispersion"`, the coefficients of the log dispersion parameter of a generalized fit.
+#' @param type `"mode"`: the most probable values given the data, at the estimates. `"mean"`: their
+#'   means given the data, by adaptive quadrature, for one grouping factor or nested ones. In a
+#'   linear model the two are the same.
 #' @param condVar Add the conditional variances of the random effects?
 #' @param drop Turn random effects with a single column into named vectors?
 #' @param whichel Names of the grouping factors wanted; all of them by default.
 #' @param x The result of `ranef()`.
 #' @param row.names,optional Ignored.
 #' @param ... Not used.
-#' @return `fixef()`: a named vector, `NA` where a coefficient could not be estimated. `ranef()`: a
+#' @return `fixef()`: a named vector, `NA` where a coefficient could not be estimated (`Inf` where
+#'   separated data let it grow without end). `ranef()`: a
 #'   list with a data frame for each grouping factor, in the order of the formula, one row a level
 #'   and one column an effect. With `condVar` each has an attribute `postVar`: the conditional
 #'   covariance matrices of the levels as an array (a list of arrays, if several terms share the
@@ -26,16 +32,20 @@ NULL
 
 #' @rdname ranef.tiers_fit
 #' @export
-fixef.tiers_fit <- function(object, ...) {
+fixef.tiers_fit <- function(object, component = c("conditional", "dispersion"), ...) {
   check_unused(...)
+  component <- match_choice(component, c("conditional", "dispersion"), "component")
+  if (component == "dispersion") return(dispersion_part(object)$coefficients)
   object$coefficients
 }
 
 #' @rdname ranef.tiers_fit
 #' @export
-ranef.tiers_fit <- function(object, condVar = TRUE, drop = FALSE, whichel = NULL, ...) {
+ranef.tiers_fit <- function(object, condVar = TRUE, drop = FALSE, whichel = NULL,
+                            type = c("mode", "mean"), ...) {
   check_unused(...)
   validate_fit(object)
+  type <- match_choice(type, c("mode", "mean"), "type")
   groups <- term_groups(object)
   wanted <- unique(groups)
   if (!is.null(whichel)) {
@@ -46,10 +56,12 @@ ranef.tiers_fit <- function(object, condVar = TRUE, drop = FALSE, whichel = NULL
     }
     wanted <- intersect(wanted, whichel)
   }
-  variances <- if (condVar) conditional_variances(object)
+  means <- if (type == "mean" && is_generalized(object)) conditional_means(object)
+  variances <- if (!is.null(means)) means$variances else if (condVar) conditional_variances(object)
   effects <- lapply(stats::setNames(nm = wanted), function(group) {
     at <- which(groups == group)
-    modes <- do.call(cbind, lapply(object$random[at], function(term) term$modes))
+    modes <- if (is.null(means)) lapply(object$random[at], `[[`, "modes") else means$means[at]
+    modes <- do.call(cbind, unname(modes))
     value <- as.data.frame(modes, check.names = FALSE)
     if (condVar) {
       attr(value, "postVar") <- if (length(at) == 1L) variances[[at]] else unname(variances[at])
@@ -71,11 +83,38 @@ term_groups <- function(fit) vapply(fit$random, function(term) term$group, "", U
 
 conditional_variances <- function(fit) {
   if (length(fit$random) == 0L) return(list())
-  values <- run_condvar(fit_specification(fit), fit_lambdas(fit), fit$sigma)
+  spec <- fit_specification(fit)
+  values <- if (is_generalized(fit)) {
+    at <- limit_of(fit, spec)
+    run_glmm_condvar(at$spec, at$beta, fit_lambdas(fit), engine_dispersion(fit))
+  } else {
+    run_condvar(spec, fit_lambdas(fit), fit$sigma)
+  }
+  named_variances(values, fit)
+}
+
+named_variances <- function(values, fit) {
   Map(function(value, term) {
     dimnames(value) <- list(term$columns, term$columns, term$levels)
     value
   }, values, unname(fit$random))
+}
+
+# Means and variances of the random effects given the data, by the fit's own quadrature or, where
+# that has one point, by one of 15.
+conditional_means <- function(fit) {
+  if (length(fit$random) == 0L) return(list(means = list(), variances = list()))
+  spec <- fit_specification(fit)
+  if (all(spec$points <= 1L)) {
+    check_nested(fit$random_terms, spec$terms)
+    spec$points[] <- 15L
+  }
+  at <- limit_of(fit, spec)
+  found <- run_glmm_means(at$spec, at$beta, fit_lambdas(fit), engine_dispersion(fit))
+  means <- Map(function(value, term) {
+    matrix(value, ncol = length(term$columns), dimnames = dimnames(term$modes))
+  }, found$means, unname(fit$random))
+  list(means = means, variances = named_variances(found$variances, fit))
 }
 
 #' @method print tiers_ranef
@@ -159,13 +198,14 @@ print.tiers_coef <- function(x, ...) {
 
 #' Variances and correlations of the random effects
 #'
-#' @param x A fit made by [lmm()], or the result of `VarCorr()` for its methods.
+#' @param x A fit made by [lmm()] or [glmm()], or the result of `VarCorr()` for its methods.
 #' @param sigma Taken for the generic: a factor for the standard deviations, not needed here.
 #' @param ... Not used.
 #' @return A list with the covariance matrix of each random term, in the order of the formula and
 #'   named by its grouping factor. Each has the attributes `stddev` and `correlation`; the list has
-#'   `sc`, the residual standard deviation, and `useSc`. `as.data.frame()` gives one row for each
-#'   variance and covariance with columns `grp`, `var1`, `var2`, `vcov` and `sdcor`.
+#'   `sc`, the residual standard deviation (of a generalized fit its [sigma()]), and `useSc`,
+#'   whether it is that of a residual. `as.data.frame()` gives one row for each variance and
+#'   covariance with columns `grp`, `var1`, `var2`, `vcov` and `sdcor`.
 #' @examples
 #' fit <- lmm(distance ~ age + (age | Subject), nlme::Orthodont)
 #' VarCorr(fit)
@@ -174,8 +214,9 @@ print.tiers_coef <- function(x, ...) {
 VarCorr.tiers_fit <- function(x, sigma = 1, ...) {
   validate_fit(x)
   parts <- lapply(x$random, function(term) {
-    value <- x$sigma^2 * tcrossprod(term$Lambda)
-    sd <- x$sigma * sqrt(rowSums(term$Lambda^2))
+    scale <- random_scale(x)
+    value <- scale^2 * tcrossprod(term$Lambda)
+    sd <- scale * sqrt(rowSums(term$Lambda^2))
     names(sd) <- term$columns
     dimnames(value) <- list(term$columns, term$columns)
     correlation <- tcrossprod(term$Lambda / sqrt(rowSums(term$Lambda^2)))
@@ -185,7 +226,7 @@ VarCorr.tiers_fit <- function(x, sigma = 1, ...) {
     dimnames(correlation) <- dimnames(value)
     structure(value, stddev = sd, correlation = correlation)
   })
-  structure(parts, sc = x$sigma, useSc = TRUE,
+  structure(parts, sc = x$sigma, useSc = has_residual(x),
             structures = vapply(x$random, function(term) term$structure, ""),
             class = "tiers_varcorr")
 }
@@ -202,8 +243,10 @@ as.data.frame.tiers_varcorr <- function(x, row.names = NULL, optional = FALSE,
   tables <- lapply(seq_along(x), function(j) {
     varcorr_rows(x[[j]], names(x)[j], order, correlated[j])
   })
-  residual <- data.frame(grp = "Residual", var1 = NA_character_, var2 = NA_character_,
-                         vcov = attr(x, "sc")^2, sdcor = attr(x, "sc"), stringsAsFactors = FALSE)
+  sc <- if (attr(x, "useSc")) attr(x, "sc") else double()
+  none <- rep(NA_character_, length(sc))
+  residual <- data.frame(grp = rep("Residual", length(sc)), var1 = none, var2 = none,
+                         vcov = sc^2, sdcor = sc, stringsAsFactors = FALSE)
   do.call(rbind, c(tables, list(residual)))
 }
 
@@ -242,9 +285,14 @@ print.tiers_varcorr <- function(x, digits = max(3L, getOption("digits") - 2L),
 
 # Character table: one row an effect, correlations as a lower triangle.
 varcorr_text <- function(x, digits, comp = "Std.Dev.") {
-  groups <- c(names(x), "Residual")
-  names <- c(lapply(x, rownames), list(""))
-  sds <- c(lapply(x, attr, "stddev"), list(attr(x, "sc")))
+  groups <- names(x)
+  names <- lapply(x, rownames)
+  sds <- lapply(x, attr, "stddev")
+  if (attr(x, "useSc")) {
+    groups <- c(groups, "Residual")
+    names <- c(names, list(""))
+    sds <- c(sds, list(attr(x, "sc")))
+  }
   sd <- unlist(sds, use.names = FALSE)
   size <- lengths(sds)
   first <- cumsum(c(1L, size))[seq_along(size)]

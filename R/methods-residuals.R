@@ -2,13 +2,20 @@
 
 #' Fitted values and residuals
 #'
-#' @param object,model A fit made by [lmm()].
-#' @param level `"conditional"` (or 1): with the random effects. `"marginal"` (or 0): fixed effects
-#'   and offset alone.
-#' @param type `"response"`: observed minus fitted. `"pearson"`: times the square root of the
-#'   weight. `"scaled"`: Pearson residuals divided by the residual standard deviation; marginal
-#'   ones by the standard deviation that the model gives the observation.
+#' @param object,model A fit made by [lmm()] or [glmm()].
+#' @param level `"conditional"` (or 1): with the random effects. `"marginal"` (or 0): the mean over
+#'   the random effects, in a linear model the fixed effects and the offset alone.
+#' @param type `"response"`: observed minus fitted (of shares of trials, for binomial kinds).
+#'   `"pearson"`: divided by the standard deviation that the mean implies, without the dispersion of
+#'   gaussian, Gamma and inverse Gaussian families; in a linear model, times the square root of the
+#'   weight. `"scaled"`: divided by the whole standard deviation of the observation. `"deviance"`:
+#'   signed square root of the contribution to the deviance. `"working"`: on the scale of the linear
+#'   predictor. `"quantile"` (generalized fits): the normal quantile of the probability of a smaller
+#'   observation, which is standard normal for a right model whatever the family; for counts and
+#'   successes a random point within the probability of the observation.
 #' @param scaled `TRUE` divides the type asked for by the residual standard deviation, as in lme4.
+#' @param seed For quantile residuals: `NULL` to go on with the random numbers of the session, or a
+#'   number for [set.seed()]; then the state of the generator is put back afterwards.
 #' @param ... Not used.
 #' @return A named vector, one value for each row used. With `na.action = na.exclude` in the fit,
 #'   one for each row of the data, `NA` where a row was left out. `hatvalues()`: the derivative of
@@ -19,6 +26,9 @@
 #' head(cbind(fitted(fit), fitted(fit, level = "marginal")))
 #' head(residuals(fit, type = "scaled"))
 #' head(cooks.distance(fit))
+#'
+#' counts <- glmm(y ~ trt + V4 + (1 | subject), MASS::epil, family = nbinom2())
+#' head(residuals(counts, type = "quantile", level = "marginal", seed = 1))
 #' @name residuals.tiers_fit
 NULL
 
@@ -31,7 +41,7 @@ fitted.tiers_fit <- function(object, level = c("conditional", "marginal"), ...) 
 
 #' @rdname residuals.tiers_fit
 #' @export
-residuals.tiers_fit <- function(object, type = c("response", "pearson", "scaled", "deviance",
+residuals.tiers_lmm <- function(object, type = c("response", "pearson", "scaled", "deviance",
                                                  "working"),
                                 level = c("conditional", "marginal"), scaled = FALSE, ...) {
   check_unused(...)
@@ -54,18 +64,31 @@ match_level <- function(level) {
 
 fitted_values <- function(fit, level) {
   if (level == "conditional") return(fit$fitted)
-  stats::setNames(fixed_values(fit), row_names(fit))
+  value <- fixed_values(fit)
+  if (is_generalized(fit)) {
+    value <- marginal_mean(fit$family, value, random_sd(fit, random_parts(fit, NA)))
+  }
+  stats::setNames(value, row_names(fit))
 }
 
+# Numbers, for binomial kinds shares of the trials.
 observed_response <- function(fit) {
-  stats::setNames(as.double(stats::model.response(fit$frame)), row_names(fit))
+  if (!is_generalized(fit)) {
+    return(stats::setNames(as.double(stats::model.response(fit$frame)), row_names(fit)))
+  }
+  response <- fit_response(fit)
+  y <- response$y
+  if (length(response$size)) y <- ifelse(response$size > 0, y / response$size, 0)
+  stats::setNames(y, row_names(fit))
 }
 
 # X beta + offset. A dropped column adds nothing.
 fixed_values <- function(fit, newdata = NULL) {
   X <- fixed_matrix(fit, newdata)
   kept <- !is.na(fit$coefficients)
-  value <- drop(X[, kept, drop = FALSE] %*% fit$coefficients[kept])
+  value <- if (is_separated(fit)) separated_values(fit, X) else {
+    drop(X[, kept, drop = FALSE] %*% fit$coefficients[kept])
+  }
   offset <- fixed_offset(fit, newdata)
   if (length(offset)) value + offset else value
 }

@@ -1,8 +1,8 @@
 #' Simulated responses
 #'
-#' New responses from the fitted model: random effects and residuals are drawn, the estimates stay.
+#' New responses from the fitted model: random effects and responses are drawn, the estimates stay.
 #'
-#' @param object A fit made by [lmm()].
+#' @param object A fit made by [lmm()] or [glmm()].
 #' @param nsim Number of simulated responses.
 #' @param seed `NULL` to go on with the random numbers of the session, or a number for
 #'   [set.seed()]; then the state of the generator is put back afterwards.
@@ -11,19 +11,21 @@
 #'   `NULL` all, a formula those of its bar terms, as in [predict.tiers_fit()].
 #' @param newdata Data to simulate for; `NULL` for the rows of the fit. Levels that the fit has not
 #'   seen are drawn; effects kept at their estimates need `allow.new.levels` for these and are zero
-#'   there. Residuals for new data have weight 1.
+#'   there. New rows have weight 1; numbers of trials are taken from the response (or the weights)
+#'   of the new data where these have one, and are 1 otherwise.
 #' @param allow.new.levels See `newdata`.
 #' @param ... Not used.
 #' @return A data frame with columns `sim_1`, `sim_2`, … and one row for each row used (for each
-#'   row of the data after `na.action = na.exclude`). The attribute `seed` is the state of the
-#'   generator at the start, as in [stats::simulate()]. Rows of weight zero, which count nowhere,
-#'   are drawn as if their weight were 1.
+#'   row of the data after `na.action = na.exclude`). A column has the form of the response:
+#'   numbers, a matrix of successes and failures, a factor, shares. The attribute `seed` is the
+#'   state of the generator at the start, as in [stats::simulate()]. Rows of weight zero, which
+#'   count nowhere, are drawn as if their weight were 1.
 #' @examples
 #' fit <- lmm(distance ~ age * Sex + (age | Subject), nlme::Orthodont)
 #' sims <- simulate(fit, nsim = 2, seed = 1)
 #' head(sims)
 #' @export
-simulate.tiers_lmm <- function(object, nsim = 1, seed = NULL, use.u = FALSE, re.form = NA,
+simulate.tiers_fit <- function(object, nsim = 1, seed = NULL, use.u = FALSE, re.form = NA,
                                newdata = NULL, allow.new.levels = FALSE, ...) {
   check_unused(...)
   validate_fit(object)
@@ -34,25 +36,62 @@ simulate.tiers_lmm <- function(object, nsim = 1, seed = NULL, use.u = FALSE, re.
   if (!is.null(state$restore)) on.exit(state$restore())
   if (!is.null(newdata)) newdata <- as_newdata(newdata)
   parts <- random_parts(object, re.form)
-  centre <- fixed_values(object, newdata) +
-    random_values(object, parts, newdata, allow.new.levels)
+  centre <- unname(fixed_values(object, newdata) +
+                     random_values(object, parts, newdata, allow.new.levels))
   drawn <- drawn_terms(object, parts, newdata)
-  weights <- if (is.null(newdata)) prior_weights(object) else rep(1, length(centre))
-  weights[weights == 0] <- 1
-  spread <- object$sigma / sqrt(unname(weights))
+  draw_response <- response_drawer(object, newdata, length(centre))
   values <- lapply(seq_len(nsim), function(i) {
     for (term in drawn) centre <- centre + draw_random(term)
-    centre + spread * stats::rnorm(length(centre))
+    draw_response(centre)
   })
   names(values) <- paste0("sim_", seq_len(nsim))
   names <- if (is.null(newdata)) row_names(object) else row.names(newdata)
   if (is.null(newdata)) {
-    values <- lapply(values, function(y) {
-      stats::naresid(object$na.action, stats::setNames(y, names))
-    })
-    names <- names(values[[1L]])
+    values <- lapply(values, function(y) stats::naresid(object$na.action, y))
+    names <- names(stats::naresid(object$na.action, stats::setNames(seq_along(names), names)))
   }
-  structure(lapply(values, unname), class = "data.frame", row.names = names, seed = state$seed)
+  structure(values, class = "data.frame", row.names = names, seed = state$seed)
+}
+
+# A function that draws responses, in the form that the user wrote them in, given the linear
+# predictor.
+response_drawer <- function(fit, newdata, n) {
+  if (!is_generalized(fit)) {
+    weights <- if (is.null(newdata)) unname(prior_weights(fit)) else rep(1, n)
+    weights[weights == 0] <- 1
+    spread <- fit$sigma / sqrt(weights)
+    return(function(centre) centre + spread * stats::rnorm(n))
+  }
+  rows <- if (is.null(newdata)) family_rows(fit) else new_rows(fit, newdata, n)
+  rows$a[rows$a == 0] <- 1
+  random <- family_traits(fit$family$name)$random
+  value <- fit$frame[[1L]]
+  trials <- if (is_success_family(fit$family) && any(rows$m != 1)) rows$m
+  function(centre) {
+    mu <- mean_of(fit$family, centre)
+    known <- !is.na(mu)
+    y <- rep(NA_real_, n)
+    d <- rep_len(rows$d, n)
+    y[known] <- random(mu[known], d[known], rows$m[known], rows$a[known])
+    form_response(y, value, if (is.matrix(value)) rows$m else trials)
+  }
+}
+
+# Trials and dispersion of new data.
+new_rows <- function(fit, newdata, n) {
+  m <- if (is_success_family(fit$family)) new_trials(fit, newdata, n) else rep(1, n)
+  list(m = m, a = rep(1, n), d = dispersion_values(fit, newdata))
+}
+
+new_trials <- function(fit, newdata, n) {
+  value <- fit$frame[[1L]]
+  env <- environment(fit$terms)
+  expr <- if (is.matrix(value) && ncol(value) == 2L) fit$formula[[2L]] else fit$call$weights
+  found <- tryCatch(eval(expr, newdata, env), error = function(e) NULL)
+  if (is.matrix(found)) found <- rowSums(found)
+  usable <- is.numeric(found) && length(found) == n && !anyNA(found) && all(found >= 0) &&
+    all(found == round(found))
+  if (usable) as.double(found) else rep(1, n)
 }
 
 # Sets a seed, says what the state was and how to put it back.
@@ -83,7 +122,7 @@ drawn_terms <- function(fit, parts, newdata) {
     new <- unique(as.character(at$labels[unseen]))
     codes[unseen] <- levels + match(as.character(at$labels[unseen]), new)
     list(basis = at$basis[, columns, drop = FALSE], codes = codes, levels = levels + length(new),
-         factor = fit$sigma * term$Lambda[columns, , drop = FALSE])
+         factor = random_scale(fit) * term$Lambda[columns, , drop = FALSE])
   })
   terms[lengths(terms) > 0L]
 }

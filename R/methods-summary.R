@@ -1,9 +1,10 @@
 #' Summary of a fit
 #'
-#' @param object A fit made by [lmm()].
+#' @param object A fit made by [lmm()] or [glmm()].
 #' @param ddf How the denominator degrees of freedom of the tests are found: `"satterthwaite"` (the
-#'   default), `"residual"` (rows less columns of the design, right only without random terms), or
-#'   `"none"` for estimates and t values alone.
+#'   default for linear models), `"asymptotic"` (z and chi-square tests, the default for generalized
+#'   models), `"residual"` (rows less columns of the design, right only without random terms), or
+#'   `"none"` for estimates and t or z values alone.
 #' @param vcov `NULL`, or a covariance matrix of the fixed effects (or a function of the fit that
 #'   returns one, a robust one for instance) to use in place of the model's own. The degrees of
 #'   freedom stay those of the model.
@@ -11,16 +12,20 @@
 #' @param ... Not used.
 #' @return A list of class `tiers_summary`. Everything that is printed is in it as data:
 #'   `coefficients` (a matrix with columns `Estimate`, `Std. Error`, `df`, `t value`, `Pr(>|t|)`,
-#'   which `coef()` gets), `random` and `correlations` (data frames of the random effects),
-#'   `criteria`, `data`, `groups`, `status`, `title`, `formula` and `vcov`.
+#'   or `z value`, `Pr(>|z|)` without `df`, which `coef()` gets), `random` and `correlations` (data
+#'   frames of the random effects), `dispersion` (of a generalized model: a matrix of the
+#'   coefficients of the log dispersion parameter), `criteria`, `data`, `groups`, `status`, `title`,
+#'   `formula` and `vcov`.
 #' @examples
 #' fit <- lmm(distance ~ age * Sex + (age | Subject), nlme::Orthodont)
 #' summary(fit)
 #' coef(summary(fit, ddf = "none"))
-#' @method summary tiers_lmm
+#'
+#' # Presence of bacteria in 50 children
+#' summary(glmm(y ~ trt + I(week > 2) + (1 | ID), MASS::bacteria, family = binomial()))
+#' @method summary tiers_fit
 #' @export
-summary.tiers_lmm <- function(object, ddf = "satterthwaite", vcov = NULL, correlation = FALSE,
-                              ...) {
+summary.tiers_fit <- function(object, ddf = NULL, vcov = NULL, correlation = FALSE, ...) {
   check_unused(...)
   validate_fit(object)
   prepared <- prepare_ddf(object, ddf, vcov)
@@ -37,6 +42,10 @@ summary.tiers_lmm <- function(object, ddf = "satterthwaite", vcov = NULL, correl
     random = random_table(object),
     correlations = correlation_table(object),
     sigma = object$sigma,
+    has_residual = has_residual(object),
+    dispersion = dispersion_table(object),
+    dispersion_words = dispersion_words(object),
+    accuracy_words = accuracy_words(object),
     coefficients = coefficient_table(object, prepared),
     dropped_columns = names(object$coefficients)[is.na(object$coefficients)],
     ddf = prepared$name,
@@ -48,8 +57,14 @@ summary.tiers_lmm <- function(object, ddf = "satterthwaite", vcov = NULL, correl
 }
 
 fit_title <- function(fit) {
-  kind <- if (length(fit$random)) "Linear mixed model" else "Linear model"
-  paste(kind, "fitted by", if (fit$REML) "REML" else "maximum likelihood")
+  mixed <- if (length(fit$random)) "mixed "
+  if (!is_generalized(fit)) {
+    return(paste0("Linear ", mixed, "model fitted by ",
+                  if (fit$REML) "REML" else "maximum likelihood"))
+  }
+  paste0("Generalized linear ", mixed, "model (", family_words(fit$family),
+         ") fitted by maximum likelihood", if (length(fit$random)) ", ",
+         if (length(fit$random)) approximation_words(fit))
 }
 
 dropped_rows <- function(fit) length(fit$na.action)
@@ -73,7 +88,7 @@ criteria_table <- function(fit) {
 # One row for each random effect and one for the residual.
 random_table <- function(fit) {
   rows <- lapply(unname(fit$random), function(term) {
-    sd <- fit$sigma * sqrt(rowSums(term$Lambda^2))
+    sd <- random_scale(fit) * sqrt(rowSums(term$Lambda^2))
     k <- length(term$columns)
     data.frame(
       term = term$label, group = term$group, structure = term$structure,
@@ -82,12 +97,48 @@ random_table <- function(fit) {
       sd = unname(sd), stringsAsFactors = FALSE
     )
   })
-  residual <- data.frame(
-    term = "Residual", group = "Residual", structure = "id", parameters = 1L,
-    levels = NA_integer_, name = "", variance = fit$sigma^2, sd = fit$sigma,
-    stringsAsFactors = FALSE
-  )
-  do.call(rbind, c(rows, list(residual)))
+  if (has_residual(fit)) {
+    rows <- c(rows, list(data.frame(
+      term = "Residual", group = "Residual", structure = "id", parameters = 1L,
+      levels = NA_integer_, name = "", variance = fit$sigma^2, sd = fit$sigma,
+      stringsAsFactors = FALSE)))
+  }
+  if (length(rows)) return(do.call(rbind, rows))
+  data.frame(term = character(), group = character(), structure = character(),
+             parameters = integer(), levels = integer(), name = character(), variance = double(),
+             sd = double())
+}
+
+# Coefficients of the log dispersion parameter; NULL where the family has none.
+dispersion_table <- function(fit) {
+  if (!is_generalized(fit) || length(fit$dispersion$coefficients) == 0L) return(NULL)
+  estimate <- fit$dispersion$coefficients
+  se <- sqrt(pmax(diag(fit$dispersion$vcov), 0))
+  cbind(Estimate = estimate, `Std. Error` = se, `z value` = estimate / se,
+        `Pr(>|z|)` = 2 * stats::pnorm(-abs(estimate / se)))
+}
+
+# The dispersion in words: its value where it is a constant, else what the table is about.
+dispersion_words <- function(fit, digits = 4L) {
+  table <- dispersion_table(fit)
+  if (is.null(table)) return(NULL)
+  traits <- family_traits(fit$family$name)
+  if (!is.null(fit$dispersion$terms)) {
+    right <- stats::formula(fit$dispersion$terms)[[2L]]
+    return(paste0("log(", traits$dispersion, ") ~ ", text_of(right)))
+  }
+  d <- dispersion_values(fit)
+  inverse <- if (fit$family$name == "nbinom2") paste0(" (1/size ", format(1 / d, digits = digits),
+                                                      ")")
+  paste0(traits$dispersion, " ", format(d, digits = digits), inverse, ", Var(y) = ",
+         traits$variance_words)
+}
+
+# How far the likelihood may be off, where the quadrature has said so.
+accuracy_words <- function(fit) {
+  total <- fit$accuracy[["total"]] %||% NA_real_
+  if (!is_generalized(fit) || is.na(total) || all(fit$points <= 1L)) return(NULL)
+  paste0("error of -2 logLik by quadrature at most ", format(total, digits = 2L))
 }
 
 correlation_table <- function(fit) {
@@ -114,6 +165,10 @@ coefficient_table <- function(fit, prepared) {
   )
   rownames(table) <- names(kept_coefficients(fit))
   if (prepared$name == "none") table <- table[, c(1L, 2L, 4L), drop = FALSE]
+  if (prepared$name == "asymptotic") table <- table[, -3L, drop = FALSE]
+  normal <- prepared$name == "asymptotic" || (prepared$name == "none" && is_generalized(fit))
+  if (normal) colnames(table) <- sub("t|", "z|", sub("t value", "z value", colnames(table)),
+                                     fixed = TRUE)
   table
 }
 
@@ -124,20 +179,43 @@ vcov.tiers_summary <- function(object, ...) object$vcov
 #' @export
 print.tiers_summary <- function(x, digits = max(3L, getOption("digits") - 3L),
                                 signif.stars = getOption("show.signif.stars"), ...) {
-  cat(x$title, "\n", sep = "")
+  cat(wrapped("", x$title), sep = "\n")
   cat(wrapped("Formula: ", text_of(x$formula)), sep = "\n")
   cat("Data:    ", data_words(x$data), "\n", sep = "")
   cat(wrapped("Fit:     ", x$status), sep = "\n")
+  if (!is.null(x$accuracy_words)) cat(wrapped("Accuracy: ", x$accuracy_words), sep = "\n")
   cat("\n")
   print_criteria(x$criteria)
-  if (nrow(x$random) > 1L) cat("\nRandom effects and residual:\n") else cat("\nResidual:\n")
-  print(random_text(x$random, x$correlations, digits), quote = FALSE, right = TRUE)
+  print_random(x, digits)
   print_fixed(x, digits, signif.stars)
+  print_dispersion(x, digits, signif.stars)
   if (x$show_correlation && nrow(x$vcov) > 1L) {
     cat("\nCorrelation of fixed effects:\n")
     print(round(stats::cov2cor(x$vcov), 3L), digits = digits)
   }
   invisible(x)
+}
+
+print_random <- function(x, digits) {
+  effects <- nrow(x$random) - x$has_residual
+  if (nrow(x$random) == 0L) return(invisible())
+  cat(if (effects == 0L) "\nResidual:\n" else if (x$has_residual) {
+    "\nRandom effects and residual:\n"
+  } else {
+    "\nRandom effects:\n"
+  })
+  print(random_text(x$random, x$correlations, digits), quote = FALSE, right = TRUE)
+}
+
+# A constant that is the residual standard deviation stands with the random effects.
+print_dispersion <- function(x, digits, signif.stars) {
+  if (is.null(x$dispersion)) return(invisible())
+  if (nrow(x$dispersion) == 1L && rownames(x$dispersion) == "(Intercept)") {
+    if (!x$has_residual) cat("", wrapped("Dispersion: ", x$dispersion_words), sep = "\n")
+    return(invisible())
+  }
+  cat("\nDispersion model, ", x$dispersion_words, " (z tests):\n", sep = "")
+  stats::printCoefmat(x$dispersion, digits = digits, signif.stars = signif.stars)
 }
 
 wrapped <- function(label, text) {
@@ -166,13 +244,15 @@ print_fixed <- function(x, digits, signif.stars) {
     cat("\nNo fixed effects\n")
     return(invisible())
   }
-  method <- if (x$ddf == "none") "no degrees of freedom, so no p values" else {
-    paste0("t tests with ", x$ddf_label, " degrees of freedom")
-  }
+  method <- switch(
+    x$ddf, none = "no degrees of freedom, so no p values", asymptotic = "z tests",
+    paste0("t tests with ", x$ddf_label, " degrees of freedom"))
   if (x$own_vcov) method <- paste0(method, ", covariance matrix given by the user")
   cat("\nFixed effects (", method, "):\n", sep = "")
   if (x$ddf == "none") {
     stats::printCoefmat(x$coefficients, digits = digits, has.Pvalue = FALSE)
+  } else if (x$ddf == "asymptotic") {
+    stats::printCoefmat(x$coefficients, digits = digits, signif.stars = signif.stars)
   } else {
     table <- x$coefficients
     shown <- cbind(table[, 1:2, drop = FALSE], df = signif(table[, 3L], digits),

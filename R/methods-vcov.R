@@ -2,14 +2,16 @@
 
 #' Covariance matrix and confidence intervals of the fixed effects
 #'
-#' @param object A fit made by [lmm()].
+#' @param object A fit made by [lmm()] or [glmm()].
 #' @param complete Have rows and columns of `NA` for coefficients that could not be estimated, as
 #'   in `lm()`? With `FALSE` they are left out.
+#' @param component `"conditional"`: the fixed effects. `"dispersion"`: the coefficients of the log
+#'   dispersion parameter of a generalized fit.
 #' @param parm Names or numbers of the coefficients; all of them by default.
 #' @param level Confidence level.
 #' @param method `"wald"`: estimate plus and minus a quantile times the standard error.
-#' @param ddf How the degrees of freedom of the t quantile are found: see [summary.tiers_lmm()].
-#'   `"none"` takes the normal quantile.
+#' @param ddf How the degrees of freedom of the t quantile are found: see [summary.tiers_fit()].
+#'   `"asymptotic"` and `"none"` take the normal quantile.
 #' @param vcov `NULL`, or a covariance matrix of the fixed effects (or a function of the fit that
 #'   returns one) to use in place of the model's own.
 #' @param ... Not used.
@@ -25,8 +27,11 @@ NULL
 
 #' @rdname vcov.tiers_fit
 #' @export
-vcov.tiers_fit <- function(object, complete = TRUE, ...) {
+vcov.tiers_fit <- function(object, complete = TRUE, component = c("conditional", "dispersion"),
+                           ...) {
   check_unused(...)
+  component <- match_choice(component, c("conditional", "dispersion"), "component")
+  if (component == "dispersion") return(dispersion_part(object)$vcov)
   kept <- !is.na(object$coefficients)
   if (!complete || all(kept)) return(object$vcov)
   names <- names(object$coefficients)
@@ -35,9 +40,17 @@ vcov.tiers_fit <- function(object, complete = TRUE, ...) {
   full
 }
 
+# The coefficients of the log dispersion parameter, with their covariance matrix.
+dispersion_part <- function(fit) {
+  if (!is_generalized(fit)) {
+    stop_input("A linear model has no coefficients of the dispersion: see {.fn sigma}.")
+  }
+  fit$dispersion
+}
+
 #' @rdname vcov.tiers_fit
 #' @export
-confint.tiers_fit <- function(object, parm, level = 0.95, method = "wald", ddf = "satterthwaite",
+confint.tiers_fit <- function(object, parm, level = 0.95, method = "wald", ddf = NULL,
                               vcov = NULL, ...) {
   check_unused(...)
   if (!identical(tolower(method), "wald")) {
@@ -52,6 +65,9 @@ confint.tiers_fit <- function(object, parm, level = 0.95, method = "wald", ddf =
   tails <- c((1 - level) / 2, 1 - (1 - level) / 2)
   limits <- tests$estimate + outer(tests$std.error, c(1, 1)) *
     cbind(stats::qt(tails[1L], tests$df), stats::qt(tails[2L], tests$df))
+  # Of an infinite coefficient the data give no limits.
+  limits[is.infinite(tests$std.error), ] <- rep(c(-Inf, Inf),
+                                                each = sum(is.infinite(tests$std.error)))
   full <- matrix(NA_real_, length(names), 2L, dimnames = list(names, percent_labels(tails)))
   full[!is.na(object$coefficients), ] <- limits
   full[parm, , drop = FALSE]
@@ -89,7 +105,7 @@ percent_labels <- function(tails) {
 #'
 #' `AIC()` and `BIC()` work through `logLik()`.
 #'
-#' @param object,fit A fit made by [lmm()].
+#' @param object,fit A fit made by [lmm()] or [glmm()].
 #' @param REML `NULL` for the criterion that the fit was made with. `FALSE` gives the likelihood of
 #'   a REML fit at its estimates of the variance parameters, `TRUE` the restricted likelihood.
 #' @param scale,k Passed by [stats::step()]: `k` is the penalty for a parameter.
@@ -97,9 +113,20 @@ percent_labels <- function(tails) {
 #' @return `logLik()`: the log-likelihood (restricted for a REML fit), with the number of parameters
 #'   and of rows used as attributes `df` and `nobs`. `deviance()`: minus twice that; for REML fits
 #'   the REML criterion, with a message of class `tiers_message_reml` that says so. `nobs()`: rows
-#'   used (rows of weight zero do not count). `df.residual()`: rows less parameters. `sigma()`: the
-#'   residual standard deviation. `extractAIC()`: parameters and AIC, by maximum
-#'   likelihood also for REML fits.
+#'   used (rows of weight zero do not count). `df.residual()`: rows less parameters. `extractAIC()`:
+#'   parameters and AIC, by maximum likelihood also for REML fits.
+#'
+#'   `sigma()`: the residual standard deviation of a linear model. Of a generalized one the
+#'   square root of the dispersion as [stats::family()] means it (gaussian: residual standard
+#'   deviation; Gamma: coefficient of variation, `1 / sqrt(shape)`; inverse Gaussian:
+#'   `1 / sqrt(shape)`; binomial and Poisson: 1), or the family's own parameter (`nbinom2()`: size,
+#'   `nbinom1()`: overdispersion, beta and beta-binomial: precision); `NA` where it has a model of
+#'   its own.
+#'
+#'   The log-likelihood of a generalized fit has all its constants, whatever the approximation, and
+#'   compares with that of `glm()` and across numbers of quadrature points. Its `deviance()` is
+#'   minus twice that; the sum of squared deviance residuals, given the random effects, is
+#'   `sum(residuals(fit, "deviance")^2)`.
 #' @examples
 #' fit <- lmm(distance ~ age + (age | Subject), nlme::Orthodont, REML = FALSE)
 #' logLik(fit)

@@ -15,6 +15,14 @@ row_argument <- function(expr, value, name, data, env, caller) {
   })
 }
 
+# All three; `weights`, `offset` and `subset` stay promises until they are needed.
+row_arguments <- function(typed, weights, offset, subset, data, env, caller) {
+  list(weights = row_argument(typed$weights, weights, "weights", data, env, caller),
+       offset = row_argument(typed$offset, offset, "offset", data, env, caller),
+       subset = row_argument(typed$subset, subset, "subset", data, env, caller),
+       offset_expr = typed$offset)
+}
+
 row_count <- function(parsed, data) {
   if (is.data.frame(data)) return(nrow(data))
   response <- tryCatch(eval(parsed$formula[[2L]], data, parsed$env), error = function(e) NULL)
@@ -62,19 +70,21 @@ subset_rows <- function(subset, n, data) {
 }
 
 # The frame and all that is read off it. `terms` is the fixed part with what predict() needs;
-# `bars` come back with the terms of their bases.
+# `bars` come back with the terms of their bases, `dispersion` with its own where there is one.
 collect_frame <- function(parsed, data, rows, na.action) {
   n <- row_count(parsed, data)
   if (n == 0L && is.data.frame(data)) stop_input("{.arg data} has 0 rows.")
   rows <- check_row_arguments(rows, n, data)
   bars <- lapply(parsed$bars, add_basis_terms)
-  all_terms <- frame_terms(parsed$fixed, bars)
+  all_terms <- frame_terms(parsed$fixed, bars, parsed$dispersion)
   frame <- evaluate_frame(all_terms, data, rows, na.action, parsed, n)
   full <- attr(frame, "terms")
   variables <- raw_variables(all_terms, data, parsed$env, n)
-  env <- slim_environment(parsed$env, list(parsed$formula, rows$offset_expr),
+  env <- slim_environment(parsed$env, list(parsed$formula, parsed$dispersion, rows$offset_expr),
                           c(variables, names(frame)), n)
   terms <- with_prediction_info(parsed$fixed, full, env)
+  dispersion <- parsed$dispersion
+  if (!is.null(dispersion)) dispersion <- with_prediction_info(dispersion, full, env)
   bars <- lapply(bars, function(bar) {
     if (!is.null(bar$basis_terms)) {
       bar$basis_terms <- with_prediction_info(bar$basis_terms, full, env)
@@ -83,7 +93,8 @@ collect_frame <- function(parsed, data, rows, na.action) {
   })
   na_action <- attr(frame, "na.action")
   attr(frame, "terms") <- terms
-  list(frame = frame, terms = terms, bars = bars, env = env, na.action = na_action,
+  list(frame = frame, terms = terms, bars = bars, dispersion = dispersion, env = env,
+       na.action = na_action,
        variables = variables,
        raw_data = raw_columns(variables, frame, data, parsed$env, rows$subset, na_action, n))
 }
@@ -106,15 +117,19 @@ add_basis_terms <- function(bar) {
   bar
 }
 
-# Terms of the fixed part whose variables go on with those of the bars: all that model.frame()
-# looks at. The fixed variables stay first, so positions (of offsets) remain true.
-frame_terms <- function(fixed, bars) {
+# Terms of the fixed part whose variables go on with those of the bars and of the dispersion: all
+# that model.frame() looks at. The fixed variables stay first, so positions (of offsets) remain
+# true.
+frame_terms <- function(fixed, bars, dispersion = NULL) {
   variables <- as.list(attr(fixed, "variables"))[-1L]
   for (bar in bars) {
     if (!is.null(bar$basis_terms)) {
       variables <- c(variables, as.list(attr(bar$basis_terms, "variables"))[-1L])
     }
     variables <- c(variables, bar$component_exprs)
+  }
+  if (!is.null(dispersion)) {
+    variables <- c(variables, as.list(attr(dispersion, "variables"))[-1L])
   }
   variables <- variables[!duplicated(vapply(variables, text_of, ""))]
   attr(fixed, "variables") <- as.call(c(quote(list), variables))
@@ -130,7 +145,7 @@ evaluate_frame <- function(terms, data, rows, na.action, parsed, n) {
   args$offset <- rows$offset
   frame <- tryCatch(
     withCallingHandlers(do.call(stats::model.frame.default, args), warning = refuse_factor_ops),
-    error = function(e) explain_frame_error(e, terms, data, parsed$env, n))
+    error = function(e) explain_frame_error(e, terms, data, parsed, n))
   if (nrow(frame) == 0L) explain_no_rows(terms, args)
   for (i in attr(terms, "offset")) {
     check_offset_term(frame[[i]], attr(terms, "variables")[[i + 1L]])
@@ -185,20 +200,33 @@ build_model <- function(parsed, model, contrasts) {
   frame <- model$frame
   check_contrasts(contrasts, frame)
   labels <- frame_row_labels(frame)
-  y <- numeric_response(frame[[1L]], parsed$response)
-  check_finite(y, parsed$response, labels)
+  model$response <- parsed$read_response(frame, parsed$response, labels)
   X <- design_matrix(model$terms, frame, contrasts)
   model$xlevels <- stats::.getXlevels(model$terms, frame)
   model$contrasts <- contrast_matrices(X, frame)
-  model$y <- y
   model$X <- plain_matrix(X)
   check_matrix(model$X, labels)
   model$built <- lapply(model$bars, random_term, frame = frame, contrasts = contrasts)
   model$random_terms <- lapply(model$built, `[[`, "term")
   for (built in model$built) check_matrix(built$basis, labels, built$term)
+  if (!is.null(model$dispersion)) model <- build_dispersion(model, contrasts, labels)
   check_offset(frame, labels)
   environment(parsed$formula) <- model$env
   model$formula <- parsed$formula
+  model
+}
+
+# The design of the log dispersion parameter, with all that predict() needs.
+build_dispersion <- function(model, contrasts, labels) {
+  terms <- model$dispersion
+  Z <- design_matrix(terms, model$frame, contrasts, "dispersion")
+  stored <- list(terms = terms, xlevels = stats::.getXlevels(terms, model$frame),
+                 contrasts = contrast_matrices(Z, model$frame), columns = colnames(Z))
+  Z <- plain_matrix(Z)
+  check_matrix(Z, labels)
+  check_dispersion_rank(Z)
+  model$dispersion <- stored
+  model$dispersion_matrix <- Z
   model
 }
 

@@ -2,38 +2,63 @@
 
 fit_version <- 1L
 
-# `model` is what the frame stages made, `result` what the engine returned.
-new_lmm_fit <- function(call, model, spec, result, control) {
-  x_names <- colnames(spec$X)
-  if (is.null(x_names)) x_names <- character()
-  kept <- x_names[result$kept]
-  terms <- model$random_terms
-  structure(class = c("tiers_lmm", "tiers_fit"), list(
+# `model` is what the frame stages made, `result` what the engine returned. `kind` is the first
+# class, `own` what only this kind of model has.
+new_fit <- function(kind, call, model, spec, result, control, own = list()) {
+  fit <- structure(class = c(kind, "tiers_fit"), c(list(
     call = call,
     formula = model$formula,
     REML = spec$reml,
-    coefficients = stats::setNames(result$coefficients, x_names),
-    vcov = matrix(result$vcov, length(kept), length(kept), dimnames = list(kept, kept)),
-    sigma = result$sigma,
-    logLik = -result$deviance / 2,
-    deviance = result$deviance,
-    npar = result$npar,
-    random = new_random_estimates(terms, result),
-    fitted = `names<-`(result$fitted, frame_row_labels(model$frame)),
-    nobs = result$n_used,
     na.action = model$na.action,
     n_dropped = length(model$na.action),
-    convergence = new_verdict(result, terms),
     frame = model$frame,
     raw_data = model$raw_data,
     variables = model$variables,
     terms = model$terms,
-    random_terms = terms,
+    random_terms = model$random_terms,
     xlevels = model$xlevels,
     contrasts = model$contrasts,
     control = control,
     data_name = data_name_of(call),
-    version = fit_version))
+    version = fit_version), own))
+  with_estimates(fit, spec, result)
+}
+
+# What the engine found out, put into a fit. A linear model's factors are relative to sigma, a
+# generalized model's are absolute.
+with_estimates <- function(fit, spec, result) {
+  x_names <- colnames(spec$X)
+  if (is.null(x_names)) x_names <- character()
+  kept <- x_names[result$kept]
+  fit$coefficients <- stats::setNames(result$coefficients, x_names)
+  fit$vcov <- matrix(result$vcov, length(kept), length(kept), dimnames = list(kept, kept))
+  fit$logLik <- -result$deviance / 2
+  fit$deviance <- result$deviance
+  fit$npar <- result$npar
+  fit$random <- new_random_estimates(fit$random_terms, result)
+  fit$fitted <- `names<-`(result$fitted, frame_row_labels(fit$frame))
+  fit$nobs <- result$n_used
+  fit$convergence <- new_verdict(result, fit$random_terms)
+  if (is_generalized(fit)) return(with_generalized_estimates(fit, spec, result))
+  fit$sigma <- result$sigma
+  fit
+}
+
+with_generalized_estimates <- function(fit, spec, result) {
+  names <- colnames(spec$dispersion)
+  d <- length(names)
+  fit$dispersion <- c(fit$dispersion[c("terms", "xlevels", "contrasts", "columns")], list(
+    coefficients = stats::setNames(as.double(result$dispersion), names),
+    vcov = matrix(result$vcov_dispersion, d, d, dimnames = list(names, names))))
+  fit$eta <- result$eta
+  fit$points <- as.integer(result$points)
+  fit$accuracy <- c(total = result$accuracy, largest = result$accuracy_max)
+  fit$separation <- new_separation(result, fit)
+  # Of rows with different dispersions there is no one scale.
+  d <- dispersion_values(fit)
+  scale <- family_scale(fit$family$name, d)
+  fit$sigma <- if (length(scale) == 1L) scale else NA_real_
+  fit
 }
 
 # Row names as text. For automatic row names this is R's deferred form, which costs no memory
@@ -61,8 +86,8 @@ new_verdict <- function(fit, terms) {
     if (!is.null(boundary[[j]])) rownames(boundary[[j]]$directions) <- terms[[j]]$columns
   }
   list(status = fit$status, gain = fit$gain, gradient_norm = fit$gradient_norm,
-       iterations = fit$iterations, evaluations = fit$evaluations, boundary = boundary,
-       condition = fit$condition)
+       iterations = fit$iterations, evaluations = fit$evaluations, inner = fit$inner,
+       boundary = boundary, condition = fit$condition)
 }
 
 data_name_of <- function(call) {
@@ -74,8 +99,8 @@ data_name_of <- function(call) {
 # The call as stored. do.call() and friends put whole data sets into a call: they are replaced by
 # a name that cannot be mistaken for an object. Arguments that came through `...` are shown as they
 # were typed.
-light_call <- function(call, typed) {
-  call[[1L]] <- quote(lmm)
+light_call <- function(call, fun, typed) {
+  call[[1L]] <- as.name(fun)
   for (name in names(call)[-1L]) {
     value <- call[[name]]
     if (is.name(value) && grepl("^\\.\\.[0-9]+$", as.character(value))) {
@@ -83,7 +108,7 @@ light_call <- function(call, typed) {
       if (!is.null(value)) call[[name]] <- value
     }
     heavy <- !is.language(value) && length(value) > 1L && !is.character(value)
-    if (heavy && !name %in% c("start", "control", "contrasts")) {
+    if (heavy && !name %in% c("start", "control", "contrasts", "nAGQ")) {
       call[[name]] <- as.name(paste0("<", name, ">"))
     }
   }
@@ -121,7 +146,7 @@ validate_fit <- function(fit) {
     all(vapply(seq_along(fit$random), function(j) {
       sizes_of_term_agree(fit$random[[j]], fit$random_terms[[j]])
     }, NA))
-  if (!isTRUE(sizes_agree)) stop_sizes()
+  if (!isTRUE(sizes_agree) || !generalized_sizes_agree(fit)) stop_sizes()
   if (!isTRUE(fit$version <= fit_version)) {
     stop_input("This fit was made by a newer version of tiers (object version {fit$version}).")
   }
@@ -139,6 +164,15 @@ has_numbers <- function(fit) {
   }, NA)) && (isTRUE(fit$REML) || isFALSE(fit$REML))
 }
 
+# What only a generalized fit has.
+generalized_sizes_agree <- function(fit) {
+  if (!is_generalized(fit)) return(TRUE)
+  isTRUE(fit$family$name %in% family_names()) && length(fit$eta) == nrow(fit$frame) &&
+    is.numeric(fit$eta) && length(fit$points) == length(fit$random) &&
+    length(fit$dispersion$coefficients) == nrow(fit$dispersion$vcov) &&
+    length(fit$accuracy) == 2L
+}
+
 sizes_of_term_agree <- function(term, stored) {
   k <- length(term$columns)
   levels <- length(term$levels)
@@ -147,20 +181,10 @@ sizes_of_term_agree <- function(term, stored) {
 }
 
 # A fit of the same model to another response: `spec` is what was fitted, `result` the outcome.
-update_lmm_fit <- function(fit, spec, result) {
+update_fit <- function(fit, spec, result) {
   check_perfect_fit(result)
-  kept <- colnames(spec$X)[result$kept]
-  fit$coefficients[] <- result$coefficients
-  fit$vcov <- matrix(result$vcov, length(kept), length(kept), dimnames = list(kept, kept))
-  fit$sigma <- result$sigma
-  fit$logLik <- -result$deviance / 2
-  fit$deviance <- result$deviance
-  fit$npar <- result$npar
-  fit$random <- new_random_estimates(fit$random_terms, result)
-  fit$fitted[] <- result$fitted
-  fit$nobs <- result$n_used
-  fit$convergence <- new_verdict(result, fit$random_terms)
-  fit$frame[[1L]] <- spec$y
+  fit <- with_estimates(fit, spec, result)
+  if (!is_generalized(fit)) fit$frame[[1L]] <- spec$y
   report_convergence(fit)
   fit
 }

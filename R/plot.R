@@ -1,10 +1,12 @@
 #' Plots of a fit
 #'
-#' @param x A fit made by [lmm()].
+#' @param x A fit made by [lmm()] or [glmm()].
 #' @param which What to plot: one or more of `"residuals"` (residuals against fitted values),
 #'   `"qq"` (normal quantiles of the residuals), `"caterpillar"` (random effects with intervals,
 #'   one panel for each), or their numbers 1 to 3.
-#' @param type Which residuals, see [residuals.tiers_fit()].
+#' @param type Which residuals, see [residuals.tiers_fit()]. By default `"scaled"` ones of a linear
+#'   fit and `"quantile"` ones of a generalized fit: they average over the random effects and are
+#'   standard normal for a right model, whatever the family. Their random part has a fixed seed.
 #' @param level Level of the intervals of the caterpillar plot.
 #' @param ... Passed to the points of the panels: `pch`, `col`, `cex`.
 #' @return `x`, invisibly. Panels are laid out on one page unless a layout has been set, and the
@@ -13,11 +15,14 @@
 #' fit <- lmm(distance ~ age * Sex + (age | Subject), nlme::Orthodont)
 #' plot(fit)
 #' plot(fit, which = "caterpillar", level = 0.9)
+#'
+#' plot(glmm(y ~ trt * lbase + lage + (1 | subject), MASS::epil, family = nbinom2()))
 #' @export
-plot.tiers_fit <- function(x, which = c("residuals", "qq", "caterpillar"), type = "scaled",
+plot.tiers_fit <- function(x, which = c("residuals", "qq", "caterpillar"), type = NULL,
                            level = 0.95, ...) {
   validate_fit(x)
   which <- match_panels(which)
+  if (is.null(type)) type <- if (is_generalized(x)) "quantile" else "scaled"
   check_level(level)
   panels <- list()
   if ("residuals" %in% which) panels <- c(panels, list(function() plot_residuals(x, type, ...)))
@@ -49,7 +54,8 @@ match_panels <- function(which) {
 }
 
 residual_label <- function(type) {
-  switch(type, scaled = "Residual / residual SD", pearson = "Pearson residual", "Residual")
+  switch(type, scaled = "Residual / residual SD", pearson = "Pearson residual",
+         quantile = "Quantile residual", deviance = "Deviance residual", "Residual")
 }
 
 # Many points are drawn smaller and translucent.
@@ -64,15 +70,30 @@ point_style <- function(n, ...) {
 }
 
 plot_residuals <- function(fit, type, ...) {
-  fitted <- fit$fitted
-  residual <- stats::residuals(plain_rows(fit), type = type)
-  graphics::plot(fitted, residual, type = "n", xlab = "Fitted value", ylab = residual_label(type),
+  fitted <- if (is_generalized(fit)) plotted_predictor(fit, type) else fit$fitted
+  residual <- plotted_residuals(fit, type)
+  label <- if (is_generalized(fit)) "Linear predictor" else "Fitted value"
+  graphics::plot(fitted, residual, type = "n", xlab = label, ylab = residual_label(type),
                  main = "Residuals and fitted values")
   graphics::abline(h = 0, col = "grey70")
   do.call(graphics::points, c(list(fitted, residual), point_style(length(fitted), ...)))
   if (length(unique(fitted)) > 4L) {
     graphics::lines(stats::lowess(fitted, residual), col = "#C03A2B", lwd = 1.5)
   }
+}
+
+# Residuals that average over the random effects go with the fixed part.
+plotted_predictor <- function(fit, type) {
+  value <- if (type == "quantile") unname(fixed_values(fit)) else fit$eta
+  # Separated rows stand at the edge.
+  finite <- range(value[is.finite(value)], 0)
+  pmin(pmax(value, finite[1L]), finite[2L])
+}
+
+plotted_residuals <- function(fit, type) {
+  fit <- plain_rows(fit)
+  if (type != "quantile") return(stats::residuals(fit, type = type))
+  stats::residuals(fit, type = type, level = "marginal", seed = 1L)
 }
 
 # Without the padding of na.exclude.
@@ -82,7 +103,7 @@ plain_rows <- function(fit) {
 }
 
 plot_qq <- function(fit, type, ...) {
-  residual <- stats::residuals(plain_rows(fit), type = type)
+  residual <- plotted_residuals(fit, type)
   points <- stats::qqnorm(residual, plot.it = FALSE)
   graphics::plot(points$x, points$y, type = "n", xlab = "Normal quantile",
                  ylab = residual_label(type), main = "Normal quantiles of residuals")

@@ -6,6 +6,7 @@ condition_limit <- 1e-6
 
 report_fit <- function(fit, spec, result) {
   report_dropped(fit)
+  if (is_generalized(fit)) report_generalized(fit)
   if (isTRUE(result$condition < condition_limit)) report_condition(fit, spec, result)
   if (length(fit$random) == 0L) {
     inform(character(), c("There is no random-effects term: the model has fixed effects only.",
@@ -85,7 +86,7 @@ report_convergence <- function(fit) {
                       gradient_norm = verdict$gradient_norm, gain = verdict$gain,
                       best = fit$random)
   }
-  notes <- fixed_group_lines(fit)
+  notes <- c(fixed_group_lines(fit), dispersion_limit_lines(fit))
   if (identical(verdict$status, "boundary")) {
     lines <- paste0(c(boundary_lines(fit), notes), ".")
     lines <- as_bullets(c(paste0("The estimate lies at the boundary: ", lines[1L]), lines[-1L]))

@@ -1,16 +1,55 @@
 # The specification: the only object that goes to the compiled code. Plain vectors and matrices;
 # what names and labels belong to them stays on the R side.
 
-model_specification <- function(y, X, built, frame, reml) {
+# `response` is list(y, weights), for a generalized model also size (see read_response()).
+model_specification <- function(response, X, built, frame, reml) {
   offset <- stats::model.offset(frame)
-  weights <- frame[["(weights)"]]
   list(
-    y = y,
+    y = response$y,
     offset = if (is.null(offset)) double() else as.double(offset),
-    weights = if (is.null(weights)) double() else as.double(weights),
+    weights = response$weights,
     X = X,
     reml = reml,
     terms = lapply(built, term_specification))
+}
+
+# The same for a generalized model. `family` was made by read_family(), `dispersion` is the design
+# of the log dispersion parameter (NULL: a constant).
+generalized_specification <- function(response, X, built, frame, family, dispersion, points) {
+  spec <- model_specification(response, X, built, frame, reml = FALSE)
+  n <- length(spec$y)
+  if (is.null(dispersion)) {
+    columns <- if (has_dispersion(family)) 1L else 0L
+    dispersion <- matrix(1, n, columns, dimnames = list(NULL, rep("(Intercept)", columns)))
+  }
+  spec$size <- response$size
+  spec$family <- family$name
+  spec$link <- family$custom %||% family$link
+  spec$dispersion <- dispersion
+  spec$points <- points
+  spec$start_beta <- spec$start_phi <- double()
+  spec
+}
+
+# The response of a linear model and its weights.
+linear_response <- function(frame, name, labels) {
+  y <- numeric_response(frame[[1L]], name)
+  check_finite(y, name, labels)
+  list(y = y, weights = frame_weights(frame))
+}
+
+# That of a generalized one; `family` is part of what is parsed.
+generalized_response <- function(family) {
+  function(frame, name, labels) {
+    weights <- frame_weights(frame)
+    if (length(weights)) check_weights(weights, labels)
+    read_response(frame[[1L]], family, weights, name, labels)
+  }
+}
+
+frame_weights <- function(frame) {
+  weights <- frame[["(weights)"]]
+  if (is.null(weights)) double() else as.double(weights)
 }
 
 `%||%` <- function(a, b) if (is.null(a)) b else a
@@ -22,14 +61,30 @@ term_specification <- function(built) {
        basis = built$basis, intercept = term$intercept, structure = term$structure, start = NULL)
 }
 
-# The same from a fit: what was fitted, from the frame that the fit keeps.
-fit_specification <- function(fit) {
-  built <- lapply(fit$random_terms, function(term) {
+# The same from a fit: what was fitted, from the frame that the fit keeps. `name` is what the
+# response is called in an error.
+fit_specification <- function(fit, name = names(fit$frame)[1L]) {
+  response <- fit_response(fit, name)
+  X <- plain_matrix(fixed_matrix(fit))
+  built <- fit_built_terms(fit)
+  if (!is_generalized(fit)) return(model_specification(response, X, built, fit$frame, fit$REML))
+  generalized_specification(response, X, built, fit$frame, fit$family, dispersion_matrix(fit),
+                            fit$points)
+}
+
+is_generalized <- function(fit) inherits(fit, "tiers_glmm")
+
+fit_built_terms <- function(fit) {
+  lapply(fit$random_terms, function(term) {
     list(term = term, basis = term_basis(term, fit$frame),
          codes = build_groups(term, fit$frame)$codes)
   })
-  y <- suppressMessages(numeric_response(fit$frame[[1L]], names(fit$frame)[1L]))
-  model_specification(y, plain_matrix(fixed_matrix(fit)), built, fit$frame, fit$REML)
+}
+
+# The response as the engine takes it; what was said about it at the fit is not said again.
+fit_response <- function(fit, name = names(fit$frame)[1L]) {
+  read <- if (is_generalized(fit)) generalized_response(fit$family) else linear_response
+  suppressMessages(read(fit$frame, name, frame_row_labels(fit$frame)))
 }
 
 # The fixed part for the fit's own rows or new ones ------------------------------------------------
@@ -133,15 +188,13 @@ new_design <- function(terms, newdata, xlevels, contrasts, columns, fit, label =
 # bootstrap use.
 refit_with <- function(fit, y) {
   validate_fit(fit)
-  y <- numeric_response(y, "new response")
-  if (length(y) != nrow(fit$frame)) {
-    stop_input("The new response has length {length(y)}, the fit has {nrow(fit$frame)} row{?s}.")
+  if (NROW(y) != nrow(fit$frame)) {
+    stop_input("The new response has length {NROW(y)}, the fit has {nrow(fit$frame)} row{?s}.")
   }
-  labels <- frame_row_labels(fit$frame)
-  check_finite(y, "new response", labels)
-  spec <- fit_specification(fit)
-  spec$y <- y
-  check_response(y, "new response", if (length(spec$weights)) which(spec$weights > 0))
-  result <- run_fit(spec, fit$control)
-  update_lmm_fit(fit, spec, result)
+  fit$frame[[1L]] <- y
+  spec <- fit_specification(fit, "new response")
+  if (!is_generalized(fit) || family_traits(fit$family$name)$continuous) {
+    check_response(spec$y, "new response", if (length(spec$weights)) which(spec$weights > 0))
+  }
+  update_fit(fit, spec, run_fit(spec, fit$control))
 }

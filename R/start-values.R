@@ -1,13 +1,19 @@
 # Starting values: from the user's scale (standard deviations and correlations by name, or an
-# earlier fit) to one lower factor per term relative to sigma. NULL: the engine's own start.
+# earlier fit) to one lower factor per term, relative to sigma in a linear model and absolute in a
+# generalized one. NULL: the engine's own start.
 
 with_start <- function(spec, start, terms) {
   if (is.null(start)) return(spec)
+  generalized <- !is.null(spec$family)
+  if (inherits(start, "tiers_fit") && is_generalized(start) != generalized) {
+    stop_input(c("{.arg start} must be a fit of the same kind.",
+                 x = "It is one of a {if (generalized) 'linear' else 'generalized'} model."))
+  }
   factors <- start_factors(start, spec, terms)
   for (j in seq_along(factors)) {
     if (!is.null(factors[[j]])) spec$terms[[j]]$start <- factors[[j]]
   }
-  spec
+  if (generalized) with_generalized_start(spec, start) else spec
 }
 
 start_factors <- function(start, spec, terms) {
@@ -15,12 +21,49 @@ start_factors <- function(start, spec, terms) {
   names_by_term <- lapply(terms, function(term) {
     covariance_parameter_names(term$structure, term$columns, term$group)
   })
-  check_start_names(start, c(unlist(names_by_term), "sigma"))
-  sigma <- if ("sigma" %in% names(start)) start[["sigma"]] else rough_sigma(spec)
+  check_start_names(start, c(unlist(names_by_term), other_start_names(spec)))
+  sigma <- if (!is.null(spec$family)) 1 else if ("sigma" %in% names(start)) start[["sigma"]] else {
+    rough_sigma(spec)
+  }
   Map(function(names, term, built) {
     if (!any(names %in% names(start))) return(NULL)
     start_factor(start, names, term$columns, built$basis, sigma)
   }, names_by_term, terms, spec$terms)
+}
+
+# Parameters beside those of the random effects.
+other_start_names <- function(spec) {
+  if (is.null(spec$family)) return("sigma")
+  c(colnames(spec$X), constant_dispersion_name(spec))
+}
+
+# What a dispersion that is a constant is called.
+constant_dispersion_name <- function(spec) {
+  if (identical(colnames(spec$dispersion), "(Intercept)")) family_traits(spec$family)$dispersion
+}
+
+# Fixed effects and log dispersion of a generalized model. An earlier fit gives what it has; of
+# named values all fixed effects are needed, or none.
+with_generalized_start <- function(spec, start) {
+  columns <- colnames(spec$X)
+  if (inherits(start, "tiers_fit")) {
+    old <- start$coefficients[columns]
+    spec$start_beta <- unname(ifelse(is.finite(old), old, 0))
+    phi <- start$dispersion$coefficients
+    same <- identical(start$family$name, spec$family) &&
+      identical(names(phi), colnames(spec$dispersion))
+    if (same) spec$start_phi <- unname(phi)
+    return(spec)
+  }
+  given <- columns %in% names(start)
+  if (any(given) && !all(given)) {
+    stop_input(c("{.arg start} names some fixed effects: all of them are needed, or none.",
+                 x = "It has no {.val {columns[!given]}}."))
+  }
+  if (any(given)) spec$start_beta <- unname(as.double(start[columns]))
+  name <- constant_dispersion_name(spec)
+  if (!is.null(name) && name %in% names(start)) spec$start_phi <- log(start[[name]])
+  spec
 }
 
 # Terms of an earlier fit serve where the same term is in the new model.
@@ -53,12 +96,17 @@ check_start_names <- function(start, known) {
 }
 
 check_start_value <- function(value, name) {
-  correlation <- startsWith(name, "cor_")
-  low <- if (correlation) -1 else 0
-  high <- if (correlation) 1 else Inf
-  ok <- is.finite(value) && value >= low && value <= high && (name != "sigma" || value > 0)
+  rule <- if (grepl("^cor_.*\\|", name)) "between -1 and 1" else if (grepl("^sd.*\\|", name)) {
+    "0 or above"
+  } else if (name %in% c("sigma", "size", "overdispersion", "shape", "precision")) {
+    "above 0"
+  } else {
+    "a number"
+  }
+  ok <- is.finite(value) && switch(
+    rule, `between -1 and 1` = abs(value) <= 1, `0 or above` = value >= 0, `above 0` = value > 0,
+    TRUE)
   if (ok) return(invisible())
-  rule <- if (correlation) "between -1 and 1" else if (name == "sigma") "above 0" else "0 or above"
   stop_input("{.arg start}: {.val {name}} is {value} and must be {rule}.")
 }
 

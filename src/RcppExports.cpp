@@ -45,6 +45,44 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// family_names_cpp
+std::vector<std::string> family_names_cpp();
+RcppExport SEXP _tiers_family_names_cpp() {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    rcpp_result_gen = Rcpp::wrap(family_names_cpp());
+    return rcpp_result_gen;
+END_RCPP
+}
+// family_links_cpp
+std::vector<std::string> family_links_cpp(std::string family);
+RcppExport SEXP _tiers_family_links_cpp(SEXP familySEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< std::string >::type family(familySEXP);
+    rcpp_result_gen = Rcpp::wrap(family_links_cpp(family));
+    return rcpp_result_gen;
+END_RCPP
+}
+// family_cpp
+List family_cpp(SEXP family, SEXP link, const NumericVector& y, const NumericVector& size, const NumericVector& weights, const NumericVector& phi, const NumericVector& eta);
+RcppExport SEXP _tiers_family_cpp(SEXP familySEXP, SEXP linkSEXP, SEXP ySEXP, SEXP sizeSEXP, SEXP weightsSEXP, SEXP phiSEXP, SEXP etaSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< SEXP >::type family(familySEXP);
+    Rcpp::traits::input_parameter< SEXP >::type link(linkSEXP);
+    Rcpp::traits::input_parameter< const NumericVector& >::type y(ySEXP);
+    Rcpp::traits::input_parameter< const NumericVector& >::type size(sizeSEXP);
+    Rcpp::traits::input_parameter< const NumericVector& >::type weights(weightsSEXP);
+    Rcpp::traits::input_parameter< const NumericVector& >::type phi(phiSEXP);
+    Rcpp::traits::input_parameter< const NumericVector& >::type eta(etaSEXP);
+    rcpp_result_gen = Rcpp::wrap(family_cpp(family, link, y, size, weights, phi, eta));
+    return rcpp_result_gen;
+END_RCPP
+}
 // fit_glmm_cpp
 List fit_glmm_cpp(const List& spec, const List& control);
 RcppExport SEXP _tiers_fit_glmm_cpp(SEXP specSEXP, SEXP controlSEXP) {
@@ -153,6 +191,9 @@ static const R_CallMethodDef CallEntries[] = {
     {"_tiers_covariance_names_cpp", (DL_FUNC) &_tiers_covariance_names_cpp, 0},
     {"_tiers_covariance_parameter_count_cpp", (DL_FUNC) &_tiers_covariance_parameter_count_cpp, 2},
     {"_tiers_covariance_parameter_names_cpp", (DL_FUNC) &_tiers_covariance_parameter_names_cpp, 2},
+    {"_tiers_family_names_cpp", (DL_FUNC) &_tiers_family_names_cpp, 0},
+    {"_tiers_family_links_cpp", (DL_FUNC) &_tiers_family_links_cpp, 1},
+    {"_tiers_family_cpp", (DL_FUNC) &_tiers_family_cpp, 7},
     {"_tiers_fit_glmm_cpp", (DL_FUNC) &_tiers_fit_glmm_cpp, 2},
     {"_tiers_evaluate_glmm_cpp", (DL_FUNC) &_tiers_evaluate_glmm_cpp, 4},
     {"_tiers_means_glmm_cpp", (DL_FUNC) &_tiers_means_glmm_cpp, 4},

@@ -1,0 +1,63 @@
+# Links as R functions, for predictions, simulation and residuals; the fit itself uses the compiled
+# ones of the same names. A link is a list of linkfun, linkinv and mu.eta, as in stats::make.link(),
+# but without its cut-offs: a probability may be as small as a double can be.
+
+link_functions <- function(name) {
+  switch(
+    name,
+    identity = list(linkfun = function(mu) mu, linkinv = function(eta) eta,
+                    mu.eta = function(eta) rep(1, length(eta))),
+    log = list(linkfun = function(mu) log(mu), linkinv = function(eta) exp(eta),
+               mu.eta = function(eta) exp(eta)),
+    inverse = list(linkfun = function(mu) 1 / mu, linkinv = function(eta) 1 / eta,
+                   mu.eta = function(eta) -1 / eta^2),
+    sqrt = list(linkfun = function(mu) sqrt(mu), linkinv = function(eta) eta^2,
+                mu.eta = function(eta) 2 * eta),
+    `1/mu^2` = list(linkfun = function(mu) 1 / mu^2, linkinv = function(eta) 1 / sqrt(eta),
+                    mu.eta = function(eta) -1 / (2 * eta^1.5)),
+    logit = list(linkfun = stats::qlogis, linkinv = stats::plogis, mu.eta = stats::dlogis),
+    probit = list(linkfun = stats::qnorm, linkinv = stats::pnorm, mu.eta = stats::dnorm),
+    cauchit = list(linkfun = stats::qcauchy, linkinv = stats::pcauchy, mu.eta = stats::dcauchy),
+    cloglog = list(linkfun = function(mu) log(-log1p(-mu)),
+                   linkinv = function(eta) -expm1(-exp(eta)),
+                   mu.eta = function(eta) exp(eta - exp(eta))),
+    loglog = list(linkfun = function(mu) -log(-log(mu)), linkinv = function(eta) exp(-exp(-eta)),
+                  mu.eta = function(eta) exp(-eta - exp(-eta)))
+  )
+}
+
+# The three functions of the link of a family that was read (see family.R).
+link_of <- function(family) family$custom %||% link_functions(family$link)
+
+# TRUE where `eta` is a value that the link can take; NULL domain functions take all.
+in_link_domain <- function(family, eta) {
+  if (!is.null(family$custom)) return(is.finite(family$custom$linkinv(eta)))
+  positive <- family$link %in% c("1/mu^2", "sqrt") ||
+    (family$link %in% c("inverse", "identity") && mean_is_positive(family$name))
+  below_one <- family$link == "log" && family_response_kind(family$name) == "success"
+  ok <- !is.nan(eta)
+  if (positive) ok <- ok & eta > 0
+  if (below_one) ok <- ok & eta <= 0
+  ok
+}
+
+# A link-glm object with these functions, for family objects made here.
+link_object <- function(name) {
+  functions <- link_functions(name)
+  valid <- function(eta) all(is.finite(eta))
+  structure(c(functions, list(valideta = valid, name = name)), class = "link-glm")
+}
+
+# A user's link-glm as plain data: its functions keep what they mention and nothing else.
+stored_link <- function(link) {
+  functions <- lapply(link[c("linkfun", "linkinv", "mu.eta")], slim_function)
+  c(functions, list(valideta = slim_function(link$valideta), name = link$name))
+}
+
+slim_function <- function(f) {
+  if (!is.function(f) || is.primitive(f)) return(f)
+  env <- environment(f)
+  environment(f) <- slim_environment(env, list(body(f), as.call(c(quote(list), unname(
+    as.list(formals(f))[-1L])))), character(), -1L)
+  utils::removeSource(f)
+}

@@ -1,0 +1,100 @@
+# What is said after a generalized fit beside the verdict: separated data, an inaccurate likelihood.
+
+report_generalized <- function(fit) {
+  report_separation(fit)
+  report_group_separation(fit)
+  report_accuracy(fit)
+}
+
+report_separation <- function(fit) {
+  if (!is_separated(fit)) return(invisible())
+  columns <- fit$separation$columns
+  shown <- paste0("`", plain_text(columns), "`", collapse = ", ")
+  number <- length(columns)
+  warn_tiers("tiers_warning_separation", c(
+    separation_headline(fit, shown),
+    x = "The coefficient{cli::qty(number)}{?s} of {shown} {cli::qty(number)}{?is/are} infinite, with
+         infinite standard error{cli::qty(number)}{?s}; the log-likelihood and all other estimates
+         are the finite limit.",
+    i = separation_remedy(fit)),
+    columns = columns, kind = fit$separation$kind, logLik = fit$logLik, .envir = environment())
+}
+
+# Counts separate at zero, successes at none or all.
+separation_headline <- function(fit, shown) {
+  edge <- constant_edge(fit)
+  if (!is.null(edge)) return(paste0("The response is ", edge, " in every row used."))
+  how <- if (identical(fit$separation$kind, "complete")) "completely" else "partly"
+  kind <- if (is_success_family(fit$family)) "successes and failures" else "counts of zero"
+  paste0("The data are ", how, " separated: ", shown, " can tell ",
+         if (how == "partly") "some " else "all ", kind, " without error.")
+}
+
+# "0" or "all successes", where no row has anything else.
+constant_edge <- function(fit) {
+  rows <- family_rows(fit)
+  used <- rows$a > 0
+  if (all(rows$y[used] == 0)) return("0")
+  if (is_success_family(fit$family) && all(rows$y[used] == rows$m[used])) "all successes"
+}
+
+separation_remedy <- function(fit) {
+  if (!is.null(constant_edge(fit))) return("There is nothing that the model could explain.")
+  paste("Leave the column out, combine levels, or compare fits by their likelihoods",
+        "(`anova(fit1, fit2)`), which stays right; Wald tests of such a coefficient mean nothing.")
+}
+
+report_group_separation <- function(fit) {
+  terms <- fit$separation$terms
+  if (length(terms) == 0L) return(invisible())
+  labels <- vapply(fit$random[terms], `[[`, "", "label")
+  shown <- paste0("`", plain_text(labels), "`", collapse = ", ")
+  group <- fit$random[[terms[1L]]]$group
+  warn_tiers("tiers_warning_separation", c(
+    "The groups of {shown} are separated: within each of them all responses are alike, or the fixed
+     effects tell them apart.",
+    x = "The standard deviation is not estimable: the likelihood keeps rising as it grows, and the
+         printed value is where the approximation of the likelihood has its peak.",
+    i = "Use more rows for each level of `{group}`, leave the term out, or analyse one value for
+         each level."), terms = labels, .envir = environment())
+}
+
+# Of quadrature only: what Laplace may be off by is told by diagnose().
+accuracy_limit <- 0.1
+
+report_accuracy <- function(fit) {
+  if (!poor_quadrature(fit) || length(fit$separation$terms)) return(invisible())
+  largest <- signif(fit$accuracy[["largest"]], 2)
+  inform("tiers_message_accuracy", c(
+    "The quadrature is not accurate here: the log-likelihood of a single group may be off by
+     {largest / 2}.",
+    i = "Raise the number of points (now {max(fit$points)}), or use {.code nAGQ = \"auto\"}."),
+    accuracy = fit$accuracy)
+}
+
+poor_quadrature <- function(fit) {
+  length(fit$points) > 0L && all(fit$points > 1L) &&
+    isTRUE(fit$accuracy[["largest"]] > accuracy_limit)
+}
+
+# A family with overdispersion at its limit without any: said with the boundary.
+dispersion_limit_lines <- function(fit) {
+  limit <- dispersion_limit(fit)
+  if (is.null(limit)) return(character())
+  paste0("The data show no overdispersion: the ", fit$family$name,
+         " family has come to its limit, the ", limit, " family")
+}
+
+# The name of the family in the limit, where the variance of no row differs from its by more than
+# a millionth.
+dispersion_limit <- function(fit) {
+  if (!is_generalized(fit)) return(NULL)
+  limit <- switch(fit$family$name, nbinom1 = , nbinom2 = "poisson", betabinomial = "binomial")
+  if (is.null(limit)) return(NULL)
+  rows <- family_rows(fit)
+  mu <- unname(fit$fitted)
+  variance <- family_traits(fit$family$name)$variance(mu, rows$d, rows$m, rows$a)
+  simple <- family_traits(limit)$variance(mu, rows$d, rows$m, rows$a)
+  used <- simple > 0 & rows$a > 0
+  if (any(used) && all(variance[used] <= simple[used] * (1 + 1e-6))) limit
+}
