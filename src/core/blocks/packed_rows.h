@@ -18,7 +18,9 @@ class PackedRows {
   const Matrix& random() const { return random_; }  // all factors' columns side by side, k_total x n
   Index random_start(int factor) const { return random_start_[factor]; }  // first of a factor's columns
   Index level(Index row, int factor) const {
-    return (first(row, factor) - layout_.factors()[factor].offset) / layout_.factors()[factor].columns;
+    const Factor& f = layout_.factors()[factor];
+    const Index distance = first(row, factor) - f.offset;
+    return f.columns == 1 ? distance : distance / f.columns;
   }
   // First coordinate of a row's level of a factor.
   Index first(Index row, int factor) const { return first_[row * factors_ + factor]; }

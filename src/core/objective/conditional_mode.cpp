@@ -119,12 +119,12 @@ bool ConditionalMode::factorize(const Vector& weights, bool fixed) {
 }
 
 bool ConditionalMode::find(const Vector& beta, const std::vector<Matrix>& lambda, const Vector& start,
-                           double tolerance) {
+                           double tolerance, bool with_fixed) {
   lambda_ = lambda;
   u_ = start;
   fixed_part_ = response_.offset;
   if (beta.size() > 0) fixed_part_ += rows_.fixed_predictor(beta);
-  const bool search = size() > 0, with_fixed = fixed_count_ > 0;
+  const bool search = size() > 0, fixed_in_search = fixed_count_ > 0;
   const auto residual = [&] {
     Vector r = project(s_);
     r.head(random_count_) -= u_.head(random_count_);
@@ -140,7 +140,7 @@ bool ConditionalMode::find(const Vector& beta, const std::vector<Matrix>& lambda
   for (int step = 0; search && step < kMaxSteps; ++step) {
     if (poll_) poll_();
     residual_ = residual();
-    if (!factorize(w_, with_fixed) && !factorize(w_fallback_, with_fixed)) return false;
+    if (!factorize(w_, fixed_in_search) && !factorize(w_fallback_, fixed_in_search)) return false;
     const Vector direction = solve(residual_);
     const double decrement = residual_.dot(direction);
     if (!std::isfinite(decrement)) return false;
@@ -164,7 +164,7 @@ bool ConditionalMode::find(const Vector& beta, const std::vector<Matrix>& lambda
     if (last || !fell) break;
     if (step + 1 == kMaxSteps) return false;
   }
-  if (!factorize(w_, true)) return false;
+  if (!factorize(w_, with_fixed || fixed_in_search)) return false;
   residual_ = residual();
   return true;
 }

@@ -36,8 +36,10 @@ class ConditionalMode {
 
   // Finds the mode from `start`; false where it does not exist or H is not positive definite there.
   // The Newton step before the last has a decrement below `tolerance`; `residual()` is what is left.
-  // beta is empty where it is part of the mode.
-  bool find(const Vector& beta, const std::vector<Matrix>& lambda, const Vector& start, double tolerance);
+  // beta is empty where it is part of the mode. The factor has the part of X only if `with_fixed`:
+  // gradients do without.
+  bool find(const Vector& beta, const std::vector<Matrix>& lambda, const Vector& start, double tolerance,
+            bool with_fixed);
 
   // At the mode:
   const Vector& u() const { return u_; }

@@ -83,7 +83,7 @@ Matrix ModalDeviance::modes(int term) const {
 
 double ModalDeviance::value(const Vector& psi) { return evaluate(psi, predicted_start(psi)); }
 
-double ModalDeviance::evaluate(const Vector& psi, const Vector& start) {
+double ModalDeviance::evaluate(const Vector& psi, const Vector& start, bool with_fixed) {
   psi_ = psi;
   lambda_ = factor_lambda(psi);
   factor_at_base_ = false;
@@ -91,7 +91,7 @@ double ModalDeviance::evaluate(const Vector& psi, const Vector& start) {
   integral_ = Integral();
   integral_.u = Vector::Zero(start.size());
   defined_ = psi.allFinite() &&
-      mode_.find(psi.segment(fixed_start(), fixed_count_), lambda_, start, tolerance_);
+      mode_.find(psi.segment(fixed_start(), fixed_count_), lambda_, start, tolerance_, with_fixed);
   if (!defined_) return std::numeric_limits<double>::infinity();
   near_zero_.assign(lambda_.size(), 0);
   for (std::size_t f = 0; f < lambda_.size(); ++f) {
@@ -307,9 +307,9 @@ Matrix ModalDeviance::hessian() {
     Vector ahead = psi, behind = psi;
     ahead[i] += step[i];
     behind[i] -= step[i];
-    const bool fine = std::isfinite(evaluate(ahead, mode_here + changes.col(i)));
+    const bool fine = std::isfinite(evaluate(ahead, mode_here + changes.col(i), false));
     const Vector gradient_ahead = fine ? gradient() : gradient_here;
-    const bool fine_behind = std::isfinite(evaluate(behind, mode_here - changes.col(i)));
+    const bool fine_behind = std::isfinite(evaluate(behind, mode_here - changes.col(i), false));
     const Vector gradient_behind = fine_behind ? gradient() : gradient_here;
     const double width = (fine ? step[i] : 0.0) + (fine_behind ? step[i] : 0.0);
     out.col(i) = width > 0.0 ? Vector((gradient_ahead - gradient_behind) / width)

@@ -67,7 +67,7 @@ class ModalDeviance : public MixedObjective {
  private:
   std::vector<Matrix> factor_lambda(const Vector& psi) const;
   Matrix term_block(const Matrix& factor_matrix, int term) const;
-  double evaluate(const Vector& psi, const Vector& start);
+  double evaluate(const Vector& psi, const Vector& start, bool with_fixed = true);
   Vector predicted_start(const Vector& psi);
   Matrix mode_changes(const Matrix& steps) const;
   Vector gradient();

@@ -20,7 +20,7 @@ struct BaseValues {
 };
 BaseValues base_at(const Link& link, double eta) {
   BaseValues b{};
-  link.base(&eta, 1, &b.x, &b.x1, &b.x2, &b.x3);
+  link.base(&eta, 1, 3, &b.x, &b.x1, &b.x2, &b.x3);
   return b;
 }
 

@@ -1,6 +1,8 @@
 #include "core/optimizer/newton.h"
 
 #include <cmath>
+#include <limits>
+#include <stdexcept>
 
 #include "catch.h"
 
@@ -36,6 +38,95 @@ class Valley final : public Objective {
   Vector at_;
 };
 
+// Logistic regression whose curvature is only the diagonal of X'X / 4 times a constant, with
+// values that are uncertain in their tenth digit and a Hessian that nobody may ask for.
+class RoughLogistic final : public Objective {
+ public:
+  explicit RoughLogistic(double stretch) : stretch_(stretch), x_(200, 4), y_(200) {
+    for (Index i = 0; i < 200; ++i) {
+      const double t = static_cast<double>(i);
+      x_.row(i) << 1.0, std::sin(t), std::cos(1.3 * t) + 0.8 * std::sin(t), std::sin(0.7 * t);
+      y_[i] = std::sin(7.1 * t) + x_(i, 1) > 0.3 ? 1.0 : 0.0;
+    }
+  }
+  Index size() const override { return 4; }
+  double value(const Vector& beta) override {
+    at_ = beta;
+    const Vector eta = x_ * beta;
+    double sum = 1e5;
+    for (Index i = 0; i < eta.size(); ++i) sum += 2.0 * (std::log1p(std::exp(eta[i])) - y_[i] * eta[i]);
+    return sum * (1.0 + 2e-10 * std::sin(1e9 * sum));
+  }
+  void derivatives(Vector& gradient, Matrix& curvature) override {
+    ++derivatives_called;
+    const Vector mean = (1.0 + (-(x_ * at_).array()).exp()).inverse();
+    gradient = 2.0 * x_.transpose() * (mean - y_);
+    curvature = stretch_ * (x_.transpose() * x_).diagonal().asDiagonal();
+    weights_ = mean.array() * (1.0 - mean.array());
+  }
+  Matrix exact_hessian() const { return 2.0 * x_.transpose() * weights_.asDiagonal() * x_; }
+  Matrix hessian() override { throw std::logic_error("the Hessian was asked for"); }
+  int secant_pairs() const override { return 5; }
+  double step_limit(const Vector&, const Vector&) const override { return 1.0; }
+  Vector safe_step(const Vector& beta) override { return beta; }
+  int derivatives_called = 0;
+
+ private:
+  double stretch_;
+  Matrix x_;
+  Vector y_, at_, weights_;
+};
+
+// x - log x - log(2 - y) + (y - x)^2, defined for x > 0 and y < 2 only, with unit curvature.
+class Walled final : public Objective {
+ public:
+  Index size() const override { return 2; }
+  double value(const Vector& at) override {
+    at_ = at;
+    if (!(at[0] > 0.0) || !(at[1] < 2.0)) return std::numeric_limits<double>::infinity();
+    return at[0] - std::log(at[0]) - std::log(2.0 - at[1]) + std::pow(at[1] - at[0], 2);
+  }
+  void derivatives(Vector& gradient, Matrix& curvature) override {
+    gradient.resize(2);
+    const double apart = at_[1] - at_[0];
+    gradient << 1.0 - 1.0 / at_[0] - 2.0 * apart, 1.0 / (2.0 - at_[1]) + 2.0 * apart;
+    curvature = Matrix::Identity(2, 2);
+  }
+  Matrix hessian() override { throw std::logic_error("the Hessian was asked for"); }
+  int secant_pairs() const override { return 5; }
+  double step_limit(const Vector&, const Vector&) const override { return 1.0; }
+  Vector safe_step(const Vector& at) override { return at; }
+
+ private:
+  Vector at_;
+};
+
+// A saddle at zero on the way to two minima at y = 1 and y = -1; the start lies on the ridge.
+class Saddle final : public Objective {
+ public:
+  Index size() const override { return 2; }
+  double value(const Vector& at) override {
+    at_ = at;
+    return at[0] * at[0] + std::pow(at[1] * at[1] - 1.0, 2);
+  }
+  void derivatives(Vector& gradient, Matrix& curvature) override {
+    gradient.resize(2);
+    gradient << 2.0 * at_[0], 4.0 * at_[1] * (at_[1] * at_[1] - 1.0);
+    curvature = Vector(Vector::Constant(2, 2.0)).asDiagonal();
+  }
+  Matrix hessian() override {
+    Matrix out = Matrix::Zero(2, 2);
+    out(0, 0) = 2.0;
+    out(1, 1) = 12.0 * at_[1] * at_[1] - 4.0;
+    return out;
+  }
+  double step_limit(const Vector&, const Vector&) const override { return 1.0; }
+  Vector safe_step(const Vector& at) override { return at; }
+
+ private:
+  Vector at_;
+};
+
 }  // namespace
 
 TEST_CASE("Newton reaches the bottom of a curved valley and certifies it") {
@@ -56,4 +147,86 @@ TEST_CASE("a parameter that is not free stays where it is") {
   const Optimum found = minimize(valley, start, {false, true}, Control());
   CHECK(found.psi[0] == 0.5);
   CHECK(found.psi[1] == Approx(0.25).epsilon(1e-9));
+}
+
+TEST_CASE("secant pairs make up for a rough curvature, in spite of noise in the values") {
+  for (const double stretch : {0.1, 0.5, 5.0}) {
+    RoughLogistic model(stretch);
+    const Optimum found = minimize(model, Vector::Zero(4), std::vector<bool>(4, true), Control());
+    CHECK(found.convergence.converged);
+    CHECK(found.convergence.gain < 1e-8);
+    CHECK(found.convergence.iterations <= 15);
+    CHECK(found.convergence.evaluations <= found.convergence.iterations + 6);
+    CHECK(model.derivatives_called == found.convergence.iterations + 1);
+    // One Newton step with the exact Hessian, the owner's last word, ends on the exact minimum.
+    const auto judge_at = [&model](const Vector& psi) {
+      Vector gradient;
+      Matrix curvature;
+      model.value(psi);
+      model.derivatives(gradient, curvature);
+      return judge(model.exact_hessian(), gradient);
+    };
+    const Verdict verdict = judge_at(found.psi);
+    CHECK(verdict.positive);
+    CHECK(verdict.gain < 1e-7);
+    CHECK(judge_at(found.psi + verdict.step).gain < 1e-14);
+  }
+}
+
+TEST_CASE("pairs are those of the free parameters") {
+  RoughLogistic model(0.5);
+  Vector start = Vector::Zero(4);
+  start[2] = 0.3;
+  const Optimum found = minimize(model, start, {true, true, false, true}, Control());
+  CHECK(found.convergence.converged);
+  CHECK(found.psi[2] == 0.3);
+  Vector gradient;
+  Matrix curvature;
+  model.value(found.psi);
+  model.derivatives(gradient, curvature);
+  CHECK(judge(model.exact_hessian(), gradient, {true, true, false, true}).gain < 1e-8);
+  CHECK(judge(model.exact_hessian(), gradient, {true, true, false, true}).step[2] == 0.0);
+  CHECK(judge(model.exact_hessian(), gradient).gain > 1e-4);
+}
+
+TEST_CASE("a step out of the domain is shortened") {
+  Walled model;
+  Vector start(2);
+  start << 1e-3, 1.999;
+  const Optimum found = minimize(model, start, {true, true}, Control());
+  CHECK(found.convergence.converged);
+  CHECK(found.convergence.iterations <= 25);
+  Vector gradient;
+  Matrix curvature;
+  model.value(found.psi);
+  model.derivatives(gradient, curvature);
+  CHECK(gradient.cwiseAbs().maxCoeff() < 1e-4);
+}
+
+TEST_CASE("a saddle is left on either side, and called one") {
+  Saddle saddle;
+  Vector start(2);
+  start << 3.0, 0.0;
+  const Optimum found = minimize(saddle, start, {true, true}, Control());
+  CHECK(found.convergence.converged);
+  CHECK(found.psi[0] == Approx(0.0).margin(1e-6));
+  CHECK(std::abs(found.psi[1]) == Approx(1.0).epsilon(1e-6));
+
+  Vector gradient;
+  Matrix curvature;
+  saddle.value(Vector::Zero(2));
+  saddle.derivatives(gradient, curvature);
+  const Verdict verdict = judge(saddle.hessian(), gradient);
+  CHECK_FALSE(verdict.positive);
+  CHECK(verdict.smallest == Approx(-1.0));
+  CHECK(verdict.downward[0] == 0.0);
+  CHECK(saddle.value(point_below(saddle, Vector::Zero(2), verdict.downward)) < 1.0);
+}
+
+TEST_CASE("negative curvature along which nothing falls is rounding") {
+  Valley valley;
+  Vector bottom(2), direction(2);
+  bottom << 1.0, 1.0;
+  direction << 1.0, 0.0;
+  CHECK(point_below(valley, bottom, direction).size() == 0);
 }
