@@ -41,11 +41,11 @@ struct BetaLogit {
   static constexpr bool weight_in_dispersion = false;
   static double constant(double y, double) { return std::log(y); }
 
-  template <Detail>
+  template <Detail detail>
   void row(double eta, const Row& row, RowTerms& out) {
     const Precision& at = precision_.at(row.phi, [](double phi) {
       const double p = std::exp(phi);
-      const Stirling terms = stirling(p);
+      const Stirling terms = stirling<1>(p, phi);
       return Precision{p, terms.de, terms.e0};
     });
     const double y = row.y, other = 1.0 - y, log_y = row.constant, log_other = std::log1p(-y);
@@ -54,15 +54,17 @@ struct BetaLogit {
     const double true_a = at.p * mu, true_b = at.p * nu;
     const double a = true_a < smallest_shape ? smallest_shape : true_a;
     const double b = true_b < smallest_shape ? smallest_shape : true_b;
-    const Stirling at_a = stirling(a), at_b = stirling(b);
+    const double true_log_a = row.phi + l.log_p, true_log_b = row.phi + l.log_q;
+    const double log_a = a == true_a ? true_log_a : std::log(a);
+    const double log_b = b == true_b ? true_log_b : std::log(b);
+    constexpr int order = derivatives<detail>();
+    const Stirling at_a = stirling<order>(a, log_a), at_b = stirling<order>(b, log_b);
     const double difference = at.p * (y < 0.5 ? y - mu : nu - other);
     const double far_a = log_y - l.log_p, far_b = log_other - l.log_q;
     const double deviance = deviance_part(a, difference, [&] { return far_a; }) +
                             deviance_part(b, -difference, [&] { return far_b; });
-    out.logp = 0.5 * (std::log(a) + std::log(b) - row.phi - log_two_pi) + at.de - at_a.de -
-               at_b.de - deviance - log_y - log_other;
-    if (a != true_a) out.logp += row.phi + l.log_p - std::log(a);
-    if (b != true_b) out.logp += row.phi + l.log_q - std::log(b);
+    out.logp = 0.5 * (log_a + log_b - row.phi - log_two_pi) + at.de - at_a.de - at_b.de - deviance -
+               log_y - log_other + (true_log_a - log_a) + (true_log_b - log_b);
 
     const double g = true_a * nu * (far_a - far_b);
     const double nu2 = nu * nu, mu2 = mu * mu;

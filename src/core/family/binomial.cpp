@@ -2,6 +2,8 @@
 //   logp = c(y, m) - Dv(y, d) - Dv(n, -d),
 // and for a link other than logit
 //   s = y A' + n B',  w = -(y A'' + n B''),  w' = -(y A''' + n B''')   (A, B: probability_links.h).
+#include <algorithm>
+
 #include "count_choose.h"
 #include "families.h"
 #include "probability_links.h"
@@ -32,10 +34,13 @@ struct BinomialKernel {
   static constexpr bool has_phi = false;
   static constexpr bool weight_in_dispersion = false;
   static double constant(double y, double m) { return choose_remainder(y, m); }
+  static double side(double count, double log_value) {
+    return count * std::max(log_value, -std::numeric_limits<double>::max());
+  }
   // d = m F - y.
   static double logp(const Row& row, double n, double d, double log_p, double log_q) {
-    if (row.y == 0.0) return n == 0.0 ? 0.0 : n * log_q;
-    if (n == 0.0) return row.y * log_p;
+    // One branch for both ends: which end it is, the processor could not foresee.
+    if (row.y * n == 0.0) return side(row.y, log_p) + side(n, log_q);
     return row.constant - deviance_part(row.y, d, [&] { return log_p + std::log(row.m / row.y); }) -
            deviance_part(n, -d, [&] { return log_q + std::log(row.m / n); });
   }

@@ -44,7 +44,7 @@ struct GammaKernel {
   const Shape& shape(const Row& row) {
     const double scale = scale_.at(row.phi, [](double phi) { return std::exp(phi); });
     return shape_.at(row.a * scale, [](double nu) {
-      const Stirling at = stirling(nu);
+      const Stirling at = stirling<1>(nu);
       return Shape{nu, 0.5 * (std::log(nu) - log_two_pi) - at.de, at.e0};
     });
   }

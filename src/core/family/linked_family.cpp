@@ -22,6 +22,7 @@ ResponseRows part_of(const ResponseRows& rows, Index start, Index n) {
   part.y = move(rows.y, start);
   part.size = move(rows.size, start);
   part.weight = move(rows.weight, start);
+  part.frequency = move(rows.frequency, start);
   part.constant = move(rows.constant, start);
   if (rows.phi_by_row) part.phi = move(rows.phi, start);
   return part;

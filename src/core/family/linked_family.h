@@ -76,8 +76,9 @@ double ratio_of_sums(const ResponseRows& rows, const double* mu, Value value, Sh
   for (Index i = 0; i < rows.n; ++i) {
     const double a = weight_of(rows, i), m = size_of(rows, i);
     if (!(a > 0.0)) continue;
-    above += value(rows.y[i], m, a, mu[i]);
-    below += share(m, mu[i]);
+    const double times = frequency_of(rows, i);
+    above += times * value(rows.y[i], m, a, mu[i]);
+    below += times * share(m, mu[i]);
   }
   return above / below;
 }

@@ -49,7 +49,7 @@ struct Nbinom2Log {
   void row(double eta, const Row& row, RowTerms& out) {
     const Size& at = size_.at(row.phi, [](double phi) {
       const double th = std::exp(phi);
-      const Stirling terms = stirling(th);
+      const Stirling terms = stirling<1>(th, phi);
       return Size{th, terms.de, terms.e0};
     });
     const double y = row.y, th = at.th;
@@ -99,8 +99,8 @@ struct Nbinom2Log {
     const double log_growth = std::log1p(y / th);
     const double at_size = deviance_part(th, out.s, [&] { return log_growth + l.log_q; });
     const double at_count = deviance_part(y, -out.s, [&] { return std::log1p(th / y) + l.log_p; });
-    const bool gradient = detail == Detail::gradient;
-    const Stirling sum = gradient ? stirling(total) : Stirling{stirling_remainder(total), 0, 0, 0};
+    constexpr bool gradient = detail == Detail::gradient;
+    const Stirling sum = stirling < gradient ? 1 : 0 > (total);
     out.logp = row.constant - 0.5 * log_growth + sum.de - at.de - at_size - at_count;
     if (gradient) {
       out.dlogp_dphi = 0.5 * y / total + at.e0 - th / total * sum.e0 - at_size;

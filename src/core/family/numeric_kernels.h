@@ -16,14 +16,28 @@ namespace tiers {
 constexpr double log_two_pi = 1.837877066409345483560659472811;
 constexpr double pi = 3.141592653589793238462643383280;
 
-double ph(double x);
-double stirling_remainder(double x);  // de
+// log1p(x) = 2 atanh(r), r = x/(2 + x), for |x| <= 1/2: ph = r x - 2 r y (1/3 + y/5 + y^2/7 + ...),
+// y = r^2, the terms grouped so that they can be computed side by side.
+inline double ph(double x) {
+  if (!(std::fabs(x) <= 0.5)) return x - std::log1p(x);
+  const double r = x / (2.0 + x);
+  const double y = r * r, y2 = y * y, y4 = y2 * y2;
+  const double low = (1.0 / 3 + y * (1.0 / 5)) + y2 * (1.0 / 7 + y * (1.0 / 9));
+  const double middle = (1.0 / 11 + y * (1.0 / 13)) + y2 * (1.0 / 15 + y * (1.0 / 17));
+  const double high = (1.0 / 19 + y * (1.0 / 21)) + y2 * (1.0 / 23 + y * (1.0 / 25));
+  const double rest = 1.0 / 27 + y * (1.0 / 29);
+  return r * x - 2.0 * r * y * ((low + y4 * middle) + y4 * y4 * (high + y4 * rest));
+}
 
 struct Stirling {
   double de, e0, e1, e2;
 };
-// All four at once, x > 0. Below 15 they share one walk up to it.
+// de and the first `order` of e0, e1, e2, the others zero; x > 0. The second form is given log(x).
+template <int order>
+Stirling stirling(double x, double log_x);
+template <int order>
 Stirling stirling(double x);
+inline double stirling_remainder(double x) { return stirling<0>(x).de; }
 
 // Dv(x, d) for x >= 0, d >= -x. far_log() gives log((x + d)/x) and is called only where d is not
 // small against x: there the caller knows that logarithm without cancellation.
@@ -46,11 +60,14 @@ struct Logistic {
 };
 inline Logistic logistic(double eta) {
   const double e = std::exp(-std::fabs(eta));
-  const double larger = 1.0 / (1.0 + e);
+  const double sum = 1.0 + e;
+  const double larger = 1.0 / sum;
   const double smaller = e * larger;
-  const double log_larger = -std::log1p(e);
-  if (eta > 0.0) return {larger, smaller, log_larger, log_larger - eta};
-  return {smaller, larger, log_larger + eta, log_larger};
+  // log1p(e): what rounding took from the sum is put back.
+  const double log_sum = std::log(sum) + (e - (sum - 1.0)) * larger;
+  const bool up = eta > 0.0;
+  return {up ? larger : smaller, up ? smaller : larger, (up ? 0.0 : eta) - log_sum,
+          (up ? -eta : 0.0) - log_sum};
 }
 
 // The Stirling terms of x against those of x + y, for y >= 0 (a rising factorial's derivatives).
@@ -58,6 +75,19 @@ struct StirlingDifference {
   double t, o;            // x/(x + y), y/(x + y)
   double de, e0, e1, e2;  // de(x + y) - de(x);  e_k(x) - t^(k+1) e_k(x + y)
 };
-StirlingDifference stirling_difference(double x, double y, const Stirling& at_x);
+template <int order>
+StirlingDifference stirling_difference(double x, double y, const Stirling& at_x) {
+  if (y == 0.0) return {1.0, 0.0, 0.0, 0.0, 0.0, 0.0};
+  const double sum = x + y;
+  const Stirling at_sum = stirling<order>(sum);
+  StirlingDifference out;
+  out.t = x / sum;
+  out.o = y / sum;
+  out.de = at_sum.de - at_x.de;
+  out.e0 = at_x.e0 - out.t * at_sum.e0;
+  out.e1 = at_x.e1 - out.t * out.t * at_sum.e1;
+  out.e2 = at_x.e2 - out.t * out.t * out.t * at_sum.e2;
+  return out;
+}
 
 }  // namespace tiers

@@ -21,6 +21,12 @@ struct LogProbability {
 // The side of -eta, where F(-eta) = 1 - F(eta).
 inline LogSide mirrored(const LogSide& side) { return {side.value, -side.d1, side.d2, -side.d3}; }
 
+// log(1 - x), 0 <= x <= 1/2, with 1/(1 - x) at hand: what rounding took from 1 - x is put back.
+inline double log_complement(double x, double inverse) {
+  const double rest = 1.0 - x;
+  return std::log(rest) + ((1.0 - rest) - x) * inverse;
+}
+
 struct LogitLink {
   static constexpr const char* name = "logit";
   static bool in_domain(double) { return true; }
@@ -60,7 +66,8 @@ struct ProbitLink {
     const double tail = 0.5 * std::erfc(distance * 0.70710678118654752440);
     const LogSide small =
         distance > 3.5 ? far_tail(distance) : side(-distance, std::log(tail), density / tail);
-    const LogSide large = side(distance, std::log1p(-tail), density / (1.0 - tail));
+    const double inverse = 1.0 / (1.0 - tail);
+    const LogSide large = side(distance, log_complement(tail, inverse), density * inverse);
     const double information = small.d1 * large.d1;
     if (x < 0.0) return {tail, 1.0 - tail, small, mirrored(large), information};
     return {1.0 - tail, tail, large, mirrored(small), information};
@@ -76,15 +83,16 @@ struct CloglogLink {
     const double t = std::exp(x);
     const LogSide b{-t, -t, -t, -t};
     if (t > 700.0) return {1.0, 0.0, {0.0, 0.0, 0.0, 0.0}, b, 0.0};
-    const double growth = std::expm1(t);
-    const double rho = growth > 0.0 ? t / growth : 1.0;
-    const double p = -std::expm1(-t), q = std::exp(-t);
+    const double q = std::exp(-t);
+    const double p = t < 0.3 ? -std::expm1(-t) : 1.0 - q;
+    const double inverse = p > 0.0 ? 1.0 / p : 0.0;
+    const double rho = p > 0.0 ? t * q * inverse : 1.0;
     double ka = t + rho - 1.0;
     if (t < 0.3) {
       const double c = t * t;
       ka = t / 2 + c * (1.0 / 12 - c * (1.0 / 720 - c * (1.0 / 30240 - c * (1.0 / 1209600))));
     }
-    const double log_p = t < 1e-300 ? x : t < 0.7 ? std::log(p) : std::log1p(-q);
+    const double log_p = t < 1e-300 ? x : t < 0.7 ? std::log(p) : log_complement(q, inverse);
     return {p, q, {log_p, rho, -rho * ka, rho * (ka * ka + rho * ka - t)}, b, t * rho};
   }
 };

@@ -10,7 +10,7 @@
 //
 // A prior weight a divides the dispersion where there is one that can take it (gaussian, Gamma,
 // inverse Gaussian), and multiplies logp and all derivatives elsewhere, as in stats::glm().
-// Frequency weights are the engine's: they multiply every family alike. a = 0: the row counts 0.
+// A frequency multiplies logp and all derivatives in every family alike. a = 0: the row counts 0.
 //
 // A row outside the domain of eta, or whose values (those asked for) leave the range of doubles,
 // has logp = -infinity and zeros elsewhere: a line search that meets it shortens its step.
@@ -41,6 +41,7 @@ struct ResponseRows {
   const double* y = nullptr;         // binomial kinds: the number of successes
   const double* size = nullptr;      // trials m; nullptr: 1 each
   const double* weight = nullptr;    // prior weight a; nullptr: 1 each
+  const double* frequency = nullptr;  // equal rows that this one stands for; nullptr: 1 each
   const double* constant = nullptr;  // from ResponseFamily::constants(); nullptr: computed anew
   const double* phi = nullptr;       // may be nullptr where dispersion_count() is 0
   bool phi_by_row = false;           // false: phi[0] holds for all rows
@@ -49,6 +50,9 @@ struct ResponseRows {
 inline double size_of(const ResponseRows& rows, Index i) { return rows.size ? rows.size[i] : 1.0; }
 inline double weight_of(const ResponseRows& rows, Index i) {
   return rows.weight ? rows.weight[i] : 1.0;
+}
+inline double frequency_of(const ResponseRows& rows, Index i) {
+  return rows.frequency ? rows.frequency[i] : 1.0;
 }
 inline double phi_of(const ResponseRows& rows, Index i) {
   return rows.phi[rows.phi_by_row ? i : 0];

@@ -2,7 +2,8 @@
 //   static constexpr bool has_phi                does it read and differentiate phi
 //   static constexpr bool weight_in_dispersion   or does a prior weight multiply the row
 //   static double constant(double y, double m)
-//   template <Detail> void row(double eta, const Row&, RowTerms&)   fills what the level asks for
+//   template <Detail> void row(double eta, const Row&, RowTerms&)   fills what the level asks for;
+//     plain arithmetic for more is dropped by the compiler, function calls are not
 // One Kernel object lives for one call: it may keep what depends on phi alone (see Kept).
 #pragma once
 
@@ -17,14 +18,26 @@ struct Row {
   double y, m, a, phi, constant;
 };
 
+// Derivatives of logp in eta that a level asks for: as many Stirling terms (numeric_kernels.h).
+template <Detail detail>
+constexpr int derivatives() {
+  return detail == Detail::score ? 1 : detail == Detail::newton ? 2 : 3;
+}
+
 inline bool finite(double x) { return std::fabs(x) <= std::numeric_limits<double>::max(); }
 
 struct RowTerms {
   double logp, s, w = 0.0, w_fallback = 0.0, dw = 0.0;
   double dlogp_dphi = 0.0, ds_dphi = 0.0, dw_dphi = 0.0;
+  // Of those asked for.
+  template <Detail detail>
   bool all_finite() const {
-    return finite(logp) && finite(s) && finite(w) && finite(w_fallback) && finite(dw) &&
-           finite(dlogp_dphi) && finite(ds_dphi) && finite(dw_dphi);
+    bool fine = finite(logp) & finite(s);
+    if (detail != Detail::score) fine = fine & finite(w) & finite(w_fallback);
+    if (detail == Detail::gradient) {
+      fine = fine & finite(dw) & finite(dlogp_dphi) & finite(ds_dphi) & finite(dw_dphi);
+    }
+    return fine;
   }
   void fail() {
     *this = RowTerms();
@@ -61,14 +74,12 @@ void loop_over_rows(const ResponseRows& rows, const double* eta, const RowDeriva
     RowTerms terms;
     if (row.a > 0.0) {
       kernel.template row<detail>(eta[i], row, terms);
-      if (!terms.all_finite()) terms.fail();
+      if (!terms.template all_finite<detail>()) terms.fail();
     } else {
       terms.fail();
       terms.logp = 0.0;
     }
-    const double factor = Kernel::weight_in_dispersion ? 1.0 : row.a;
-    const bool scaled = factor != 1.0 && factor > 0.0;
-    const double f = scaled ? factor : 1.0;
+    const double f = (Kernel::weight_in_dispersion ? 1.0 : row.a) * frequency_of(rows, i);
     out.logp[i] = f * terms.logp;
     out.s[i] = f * terms.s;
     if (detail == Detail::score) continue;

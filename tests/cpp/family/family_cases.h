@@ -77,7 +77,8 @@ inline std::vector<FamilyPoint> moderate_points(const FamilyCase& c) {
   for (const double eta : moderate_etas(c)) {
     for (const double y : ys) {
       for (const double phi : {-1.3, 0.4, 2.6}) {
-        const double m = takes_trials(c.family) ? (y == 1 ? 1 : 12) : 1;
+        // Sizes on both sides of where kernels change from products to series.
+        const double m = !takes_trials(c.family) || y == 1 ? 1 : phi == 0.4 ? 30 : 12;
         points.push_back({eta, y, m, phi < 0 ? 1.0 : 1.7, phi});
       }
     }

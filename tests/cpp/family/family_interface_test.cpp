@@ -105,3 +105,33 @@ TEST_CASE("start values lie in the domain and start dispersions are finite") {
     CHECK(std::fabs(phi) <= 25.0);
   }
 }
+
+TEST_CASE("every level of detail gives the same values") {
+  for (const auto& c : family_cases()) {
+    const auto family = make_family(c.family, c.link);
+    for (const FamilyPoint& at : moderate_points(c)) {
+      const FamilyValues all = evaluate_at(*family, at);
+      ResponseRows rows;
+      rows.n = 1;
+      rows.y = &at.y;
+      rows.size = &at.m;
+      rows.weight = &at.a;
+      rows.phi = &at.phi;
+      for (const Detail detail : {Detail::score, Detail::newton}) {
+        FamilyValues some{};
+        RowDerivatives out;
+        out.logp = &some.logp;
+        out.s = &some.s;
+        out.w = &some.w;
+        out.w_fallback = &some.w_fallback;
+        family->evaluate(rows, &at.eta, detail, out);
+        INFO(c.family << " " << c.link << " eta " << at.eta << " y " << at.y << " phi " << at.phi);
+        CHECK(some.logp == Approx(all.logp).epsilon(1e-13));
+        CHECK(some.s == Approx(all.s).epsilon(1e-13).margin(1e-13 * all.w_fallback));
+        if (detail == Detail::score) continue;
+        CHECK(some.w == Approx(all.w).epsilon(1e-13).margin(1e-13 * all.w_fallback));
+        CHECK(some.w_fallback == all.w_fallback);
+      }
+    }
+  }
+}

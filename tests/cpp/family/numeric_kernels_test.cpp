@@ -29,7 +29,7 @@ TEST_CASE("Stirling's remainder is that of lgamma") {
   for (const double x : {1e-12, 1e-3, 0.2, 1.0, 1.5, 4.0, 11.7, 14.9999, 15.0, 15.3, 40.0, 300.0}) {
     const double exact = static_cast<double>(de_exact(x));
     CHECK(stirling_remainder(x) == Approx(exact).epsilon(1e-13).margin(2e-14));
-    CHECK(stirling(x).de == Approx(exact).epsilon(1e-13).margin(2e-14));
+    CHECK(stirling<3>(x).de == Approx(exact).epsilon(1e-13).margin(2e-14));
   }
   CHECK(stirling_remainder(1e12) == Approx(1.0 / 12e12).epsilon(1e-14));
   CHECK(stirling_remainder(1e-305) == Approx(0.5 * 305 * std::log(10.0) - 0.5 * log_two_pi));
@@ -37,16 +37,16 @@ TEST_CASE("Stirling's remainder is that of lgamma") {
 
 TEST_CASE("e0, e1, e2 at arguments where psi and its derivatives are known") {
   const double euler = 0.57721566490153286061, zeta3 = 1.2020569031595942854;
-  const Stirling one = stirling(1.0);
+  const Stirling one = stirling<3>(1.0);
   CHECK(one.e0 == Approx(-0.5 + euler).epsilon(1e-13));
   CHECK(one.e1 == Approx(1.5 - pi * pi / 6).epsilon(1e-13));
   CHECK(one.e2 == Approx(-1.0 - 1.0 + 2.0 * zeta3).epsilon(1e-13));
   const double x = 0.5, psi = -euler - 2.0 * std::log(2.0);
-  const Stirling half = stirling(x);
+  const Stirling half = stirling<3>(x);
   CHECK(half.e0 == Approx(x * (std::log(x) - 1.0 - psi)).epsilon(1e-13));
   CHECK(half.e1 == Approx(x * x * (2.0 + 2.0 - pi * pi / 2)).epsilon(1e-13));
   CHECK(half.e2 == Approx(x * x * x * (-4.0 - 8.0 + 14.0 * zeta3)).epsilon(1e-13));
-  const Stirling tiny = stirling(1e-200);
+  const Stirling tiny = stirling<3>(1e-200);
   CHECK(tiny.e0 == Approx(0.5));
   CHECK(tiny.e1 == Approx(-0.5));
   CHECK(tiny.e2 == Approx(1.0));
@@ -56,7 +56,7 @@ TEST_CASE("e0, e1, e2 at arguments where psi and its derivatives are known") {
 TEST_CASE("e0, e1, e2 obey the recurrence of psi") {
   for (const double x : {0.01, 0.7, 3.3, 13.999, 14.0, 14.5, 15.0, 22.0}) {
     const double next = x + 1.0;
-    const Stirling at = stirling(x), then = stirling(next);
+    const Stirling at = stirling<3>(x), then = stirling<3>(next);
     const auto psi = [](double z, const Stirling& s) { return std::log(z) - 0.5 / z - s.e0 / z; };
     const auto psi1 = [](double z, const Stirling& s) {
       return 1.0 / z + 0.5 / (z * z) - s.e1 / (z * z);
