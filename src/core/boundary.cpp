@@ -9,97 +9,201 @@ namespace {
 // A variance that carries less than this share of the residual variance in the mean level is tried
 // at exactly zero.
 constexpr double kTryZero = 1e-6;
-// A zero is kept where it costs less than this in deviance: Newton then ends on the same point.
-constexpr double kSameDeviance = 1e-7;
 // Left to gain, at most, where a fit that stopped early is taken to be on a ridge.
 constexpr double kRidgeGain = 1e-3;
 constexpr double kNegative = 1e-6;  // relative size at which a multiplier counts as negative
+constexpr double kReopenedShare = 0.1;  // of the residual variance, in the mean level
+constexpr double kFlatTerm = 1e-7;  // change of the deviance over the whole range of a term
 constexpr int kMaxReopenings = 5;
 
-void add_counts(Convergence& to, const Convergence& earlier) {
-  to.iterations += earlier.iterations;
-  to.evaluations += earlier.evaluations;
-}
-
 struct Reduced {
-  Vector theta;
+  Vector psi;
   std::vector<bool> free;
   bool any = false;
 };
 
-Reduced reduce(const MixedObjective& objective, const CovarianceParameters& parameters,
-               const Vector& theta, double threshold) {
-  Reduced out;
-  out.theta = theta;
-  out.free.assign(theta.size(), true);
-  for (int j = 0; j < parameters.terms(); ++j) {
+// psi may go on after the covariance parameters: the others are always free.
+class BoundarySearch {
+ public:
+  BoundarySearch(MixedObjective& objective, const CovarianceParameters& parameters, const Control& control)
+      : objective_(objective), parameters_(parameters), control_(control) {}
+
+  BoundaryOptimum run(const Vector& start);
+
+ private:
+  Reduced reduce(const Vector& psi) const;
+  Optimum minimize_from(const Vector& start, const std::vector<bool>& free) const {
+    return minimize(objective_, start, free, control_);
+  }
+  void accept(Optimum found, const std::vector<bool>& free);
+  // A zero is kept where it costs less than this in deviance: Newton then ends on the same point.
+  double same_deviance() const { return value_noise(objective_, out_.optimum.value); }
+  void leave_ridge();
+  Vector settle_flat_terms() const;
+  bool settle_on_boundary(const Vector& from, bool first);
+  bool read_multipliers(Vector& reopened);
+  bool reopen_term(int term, const Boundary& boundary, Vector& reopened) const;
+  bool reopen(const Vector& start);
+  bool lower_ranks();
+
+  MixedObjective& objective_;
+  const CovarianceParameters& parameters_;
+  const Control& control_;
+  BoundaryOptimum out_;
+  std::vector<bool> all_;
+  bool ranks_lowered_ = false;
+};
+
+BoundaryOptimum BoundarySearch::run(const Vector& start) {
+  all_.assign(start.size(), true);
+  out_.free = all_;
+  out_.boundary.resize(parameters_.terms());
+  out_.optimum = minimize_from(start, all_);
+  if (parameters_.size() == 0) return out_;
+  leave_ridge();
+
+  Vector from = settle_flat_terms();
+  for (int attempt = 0; settle_on_boundary(from, attempt == 0); ++attempt) {
+    Vector reopened;
+    const bool minimum = read_multipliers(reopened);
+    if (attempt == kMaxReopenings) break;
+    if (!(minimum ? lower_ranks() : reopen(reopened))) break;
+    from = out_.optimum.psi;
+  }
+  return out_;
+}
+
+Reduced BoundarySearch::reduce(const Vector& psi) const {
+  Reduced out{psi, all_, false};
+  for (int j = 0; j < parameters_.terms(); ++j) {
     std::vector<bool> free;
-    const Vector part = parameters.structure(j).reduce(parameters.part(theta, j), objective.mean_cross(j),
-                                                       threshold, free);
-    out.theta.segment(parameters.offset(j), part.size()) = part;
+    const Vector part = parameters_.structure(j).reduce(parameters_.part(psi, j), objective_.mean_cross(j),
+                                                        kTryZero, free);
+    out.psi.segment(parameters_.offset(j), part.size()) = part;
     for (std::size_t i = 0; i < free.size(); ++i) {
-      out.free[parameters.offset(j) + i] = free[i];
+      out.free[parameters_.offset(j) + i] = free[i];
       out.any = out.any || !free[i];
     }
   }
   return out;
 }
 
-// A criterion that does not depend on a term at all (its levels are fixed effects, under REML)
-// leaves it anywhere: then its variance is reported as zero.
-Vector settle_flat_terms(MixedObjective& objective, const CovarianceParameters& parameters,
-                         const Optimum& found) {
-  Vector theta = found.psi;
-  for (int j = 0; j < parameters.terms(); ++j) {
-    const Vector part = parameters.part(theta, j);
-    double bend = 0.0;
-    for (Index i = 0; i < part.size(); ++i) {
-      bend = std::max(bend, std::abs(found.curvature(parameters.offset(j) + i, parameters.offset(j) + i)) *
-                                part[i] * part[i]);
-    }
-    if (bend > 1e-7 || part.cwiseAbs().maxCoeff() == 0.0) continue;
-    Vector trial = theta;
-    trial.segment(parameters.offset(j), part.size()).setZero();
-    if (objective.value(trial) <= found.value + kSameDeviance) theta = trial;
-  }
-  return theta;
-}
-
-// Singular covariance matrices have local minima of different ranks. Where the fit ended on one, a
-// minimum of one rank less is looked for, term by term.
-bool try_lower_ranks(MixedObjective& objective, const CovarianceParameters& parameters,
-                     const Control& control, Optimum& found) {
-  bool better = false;
-  for (int j = 0; j < parameters.terms(); ++j) {
-    const Vector part = parameters.structure(j).lower_rank(parameters.part(found.psi, j),
-                                                           objective.mean_cross(j));
-    if (part.size() == 0) continue;
-    Vector start = found.psi;
-    start.segment(parameters.offset(j), part.size()) = part;
-    const Reduced reduced = reduce(objective, parameters, start, kTryZero);
-    const Optimum other = minimize(objective, reduced.theta, reduced.free, control);
-    if (!other.convergence.converged || !(other.value < found.value - kSameDeviance)) continue;
-    const Convergence before = found.convergence;
-    found = other;
-    add_counts(found.convergence, before);
-    better = true;
-  }
-  return better;
+// Takes over an optimum; the work that led to the one before still counts.
+void BoundarySearch::accept(Optimum found, const std::vector<bool>& free) {
+  found.convergence.iterations += out_.optimum.convergence.iterations;
+  found.convergence.evaluations += out_.optimum.convergence.evaluations;
+  out_.optimum = found;
+  out_.free = free;
 }
 
 // A ridge along which two variances stand in for each other (an intercept and a nearly constant
 // covariate, say) ends at a boundary, but Newton may crawl along it. Tries each parameter at zero.
-void leave_ridge(MixedObjective& objective, const Control& control, Optimum& found) {
-  for (Index i = 0; i < found.psi.size() && !found.convergence.converged; ++i) {
-    if (found.psi[i] == 0.0) continue;
-    Vector trial = found.psi;
-    trial[i] = 0.0;
-    std::vector<bool> free(trial.size(), true);
+void BoundarySearch::leave_ridge() {
+  const Convergence& convergence = out_.optimum.convergence;
+  if (convergence.converged || !(convergence.gain < kRidgeGain)) return;
+  for (Index i = 0; i < parameters_.size() && !convergence.converged; ++i) {
+    if (out_.optimum.psi[i] == 0.0) continue;
+    Vector start = out_.optimum.psi;
+    start[i] = 0.0;
+    std::vector<bool> free = all_;
     free[i] = false;
-    Optimum other = minimize(objective, trial, free, control);
-    add_counts(other.convergence, found.convergence);
-    if (other.convergence.converged && other.value <= found.value + kSameDeviance) found = other;
+    const Optimum other = minimize_from(start, free);
+    if (!other.convergence.converged || !(other.value <= out_.optimum.value + same_deviance())) continue;
+    accept(other, all_);
   }
+}
+
+// A criterion that does not depend on a term at all (its levels are fixed effects, under REML)
+// leaves it anywhere: then its variance is reported as zero.
+Vector BoundarySearch::settle_flat_terms() const {
+  const Optimum& found = out_.optimum;
+  Vector psi = found.psi;
+  for (int j = 0; j < parameters_.terms(); ++j) {
+    const Vector part = parameters_.part(psi, j);
+    const auto curvature = found.curvature.diagonal().segment(parameters_.offset(j), part.size());
+    const double bend = curvature.cwiseAbs().cwiseProduct(part.cwiseAbs2()).maxCoeff();
+    if (bend > kFlatTerm || part.cwiseAbs().maxCoeff() == 0.0) continue;
+    Vector trial = psi;
+    trial.segment(parameters_.offset(j), part.size()).setZero();
+    if (objective_.value(trial) <= found.value + same_deviance()) psi = trial;
+  }
+  return psi;
+}
+
+// Sets to zero what is next to zero and minimizes over the rest. False: there is nothing to set,
+// or (at first) it costs something, and the optimum in hand lies in the interior.
+bool BoundarySearch::settle_on_boundary(const Vector& from, bool first) {
+  const Reduced reduced = reduce(from);
+  if (!reduced.any) return false;
+  if (objective_.value(reduced.psi) <= out_.optimum.value + same_deviance()) {
+    accept(minimize_from(reduced.psi, reduced.free), reduced.free);
+    return true;
+  }
+  return !first;
+}
+
+// Multipliers of all zero variances. False if one is negative: then `reopened` is a start with such
+// variances opened.
+bool BoundarySearch::read_multipliers(Vector& reopened) {
+  const Vector& psi = out_.optimum.psi;
+  objective_.value(psi);
+  Vector gradient;
+  Matrix curvature;
+  objective_.derivatives(gradient, curvature);
+  reopened = psi;
+  bool negative = false;
+  out_.at_boundary = false;
+  for (int j = 0; j < parameters_.terms(); ++j) {
+    out_.boundary[j] = parameters_.structure(j).boundary(parameters_.part(psi, j), objective_.sigma_gradient()[j]);
+    out_.at_boundary = out_.at_boundary || out_.boundary[j].multipliers.size() > 0;
+    negative = reopen_term(j, out_.boundary[j], reopened) || negative;
+  }
+  return !negative;
+}
+
+bool BoundarySearch::reopen_term(int term, const Boundary& boundary, Vector& reopened) const {
+  const Matrix cross = objective_.mean_cross(term);
+  bool negative = false;
+  for (Index i = 0; i < boundary.multipliers.size(); ++i) {
+    const Vector direction = boundary.directions.col(i);
+    // In units where the direction's variance is relative to the residual's.
+    const double share = direction.dot(cross * direction);
+    if (!(boundary.multipliers[i] < -kNegative * (1.0 + share))) continue;
+    negative = true;
+    const Vector part = parameters_.structure(term).reopen(parameters_.part(reopened, term), direction,
+                                                           kReopenedShare / (share > 0.0 ? share : 1.0));
+    reopened.segment(parameters_.offset(term), part.size()) = part;
+  }
+  return negative;
+}
+
+bool BoundarySearch::reopen(const Vector& start) {
+  const double before = out_.optimum.value;
+  const Optimum again = minimize_from(start, all_);
+  if (!(again.value < before)) return false;
+  accept(again, all_);
+  for (auto& boundary : out_.boundary) boundary = Boundary{};
+  out_.at_boundary = false;
+  return true;
+}
+
+// Singular covariance matrices have local minima of different ranks. Where the fit ended on one, a
+// minimum of one rank less is looked for, term by term.
+bool BoundarySearch::lower_ranks() {
+  if (ranks_lowered_ || !out_.at_boundary) return false;
+  for (int j = 0; j < parameters_.terms(); ++j) {
+    const Vector part = parameters_.structure(j).lower_rank(parameters_.part(out_.optimum.psi, j),
+                                                            objective_.mean_cross(j));
+    if (part.size() == 0) continue;
+    Vector start = out_.optimum.psi;
+    start.segment(parameters_.offset(j), part.size()) = part;
+    const Reduced reduced = reduce(start);
+    const Optimum other = minimize_from(reduced.psi, reduced.free);
+    if (!other.convergence.converged || !(other.value < out_.optimum.value - same_deviance())) continue;
+    accept(other, reduced.free);
+    ranks_lowered_ = true;
+  }
+  return ranks_lowered_;
 }
 
 }  // namespace
@@ -107,73 +211,7 @@ void leave_ridge(MixedObjective& objective, const Control& control, Optimum& fou
 BoundaryOptimum minimize_with_boundary(MixedObjective& objective,
                                        const CovarianceParameters& parameters, const Vector& start,
                                        const Control& control) {
-  BoundaryOptimum out;
-  const std::vector<bool> all(start.size(), true);
-  out.free = all;
-  out.optimum = minimize(objective, start, all, control);
-  out.boundary.resize(parameters.terms());
-  if (start.size() == 0) return out;
-  if (!out.optimum.convergence.converged && out.optimum.convergence.gain < kRidgeGain) {
-    leave_ridge(objective, control, out.optimum);
-  }
-
-  Vector flat = settle_flat_terms(objective, parameters, out.optimum);
-  bool ranks_tried = false;
-  for (int attempt = 0;; ++attempt) {
-    const Reduced reduced = reduce(objective, parameters, flat, kTryZero);
-    if (!reduced.any) break;
-    const double value = objective.value(reduced.theta);
-    if (!(value <= out.optimum.value + kSameDeviance)) {
-      if (attempt == 0) break;
-      flat = out.optimum.psi;
-    } else {
-      Optimum polished = minimize(objective, reduced.theta, reduced.free, control);
-      add_counts(polished.convergence, out.optimum.convergence);
-      out.optimum = polished;
-      out.free = reduced.free;
-    }
-
-    objective.value(out.optimum.psi);
-    Vector gradient;
-    Matrix curvature;
-    objective.derivatives(gradient, curvature);
-    Vector reopened = out.optimum.psi;
-    bool negative = false;
-    out.at_boundary = false;
-    for (int j = 0; j < parameters.terms(); ++j) {
-      const Vector part = parameters.part(out.optimum.psi, j);
-      const Matrix& d = objective.sigma_gradient()[j];
-      out.boundary[j] = parameters.structure(j).boundary(part, d);
-      out.at_boundary = out.at_boundary || out.boundary[j].multipliers.size() > 0;
-      const Matrix cross = objective.mean_cross(j);
-      for (Index i = 0; i < out.boundary[j].multipliers.size(); ++i) {
-        const Vector direction = out.boundary[j].directions.col(i);
-        const double share = direction.dot(cross * direction);
-        // In units where the direction's variance is relative to the residual's.
-        if (!(out.boundary[j].multipliers[i] < -kNegative * (1.0 + share))) continue;
-        negative = true;
-        const double variance = 0.1 / (share > 0.0 ? share : 1.0);
-        reopened.segment(parameters.offset(j), part.size()) = parameters.structure(j).reopen(
-            parameters.part(reopened, j), direction, variance);
-      }
-    }
-    if (attempt == kMaxReopenings) break;
-    if (!negative) {
-      if (ranks_tried || !out.at_boundary || !try_lower_ranks(objective, parameters, control, out.optimum)) break;
-      ranks_tried = true;
-      flat = out.optimum.psi;
-      continue;
-    }
-    Optimum again = minimize(objective, reopened, all, control);
-    add_counts(again.convergence, out.optimum.convergence);
-    if (!(again.value < out.optimum.value)) break;
-    out.optimum = again;
-    out.free = all;
-    flat = again.psi;
-    for (auto& boundary : out.boundary) boundary = Boundary{};
-    out.at_boundary = false;
-  }
-  return out;
+  return BoundarySearch(objective, parameters, control).run(start);
 }
 
 }  // namespace tiers

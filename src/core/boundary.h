@@ -1,5 +1,6 @@
 // The boundary of the covariance parameters: which variances are exactly zero, whether that is a
-// minimum (its multipliers say so), and minimization that ends at one.
+// minimum (its multipliers say so), and minimization that ends at one. The covariance parameters are
+// the first of the objective's; others may follow.
 #pragma once
 
 #include "covariance/covariance_parameters.h"
@@ -11,7 +12,7 @@ namespace tiers {
 struct BoundaryOptimum {
   Optimum optimum;
   std::vector<Boundary> boundary;  // per term; no directions in the interior
-  std::vector<bool> free;
+  std::vector<bool> free;  // of all the objective's parameters
   bool at_boundary = false;
 };
 

@@ -19,6 +19,9 @@ class Objective {
   // The Hessian itself at the point of the last value(), after derivatives(). Dearer than the
   // curvature: for the last word, and where the curvature leads slowly.
   virtual Matrix hessian() = 0;
+  // A matrix that the Hessian (at the point of the last derivatives()) exceeds by something positive
+  // semidefinite, where one comes at next to no cost: if it is positive, so is the Hessian. Empty: none.
+  virtual Matrix hessian_bound() const { return Matrix(); }
   // How many of the last (step, change of the gradient) pairs the optimizer lays over the curvature
   // as BFGS updates. 0: none; where the curvature leads slowly, and for the last step, it asks for
   // the Hessian. An objective with pairs is never asked for its Hessian: its owner judges the end.

@@ -37,13 +37,6 @@ constexpr double kSecantEigenFloor = 1e-4;
 constexpr double kNegative = 1e-5;  // an eigenvalue above minus this is zero but for rounding
 constexpr int kMaxSaddles = 2;
 
-// What evaluating the deviance again, or a step that changes nothing, may add to it. With secant
-// pairs it contains conditional modes that are themselves iterated.
-double value_noise(const Objective& objective, double value) {
-  const double size = std::abs(value);
-  return objective.secant_pairs() > 0 ? 1e-9 * (1.0 + size) : 1e-7 + 1e-12 * size;
-}
-
 // A symmetric matrix scaled to unit diagonal, and its eigenvalues.
 struct ScaledEigen {
   explicit ScaledEigen(const Matrix& matrix) : scale(matrix.rows()) {
@@ -85,6 +78,7 @@ class Minimizer {
  private:
   Proposal propose();
   bool wants_hessian(double gain) const;
+  bool surely_minimum() const;
   double predict_left(double gain, bool by_hessian) const;
   Vector path_end(const Matrix& hessian) const;
   void trace(const Proposal& proposal) const;
@@ -153,7 +147,7 @@ Proposal Minimizer::propose() {
     out.verdict = judge(hessian, gradient_);
     if (out.verdict.gain >= kSmallGain) out.path_end = path_end(hessian);
   } else {
-    out.verdict.positive = true;  // not the Hessian's word
+    out.verdict.positive = true;  // known otherwise, or left to the owner
   }
   out.left = predict_left(out.verdict.gain, by_hessian);
   last_gain_ = out.verdict.gain;
@@ -163,7 +157,15 @@ Proposal Minimizer::propose() {
 }
 
 bool Minimizer::wants_hessian(double gain) const {
-  return !secant_ && (gain < kSmallGain || (gain < kNear && gain > kSlow * last_gain_));
+  if (secant_) return false;
+  if (gain < kNear && gain > kSlow * last_gain_) return true;
+  return gain < kSmallGain && !surely_minimum();
+}
+
+// Whether the Hessian can be known to be positive without it.
+bool Minimizer::surely_minimum() const {
+  const Matrix bound = objective_.hessian_bound();
+  return bound.size() > 0 && judge(bound, gradient_).smallest > 0.0;
 }
 
 // Convergence is linear at least, at a rate that the last two gains show.
@@ -312,8 +314,8 @@ Optimum Minimizer::result() {
   Optimum out;
   out.psi = objective_.expand(psi_);
   out.value = value_;
-  out.gradient = gradient_;
-  out.curvature = curvature_;
+  out.gradient = objective_.expand_step(gradient_);
+  out.curvature = objective_.expand_matrix(curvature_);
   out.convergence.converged = converged_;
   out.convergence.gain = converged_ ? left_ : last_gain_;
   out.convergence.gradient_norm = gradient_.size() > 0 ? gradient_.cwiseAbs().maxCoeff() : 0.0;
@@ -323,6 +325,11 @@ Optimum Minimizer::result() {
 }
 
 }  // namespace
+
+double value_noise(const Objective& objective, double value) {
+  const double size = std::abs(value);
+  return objective.secant_pairs() > 0 ? 1e-9 * (1.0 + size) : 1e-7 + 1e-12 * size;
+}
 
 Optimum minimize(Objective& objective, const Vector& start, const std::vector<bool>& free,
                  const Control& control) {

@@ -1,8 +1,8 @@
 // Newton's method on an Objective's own curvature, with a line search that shortens or lengthens the
 // step. It stops on the decrease of the deviance that the next step would bring, which does not
 // depend on the scale of anything. Two kinds of objective, by secant_pairs():
-//   none    average information, the Hessian where that is slow and for the last step, which also
-//           says whether the end is a minimum;
+//   none    the curvature (average information); the Hessian where that is slow, and at the end, to
+//           say whether it is a minimum, unless a bound already says so;
 //   some    the curvature with BFGS updates on top, for objectives whose Hessian is dear.
 #pragma once
 
@@ -20,7 +20,7 @@ struct Convergence {
 struct Optimum {
   Vector psi;
   double value = 0.0;
-  Vector gradient;
+  Vector gradient;   // zero, as the curvature, in parameters that are not free
   Matrix curvature;
   Convergence convergence;
 };
@@ -28,6 +28,10 @@ struct Optimum {
 // Minimizes over the parameters marked free; the others keep their start value.
 Optimum minimize(Objective& objective, const Vector& start, const std::vector<bool>& free,
                  const Control& control);
+
+// By how much two values of the deviance may differ without a reason. With secant pairs it contains
+// conditional modes, which are themselves iterated.
+double value_noise(const Objective& objective, double value);
 
 // What a Hessian (or a model of it) says about a point with this gradient.
 struct Verdict {

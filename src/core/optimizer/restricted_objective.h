@@ -19,6 +19,7 @@ class RestrictedObjective {
   Objective& whole() { return objective_; }
 
   Vector expand(const Vector& psi) const { return fill(full_, psi); }
+  // A step or a gradient: zero in the parameters that are held.
   Vector expand_step(const Vector& step) const { return fill(Vector::Zero(full_.size()), step); }
   Vector reduce(const Vector& full) const {
     Vector psi(size());
@@ -31,6 +32,14 @@ class RestrictedObjective {
       for (Index j = 0; j < size(); ++j) out(i, j) = full(free_[i], free_[j]);
     }
     return out;
+  }
+
+  Matrix expand_matrix(const Matrix& matrix) const {
+    Matrix full = Matrix::Zero(full_.size(), full_.size());
+    for (Index i = 0; i < size(); ++i) {
+      for (Index j = 0; j < size(); ++j) full(free_[i], free_[j]) = matrix(i, j);
+    }
+    return full;
   }
 
   double value(const Vector& psi) {
@@ -50,6 +59,10 @@ class RestrictedObjective {
     curvature = reduce(full_curvature);
   }
   Matrix hessian() { return reduce(objective_.hessian()); }
+  Matrix hessian_bound() const {
+    const Matrix bound = objective_.hessian_bound();
+    return bound.size() == 0 ? Matrix() : reduce(bound);
+  }
   // The Hessian without the part that is due to the parametrization; empty where there is no path.
   Matrix straight_hessian(const Matrix& hessian) const {
     const Matrix correction = objective_.path_correction();

@@ -1,0 +1,100 @@
+#include "core/boundary.h"
+
+#include <cmath>
+
+#include "catch.h"
+
+using namespace tiers;
+
+namespace {
+
+// f = sum_j (c_j S_j + S_j^2 / 2) + (beta - 1)^2 + (beta - 1) S_1 / 2 of two variances S = theta^2 and
+// a parameter beta that is no covariance: what a generalized model looks like to the search.
+class TwoVariances final : public MixedObjective {
+ public:
+  TwoVariances(double c0, double c1, int pairs) : c_{c0, c1}, pairs_(pairs), d_(2, Matrix(1, 1)) {}
+
+  Index size() const override { return 3; }
+  double value(const Vector& psi) override {
+    at_ = psi;
+    double sum = std::pow(psi[2] - 1.0, 2) + 0.5 * (psi[2] - 1.0) * psi[0] * psi[0];
+    for (int j = 0; j < 2; ++j) sum += c_[j] * std::pow(psi[j], 2) + 0.5 * std::pow(psi[j], 4);
+    return sum;
+  }
+  void derivatives(Vector& gradient, Matrix& curvature) override {
+    gradient.resize(3);
+    for (int j = 0; j < 2; ++j) {
+      d_[j](0, 0) = c_[j] + at_[j] * at_[j] + (j == 0 ? 0.5 * (at_[2] - 1.0) : 0.0);
+      gradient[j] = 2.0 * d_[j](0, 0) * at_[j];
+    }
+    gradient[2] = 2.0 * (at_[2] - 1.0) + 0.5 * at_[0] * at_[0];
+    curvature = hessian();
+  }
+  Matrix hessian() override {
+    Matrix out = Matrix::Zero(3, 3);
+    for (int j = 0; j < 2; ++j) out(j, j) = 2.0 * d_[j](0, 0) + 4.0 * at_[j] * at_[j];
+    out(0, 2) = out(2, 0) = at_[0];
+    out(2, 2) = 2.0;
+    return out;
+  }
+  int secant_pairs() const override { return pairs_; }
+  double step_limit(const Vector&, const Vector&) const override { return 1.0; }
+  Vector safe_step(const Vector& psi) override { return psi; }
+  const std::vector<Matrix>& sigma_gradient() const override { return d_; }
+  Matrix mean_cross(int) const override { return Matrix::Identity(1, 1); }
+
+ private:
+  double c_[2];
+  int pairs_;
+  Vector at_;
+  std::vector<Matrix> d_;
+};
+
+CovarianceParameters two_variances() {
+  return CovarianceParameters(std::vector<RandomTerm>(2));
+}
+
+}  // namespace
+
+TEST_CASE("a variance of zero is found among parameters of another kind") {
+  const CovarianceParameters parameters = two_variances();
+  for (const int pairs : {0, 5}) {
+    TwoVariances model(0.5, -0.8, pairs);
+    const BoundaryOptimum found = minimize_with_boundary(model, parameters, Vector::Constant(3, 0.7), Control());
+    CHECK(found.optimum.convergence.converged);
+    CHECK(found.at_boundary);
+    CHECK(found.free == std::vector<bool>{false, true, true});
+    CHECK(found.optimum.psi[0] == 0.0);
+    CHECK(std::pow(found.optimum.psi[1], 2) == Approx(0.8).epsilon(1e-4));
+    CHECK(found.optimum.psi[2] == Approx(1.0).epsilon(1e-4));
+    REQUIRE(found.boundary[0].multipliers.size() == 1);
+    CHECK(found.boundary[0].multipliers[0] == Approx(0.5).epsilon(1e-4));
+    CHECK(found.boundary[1].multipliers.size() == 0);
+  }
+}
+
+TEST_CASE("a start at zero is left where the multiplier is negative") {
+  const CovarianceParameters parameters = two_variances();
+  for (const int pairs : {0, 5}) {
+    TwoVariances model(-0.4, -0.8, pairs);
+    Vector start(3);
+    start << 0.0, 0.0, 0.2;
+    const BoundaryOptimum found = minimize_with_boundary(model, parameters, start, Control());
+    CHECK(found.optimum.convergence.converged);
+    CHECK_FALSE(found.at_boundary);
+    CHECK(found.free == std::vector<bool>{true, true, true});
+    // With beta at its best the first variance adds c S + (1/2 - 1/16) S^2.
+    CHECK(std::pow(found.optimum.psi[0], 2) == Approx(0.4 / 0.875).epsilon(1e-3));
+    CHECK(std::pow(found.optimum.psi[1], 2) == Approx(0.8).epsilon(1e-3));
+  }
+}
+
+TEST_CASE("an interior optimum has no boundary, and all parameters are free") {
+  const CovarianceParameters parameters = two_variances();
+  TwoVariances model(-0.4, -0.8, 5);
+  const BoundaryOptimum found = minimize_with_boundary(model, parameters, Vector::Constant(3, 0.7), Control());
+  CHECK(found.optimum.convergence.converged);
+  CHECK_FALSE(found.at_boundary);
+  CHECK(found.free == std::vector<bool>{true, true, true});
+  for (const auto& boundary : found.boundary) CHECK(boundary.multipliers.size() == 0);
+}
