@@ -39,9 +39,8 @@ dispersion_findings <- function(fit) {
 }
 
 accuracy_findings <- function(fit) {
-  if (length(fit$random) == 0L || length(fit$separation$terms)) return(NULL)
+  if (length(fit$random) == 0L || !is.null(fit$separation)) return(NULL)
   points <- max(fit$points)
-  total <- fit$accuracy[["total"]]
   if (points == 0L) {
     return(finding(
       "nAGQ = 0", paste0("The fast approximation: the fixed effects are those that are best ",
@@ -49,42 +48,47 @@ accuracy_findings <- function(fit) {
                          "likelihood."),
       "Fit with nAGQ = 1 for a report."))
   }
-  if (is.na(total)) return(unknown_accuracy(fit))
-  if (total <= 0.01) return(NULL)
-  method <- if (points == 1L) "The Laplace approximation" else {
-    paste("Quadrature with", points, "points")
-  }
+  if (points == 1L) laplace_findings(fit) else quadrature_findings(fit, points)
+}
+
+quadrature_findings <- function(fit, points) {
+  total <- fit$accuracy[["total"]]
+  if (is.na(total) || total <= accuracy_limit) return(NULL)
   finding(
     "likelihood",
-    paste0(method, " may be off by ", format(total, digits = 2L), " in -2 logLik, in one group by ",
-           format(fit$accuracy[["largest"]], digits = 2L), " (a bound, usually far above the true ",
-           "error)."),
-    if (quadrature_possible(fit)) {
-      "Use nAGQ = \"auto\", which raises the number of points until the bound is below 0.01."
-    } else {
-      "With crossed factors there is no quadrature; compare with simulated data if it matters."
-    }
+    paste0("Quadrature with ", points, " points may be off by ", format(total, digits = 2L),
+           " in -2 logLik, in one group by ", format(fit$accuracy[["largest"]], digits = 2L),
+           " (a bound, usually far above the true error)."),
+    "Use nAGQ = \"auto\", which raises the number of points until the bound is below 0.01."
   )
 }
 
-# Laplace whose error nobody has worked out: worth a word for single trials in small groups.
-unknown_accuracy <- function(fit) {
-  if (!is_success_family(fit$family) || !quadrature_possible(fit)) return(NULL)
-  rows <- family_rows(fit)
-  smallest <- min(vapply(fit$random, function(term) length(term$levels), 1L))
-  if (sum(rows$m) / smallest > 50) return(NULL)
+# How far Laplace is from quadrature at the estimates of the fit.
+laplace_findings <- function(fit) {
+  compared <- compared_quadrature(fit)
+  if (is.null(compared) || abs(compared$difference) <= accuracy_limit) return(NULL)
   finding(
     "likelihood",
-    paste0("Groups have few trials (", format(sum(rows$m) / smallest, digits = 2L),
-           " on average): the Laplace approximation tends to make variances too small there."),
+    paste0("At these estimates -2 logLik is ", format(fit$deviance, digits = 6L),
+           " by the Laplace approximation and ", format(compared$deviance, digits = 6L),
+           " by quadrature with ", compared$points, " points: variances and fixed effects may ",
+           "move a little."),
     "Use nAGQ = \"auto\" to see how much it matters."
   )
 }
 
-quadrature_possible <- function(fit) {
+# The deviance by quadrature at the estimates; NULL where quadrature is not possible.
+compared_quadrature <- function(fit) {
   spec <- fit_specification(fit)
-  tryCatch({
+  dimensions <- sum(vapply(fit$random, function(term) length(term$columns), 1L))
+  points <- if (dimensions == 1L) 15L else 7L
+  spec$points[] <- points
+  possible <- tryCatch({
     check_nested(fit$random_terms, spec$terms)
-    TRUE
+    points^dimensions <= 1000
   }, tiers_error_model = function(e) FALSE)
+  if (!possible) return(NULL)
+  deviance <- run_glmm_evaluate(spec, engine_coefficients(fit), fit_lambdas(fit),
+                                engine_dispersion(fit))$deviance
+  list(points = points, deviance = deviance, difference = deviance - fit$deviance)
 }

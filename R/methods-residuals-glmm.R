@@ -66,8 +66,9 @@ quantile_residuals <- function(fit, level, seed) {
 
 # The three probabilities averaged over N(eta, sd^2), on a grid with a random origin: where an
 # observation is a sharp step in eta the grid is coarse, and then right on average.
-average_tails <- function(tails_at, eta, sd, step = 0.1) {
-  nodes <- (seq(-70, 69) + stats::runif(1L)) * step
+average_tails <- function(tails_at, eta, sd) {
+  step <- if (length(eta) > 2e4) 0.25 else 0.1
+  nodes <- (seq(-7 / step, 7 / step - 1) + stats::runif(1L)) * step
   weights <- stats::dnorm(nodes)
   weights <- weights / sum(weights)
   total <- list(below = 0, at = 0, above = 0)

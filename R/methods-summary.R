@@ -114,8 +114,9 @@ dispersion_table <- function(fit) {
   if (!is_generalized(fit) || length(fit$dispersion$coefficients) == 0L) return(NULL)
   estimate <- fit$dispersion$coefficients
   se <- sqrt(pmax(diag(fit$dispersion$vcov), 0))
-  cbind(Estimate = estimate, `Std. Error` = se, `z value` = estimate / se,
-        `Pr(>|z|)` = 2 * stats::pnorm(-abs(estimate / se)))
+  z <- ifelse(is.finite(se), estimate / se, NA_real_)
+  cbind(Estimate = estimate, `Std. Error` = se, `z value` = z,
+        `Pr(>|z|)` = 2 * stats::pnorm(-abs(z)))
 }
 
 # The dispersion in words: its value where it is a constant, else what the table is about.
@@ -126,6 +127,11 @@ dispersion_words <- function(fit, digits = 4L) {
   if (!is.null(fit$dispersion$terms)) {
     right <- stats::formula(fit$dispersion$terms)[[2L]]
     return(paste0("log(", traits$dispersion, ") ~ ", text_of(right)))
+  }
+  limit <- dispersion_limit(fit)
+  if (!is.null(limit)) {
+    return(paste0(traits$dispersion, " at its limit, no more variation than in the ", limit,
+                  " family"))
   }
   d <- dispersion_values(fit)
   inverse <- if (fit$family$name == "nbinom2") paste0(" (1/size ", format(1 / d, digits = digits),

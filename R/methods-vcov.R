@@ -144,6 +144,7 @@ logLik.tiers_fit <- function(object, REML = NULL, ...) {
 criterion_value <- function(fit, REML = NULL) {
   validate_fit(fit)
   if (is.null(REML) || identical(as.logical(REML), fit$REML)) return(fit$deviance)
+  if (is_generalized(fit)) stop_input("A generalized model has no restricted likelihood.")
   spec <- fit_specification(fit)
   spec$reml <- as.logical(REML)
   run_evaluate(spec, fit_lambdas(fit))$deviance

@@ -45,7 +45,7 @@ with_estimates <- function(fit, spec, result) {
 }
 
 with_generalized_estimates <- function(fit, spec, result) {
-  names <- colnames(spec$dispersion)
+  names <- as.character(colnames(spec$dispersion))
   d <- length(names)
   fit$dispersion <- c(fit$dispersion[c("terms", "xlevels", "contrasts", "columns")], list(
     coefficients = stats::setNames(as.double(result$dispersion), names),
@@ -146,7 +146,7 @@ validate_fit <- function(fit) {
     all(vapply(seq_along(fit$random), function(j) {
       sizes_of_term_agree(fit$random[[j]], fit$random_terms[[j]])
     }, NA))
-  if (!isTRUE(sizes_agree) || !generalized_sizes_agree(fit)) stop_sizes()
+  if (!isTRUE(sizes_agree) || !isTRUE(generalized_sizes_agree(fit))) stop_sizes()
   if (!isTRUE(fit$version <= fit_version)) {
     stop_input("This fit was made by a newer version of tiers (object version {fit$version}).")
   }

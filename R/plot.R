@@ -25,8 +25,11 @@ plot.tiers_fit <- function(x, which = c("residuals", "qq", "caterpillar"), type 
   if (is.null(type)) type <- if (is_generalized(x)) "quantile" else "scaled"
   check_level(level)
   panels <- list()
-  if ("residuals" %in% which) panels <- c(panels, list(function() plot_residuals(x, type, ...)))
-  if ("qq" %in% which) panels <- c(panels, list(function() plot_qq(x, type, ...)))
+  residual <- if (any(c("residuals", "qq") %in% which)) plotted_residuals(x, type)
+  if ("residuals" %in% which) {
+    panels <- c(panels, list(function() plot_residuals(x, residual, type, ...)))
+  }
+  if ("qq" %in% which) panels <- c(panels, list(function() plot_qq(residual, type, ...)))
   if ("caterpillar" %in% which) panels <- c(panels, caterpillar_panels(x, level, ...))
   if (length(panels) == 0L) {
     stop_input("There is nothing to plot: the model has no random effects.")
@@ -69,10 +72,13 @@ point_style <- function(n, ...) {
   utils::modifyList(style, given)
 }
 
-plot_residuals <- function(fit, type, ...) {
+plot_residuals <- function(fit, residual, type, ...) {
   fitted <- if (is_generalized(fit)) plotted_predictor(fit, type) else fit$fitted
-  residual <- plotted_residuals(fit, type)
-  label <- if (is_generalized(fit)) "Linear predictor" else "Fitted value"
+  label <- if (!is_generalized(fit)) "Fitted value" else if (type == "quantile") {
+    "Linear predictor, fixed part"
+  } else {
+    "Linear predictor"
+  }
   graphics::plot(fitted, residual, type = "n", xlab = label, ylab = residual_label(type),
                  main = "Residuals and fitted values")
   graphics::abline(h = 0, col = "grey70")
@@ -102,8 +108,7 @@ plain_rows <- function(fit) {
   fit
 }
 
-plot_qq <- function(fit, type, ...) {
-  residual <- plotted_residuals(fit, type)
+plot_qq <- function(residual, type, ...) {
   points <- stats::qqnorm(residual, plot.it = FALSE)
   graphics::plot(points$x, points$y, type = "n", xlab = "Normal quantile",
                  ylab = residual_label(type), main = "Normal quantiles of residuals")

@@ -1,7 +1,8 @@
 #' tiers: mixed-effects models that are fast, exact and plain
 #'
-#' [lmm()] fits linear mixed-effects models with lme4's formulas, by an algorithm with exact
-#' derivatives that converges in a few iterations and says plainly what it found.
+#' [lmm()] fits linear and [glmm()] generalized linear mixed-effects models with lme4's formulas, by
+#' an algorithm with exact derivatives that converges in a few iterations and says plainly what it
+#' found.
 #'
 #' @keywords internal
 #' @useDynLib tiers, .registration = TRUE

@@ -39,7 +39,9 @@ constexpr int kVerdictSteps = 3;
 struct Engine {
   Engine(const GeneralizedSpecification& raw, const Control& control)
       : spec(raw), model(unscaled(raw.model)), design(model), layout(design),
-        rows((layout.require_memory(), design), layout), response(spec, rows), cross(design, layout),
+        rows((layout.require_memory(), design), layout,
+             [&raw](Index a, Index b) { return PackedResponse::same(raw, a, b); }),
+        response(spec, rows), cross(design, layout),
         parameters(model.terms), mode(*spec.family, response, rows, cross, fast(spec), control.poll) {
     use_points(spec.points);
   }
@@ -135,14 +137,9 @@ GlmStart glm_start(const Engine& engine, const Control& control) {
 // variances at it otherwise.
 Vector start_point(Engine& engine, const GlmStart& start, const Control& control) {
   engine.cross.reweight(engine.rows, start.weight, true, control.poll);
-  // Spread of the working response about the start: what matters in the linear predictor.
-  double sum = 0.0;
-  for (Index i = 0; i < start.score.size(); ++i) {
-    if (start.weight[i] > 0.0) sum += start.score[i] * start.score[i] / start.weight[i];
-  }
-  const double unit = std::sqrt(sum / start.weight.sum());
-  const std::vector<Matrix> by_factor = variance_start(
-      engine.cross, engine.rows.project_random(start.score), unit > 0.0 && std::isfinite(unit) ? unit : 1.0);
+  const std::vector<Matrix> by_factor =
+      variance_start(engine.cross, engine.rows.project_random(start.score),
+                     engine.spec.family->predictor_unit(engine.response.rows, start.eta.data()));
   std::vector<Matrix> factors(engine.parameters.terms());
   for (std::size_t f = 0; f < by_factor.size(); ++f) {
     const Factor& factor = engine.layout.factors()[f];
@@ -181,54 +178,64 @@ Vector finite_start(Engine& engine, Vector psi, const GlmStart& start) {
   throw std::runtime_error("the likelihood is not finite anywhere near the start");
 }
 
-std::vector<Index> free_indices(const std::vector<bool>& free) {
-  std::vector<Index> out;
+Matrix free_covariance(const Matrix& hessian, const std::vector<bool>& free) {
+  std::vector<Index> index;
   for (std::size_t i = 0; i < free.size(); ++i) {
-    if (free[i]) out.push_back(static_cast<Index>(i));
+    if (free[i]) index.push_back(static_cast<Index>(i));
+  }
+  const Index size = static_cast<Index>(index.size());
+  Matrix part(size, size);
+  for (Index i = 0; i < size; ++i) {
+    for (Index j = 0; j < size; ++j) part(i, j) = hessian(index[i], index[j]);
+  }
+  const Vector scale = part.diagonal().cwiseAbs().cwiseMax(1e-300).cwiseSqrt().cwiseInverse();
+  part = scale.asDiagonal() * part * scale.asDiagonal();
+  const Matrix inverse = scale.asDiagonal() * part.completeOrthogonalDecomposition().pseudoInverse() * scale.asDiagonal();
+  Matrix out = Matrix::Zero(hessian.rows(), hessian.cols());
+  for (Index i = 0; i < size; ++i) {
+    for (Index j = 0; j < size; ++j) out(index[i], index[j]) = 2.0 * inverse(i, j);
   }
   return out;
 }
 
-// The last word on an optimum: exact Hessian over the free parameters, and Newton steps with it as
-// long as they still gain.
+// The last word on an optimum, by the exact Hessian over the free parameters: Newton steps as long
+// as they gain, and a new search from below a saddle.
 struct Proof {
-  std::vector<Index> index;  // free parameters
-  Matrix covariance;         // of these: 2 H^-1
+  Matrix covariance;  // 2 H^-1 of the free parameters, zero for the others
   bool positive = false;
   double gain = 0.0;
 };
 
-Proof prove(ModalDeviance& objective, BoundaryOptimum& found, Optimum& optimum) {
-  Proof out;
-  out.index = free_indices(found.free);
-  const Index size = static_cast<Index>(out.index.size());
-  Vector full_gradient, gradient(size);
-  Matrix full_curvature, hessian(size, size);
+Proof prove(Engine& engine, BoundaryOptimum& found, const Control& control) {
+  ModalDeviance& objective = *engine.objective;
+  Optimum& optimum = found.optimum;
   objective.tighten();
   for (int attempt = 0;; ++attempt) {
+    Proof out;
+    Matrix curvature;
     optimum.value = objective.value(optimum.psi);
-    objective.derivatives(full_gradient, full_curvature);
-    const Matrix full_hessian = objective.hessian();
-    for (Index i = 0; i < size; ++i) {
-      gradient[i] = full_gradient[out.index[i]];
-      for (Index j = 0; j < size; ++j) hessian(i, j) = full_hessian(out.index[i], out.index[j]);
-    }
-    const Vector scale = hessian.diagonal().cwiseAbs().cwiseMax(1e-300).cwiseSqrt().cwiseInverse();
-    Eigen::SelfAdjointEigenSolver<Matrix> eigen(scale.asDiagonal() * hessian * scale.asDiagonal());
-    const Vector values = eigen.eigenvalues();
-    out.positive = size == 0 || values[0] > 0.0;
-    const Vector projected = eigen.eigenvectors().transpose() * scale.cwiseProduct(gradient);
-    const Vector safe = values.cwiseAbs().cwiseMax(1e-12);
-    out.gain = 0.5 * projected.cwiseAbs2().cwiseQuotient(safe).sum();
-    const Matrix root = scale.asDiagonal() * eigen.eigenvectors() * safe.cwiseSqrt().cwiseInverse().asDiagonal();
-    out.covariance = 2.0 * root * root.transpose();
-    optimum.gradient = full_gradient;
+    objective.derivatives(optimum.gradient, curvature);
+    const Matrix hessian = objective.hessian();
+    const Verdict verdict = judge(hessian, optimum.gradient, found.free);
+    out.positive = verdict.positive;
+    out.gain = verdict.gain;
+    out.covariance = free_covariance(hessian, found.free);
     if ((out.positive && out.gain < kVerdictGain) || attempt == kVerdictSteps) return out;
-    const Vector step = scale.cwiseProduct(eigen.eigenvectors() * projected.cwiseQuotient(safe));
-    Vector next = optimum.psi;
-    for (Index i = 0; i < size; ++i) next[out.index[i]] -= step[i];
+    if (!verdict.positive) {
+      const Vector below = point_below(objective, optimum.psi, verdict.downward);
+      if (below.size() == 0) {
+        out.positive = true;
+        return out;
+      }
+      const Convergence before = optimum.convergence;
+      found = minimize_with_boundary(objective, engine.parameters, below, control);
+      optimum.convergence.iterations += before.iterations;
+      optimum.convergence.evaluations += before.evaluations;
+      continue;
+    }
+    const Vector next = optimum.psi + verdict.step;
     ++optimum.convergence.evaluations;
-    if (!(objective.value(next) <= optimum.value + 1e-8)) return out;
+    if (!(objective.value(next) <= optimum.value + value_noise(objective, optimum.value))) return out;
     optimum.psi = next;
   }
 }
@@ -294,7 +301,7 @@ GeneralizedResult fit_once(Engine& engine, const GlmStart& start, const Control&
   BoundaryOptimum found = minimize(engine, psi, control);
   ModalDeviance& objective = *engine.objective;
   Optimum& optimum = found.optimum;
-  const Proof proof = prove(objective, found, optimum);
+  const Proof proof = prove(engine, found, control);
 
   GeneralizedResult out;
   out.used_rows = engine.design.used_rows();
@@ -312,10 +319,7 @@ GeneralizedResult fit_once(Engine& engine, const GlmStart& start, const Control&
                                                               : FitStatus::converged;
   const Index p = engine.design.rank(), d = objective.dispersion_count();
   out.parameter_count = p + engine.parameters.size() + d;
-  Matrix vcov = Matrix::Zero(objective.size(), objective.size());
-  for (std::size_t i = 0; i < proof.index.size(); ++i) {
-    for (std::size_t j = 0; j < proof.index.size(); ++j) vcov(proof.index[i], proof.index[j]) = proof.covariance(i, j);
-  }
+  const Matrix& vcov = proof.covariance;
   Vector beta = objective.fixed_in_mode();
   Matrix vcov_fixed;
   if (objective.fixed_count() > 0 || p == 0) {
@@ -352,9 +356,12 @@ GeneralizedResult fit_once(Engine& engine, const GlmStart& start, const Control&
 GeneralizedResult fit_limit(const GeneralizedSpecification& spec, const Engine& whole,
                             const Separation& separation, const Control& control) {
   std::vector<double> weights(spec.model.n);
-  for (Index i = 0; i < spec.model.n; ++i) weights[i] = spec.model.weights ? spec.model.weights[i] : 1.0;
-  for (Index i = 0; i < whole.rows.size(); ++i) {
-    if (separation.separated_row[i]) weights[whole.rows.source()[i]] = 0.0;
+  const auto separated = [&](Index row) {
+    const int i = whole.rows.packed()[row];
+    return i >= 0 && separation.separated_row[i];
+  };
+  for (Index i = 0; i < spec.model.n; ++i) {
+    weights[i] = separated(i) ? 0.0 : spec.model.weights ? spec.model.weights[i] : 1.0;
   }
   GeneralizedResult out;
   if (separation.kind == Separation::Kind::quasi) {
@@ -410,9 +417,10 @@ GeneralizedResult fit_limit(const GeneralizedSpecification& spec, const Engine& 
     }
   }
   const Matrix& x = whole.rows.fixed();
-  for (Index i = 0; i < whole.rows.size(); ++i) {
-    if (!separation.separated_row[i]) continue;
-    out.linear_predictor[whole.rows.source()[i]] = x.col(i).dot(separation.direction) > 0.0 ? infinity : -infinity;
+  for (Index i = 0; i < spec.model.n; ++i) {
+    if (!separated(i)) continue;
+    const bool up = x.col(whole.rows.packed()[i]).dot(separation.direction) > 0.0;
+    out.linear_predictor[i] = up ? infinity : -infinity;
   }
   return out;
 }

@@ -57,11 +57,8 @@ glmm_random_design <- function(seed) {
        name = paste(name, family_link(kind$family), kind$bars, "seed", seed))
 }
 
-# The defaults but for the tolerance: 1e-12 leaves each of two fits within a millionth of a
-# standard error of the optimum, not of each other.
 fit_glmm_design <- function(design, data = design$data, formula = design$formula, ...) {
-  suppressMessages(do.call(glmm, list(formula, data, family = design$family,
-                                      control = list(tolerance = 2e-13), ...)))
+  suppressMessages(do.call(glmm, list(formula, data, family = design$family, ...)))
 }
 
 # What a fit consists of, for the compiled functions.
@@ -237,11 +234,18 @@ groups_separate <- function(case) {
   runs_off(X * ifelse(d$y > 0, 1, -1), complete = TRUE)
 }
 
+# Such a variance is not identified.
+one_trial_a_level <- function(case) {
+  d <- case$data[case$data$w > 0, ]
+  family_name(case$family) %in% glmm_binomial_kinds && max(table(d$g)) == 1L && all(d$m <= 1)
+}
+
 # What is wrong with what a fit says, as text; empty: nothing.
 complaints <- function(case) {
   heard <- listen(fit_random_generalized(case))
   deserved <- function(x) {
     if (inherits(x, "tiers_message")) return(TRUE)
+    if (inherits(x, "tiers_error_model")) return(one_trial_a_level(case))
     inherits(x, "tiers_warning_separation") && (truly_separated(case) || groups_separate(case))
   }
   bad <- Filter(function(x) !deserved(x), heard$conditions)

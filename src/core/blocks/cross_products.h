@@ -55,11 +55,4 @@ class CrossProducts {
   Index fixed_columns_ = 0;
 };
 
-// Values of the random columns of a factor in one row: the terms side by side (k values).
-inline void factor_row(const Design& design, const Factor& factor, Index row, double* z) {
-  for (std::size_t t = 0; t < factor.terms.size(); ++t) {
-    design.random_row(factor.terms[t], row, z + factor.first_column[t]);
-  }
-}
-
 }  // namespace tiers

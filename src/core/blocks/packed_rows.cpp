@@ -1,20 +1,97 @@
 #include "packed_rows.h"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <stdexcept>
+#include <unordered_map>
 
 namespace tiers {
 
-PackedRows::PackedRows(const Design& design, const BlockLayout& layout)
+namespace {
+
+// Rows seen after which the search for equal ones is given up where it finds next to none.
+constexpr Index kTrial = 4096;
+constexpr double kWorthwhile = 0.05;
+
+}  // namespace
+
+PackedRows::PackedRows(const Design& design, const BlockLayout& layout, const Same& same)
     : layout_(layout), factors_(static_cast<Index>(layout.factors().size())),
       remainder_(static_cast<Index>(layout.remainder().size())) {
   if (layout.random_columns() > std::numeric_limits<int>::max()) {
     throw std::length_error("too many random effects");
   }
-  for (const int row : layout.row_order()) {
-    if (design.weight(row) > 0.0) source_.push_back(row);
+  choose_rows(design, same);
+  pack(design);
+}
+
+// Equal rows lie in one leaf unit: there they are brought together by the hash of their values.
+void PackedRows::choose_rows(const Design& design, const Same& same) {
+  const auto& order = layout_.row_order();
+  const auto& factors = layout_.factors();
+  packed_.assign(design.rows(), -1);
+  const int* leaf = layout_.chain().empty() ? nullptr : factors[layout_.chain()[0].factor].codes;
+  std::vector<double> frequency, values(design.rank());
+  for (const auto& factor : factors) values.resize(values.size() + factor.columns + 1);
+  auto read = [&](int row) {
+    design.fixed_row(row, values.data());
+    double* to = values.data() + design.rank();
+    for (const auto& factor : factors) {
+      *to++ = factor.codes[row];
+      factor_row(design, factor, row, to);
+      to += factor.columns;
+    }
+  };
+  auto equal_rows = [&](int a, int b) {
+    if (!same(a, b)) return false;
+    read(a);
+    const std::vector<double> first = values;
+    read(b);
+    return first == values;
+  };
+  bool searching = static_cast<bool>(same);
+  std::unordered_multimap<std::uint64_t, int> seen;  // hash -> packed row, of one unit
+  Index found = 0, done = 0;
+  int unit = 0;
+  for (const int row : order) {
+    if (!(design.weight(row) > 0.0)) continue;
+    if (searching && ++done == kTrial && static_cast<double>(found) < kWorthwhile * kTrial) searching = false;
+    int twin = -1;
+    std::uint64_t hash = 1469598103934665603ull;
+    if (searching) {
+      if (leaf && leaf[row] != unit) {
+        seen.clear();
+        unit = leaf[row];
+      }
+      read(row);
+      for (const double value : values) {
+        std::uint64_t bits;
+        std::memcpy(&bits, &value, sizeof bits);
+        hash = (hash ^ bits) * 1099511628211ull;
+        hash ^= hash >> 29;
+      }
+      const auto range = seen.equal_range(hash);
+      for (auto at = range.first; at != range.second && twin < 0; ++at) {
+        if (equal_rows(source_[at->second], row)) twin = at->second;
+      }
+    }
+    if (twin >= 0) {
+      frequency[twin] += 1.0;
+      packed_[row] = twin;
+      ++found;
+      continue;
+    }
+    packed_[row] = static_cast<int>(source_.size());
+    if (searching) seen.emplace(hash, packed_[row]);
+    source_.push_back(row);
+    frequency.push_back(1.0);
   }
+  if (found > 0) frequency_ = Eigen::Map<const Vector>(frequency.data(), frequency.size());
+}
+
+void PackedRows::pack(const Design& design) {
+  const BlockLayout& layout = layout_;
   const auto& factors = layout.factors();
   Index columns = 0;
   for (const auto& factor : factors) {
@@ -31,10 +108,7 @@ PackedRows::PackedRows(const Design& design, const BlockLayout& layout)
     const int row = source_[i];
     design.fixed_row(row, fixed_.col(i).data());
     for (Index f = 0; f < factors_; ++f) {
-      double* z = random_.col(i).data() + random_start_[f];
-      for (std::size_t t = 0; t < factors[f].terms.size(); ++t) {
-        design.random_row(factors[f].terms[t], row, z + factors[f].first_column[t]);
-      }
+      factor_row(design, factors[f], row, random_.col(i).data() + random_start_[f]);
       first_[i * factors_ + f] = static_cast<int>(layout.coordinate(static_cast<int>(f), factors[f].codes[row] - 1));
     }
     if (!leaf) continue;

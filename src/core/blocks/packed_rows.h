@@ -9,10 +9,16 @@ namespace tiers {
 
 class PackedRows {
  public:
-  PackedRows(const Design& design, const BlockLayout& layout);
+  // same(a, b): whether two rows with equal values of X and Z are equal in everything else too. Equal
+  // rows are then packed as one, with their number as its frequency(). Without it all are kept.
+  using Same = std::function<bool(Index, Index)>;
+  PackedRows(const Design& design, const BlockLayout& layout, const Same& same = Same());
 
   Index size() const { return static_cast<Index>(source_.size()); }
   const std::vector<int>& source() const { return source_; }  // row of the design, of each packed row
+  // Packed row of each row of the design; -1 for those that do not count.
+  const std::vector<int>& packed() const { return packed_; }
+  const Vector& frequency() const { return frequency_; }  // empty: 1 each
   const BlockLayout& layout() const { return layout_; }
   const Matrix& fixed() const { return fixed_; }    // p x n
   const Matrix& random() const { return random_; }  // all factors' columns side by side, k_total x n
@@ -36,9 +42,13 @@ class PackedRows {
   Vector fixed_predictor(const Vector& beta) const { return fixed_.transpose() * beta; }  // X beta
 
  private:
+  void choose_rows(const Design& design, const Same& same);
+  void pack(const Design& design);
+
   const BlockLayout& layout_;
   Index factors_ = 0, remainder_ = 0;
-  std::vector<int> source_;
+  std::vector<int> source_, packed_;
+  Vector frequency_;
   Matrix fixed_, random_;
   std::vector<Index> random_start_;
   std::vector<int> first_, cell_;

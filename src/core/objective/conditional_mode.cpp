@@ -35,11 +35,19 @@ PackedResponse::PackedResponse(const GeneralizedSpecification& spec, const Packe
   rows.y = y.data();
   rows.size = size.size() > 0 ? size.data() : nullptr;
   rows.weight = weight.size() > 0 ? weight.data() : nullptr;
+  rows.frequency = packed_rows.frequency().size() > 0 ? packed_rows.frequency().data() : nullptr;
   rows.phi = phi.data();
   rows.phi_by_row = true;
   constant.resize(n);
   spec.family->constants(rows, constant.data());
   rows.constant = constant.data();
+}
+
+bool PackedResponse::same(const GeneralizedSpecification& spec, Index a, Index b) {
+  for (const double* values : {spec.model.y, spec.size, spec.model.weights, spec.model.offset}) {
+    if (values && values[a] != values[b]) return false;
+  }
+  return spec.dispersion.row(a) == spec.dispersion.row(b);
 }
 
 void PackedResponse::set_dispersion(const Vector& coefficients) {

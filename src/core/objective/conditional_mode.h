@@ -20,6 +20,8 @@ struct PackedResponse {
   ResponseRows rows;  // points into the vectors below; phi by row
   Vector y, size, weight, constant, phi, offset;
   Matrix dispersion;  // n x d
+  // What PackedRows asks: whether two rows have the same response, offset, weight and dispersion.
+  static bool same(const GeneralizedSpecification& spec, Index a, Index b);
   void set_dispersion(const Vector& coefficients);
   PackedResponse(const PackedResponse&) = delete;
   PackedResponse& operator=(const PackedResponse&) = delete;

@@ -171,6 +171,7 @@ void QuadratureDeviance::evaluate_leaf(Index unit, const Point& point, Visit& vi
   part.phi += first;
   if (part.size) part.size += first;
   if (part.weight) part.weight += first;
+  if (part.frequency) part.frequency += first;
   const auto z = rows.random().block(rows.random_start(layout.chain()[0].factor), first, k, count);
   thread_local Vector eta, logp, unused, unused_dw, unused_ds, unused_dwphi;
   for (Vector* v : {&eta, &logp, &unused, &unused_dw, &unused_ds, &unused_dwphi}) {

@@ -1,0 +1,119 @@
+# Sixty rows in ten groups; in the rows with x = 1 all are successes.
+separated_data <- function() {
+  set.seed(1)
+  d <- data.frame(g = gl(10, 6), x = rep(0:1, 30), z = round(rnorm(60), 2))
+  d$y <- rbinom(60, 1, plogis(rnorm(10)[d$g]))
+  d$y[d$x == 1] <- 1
+  d
+}
+
+quiet <- function(expr) suppressMessages(suppressWarnings(expr))
+
+partly <- function() {
+  cached("partly", quiet(glmm(y ~ x + z + (1 | g), separated_data(), binomial())))
+}
+
+test_that("partial separation is a warning that names the column", {
+  heard <- listen(glmm(y ~ x + z + (1 | g), separated_data(), binomial()))
+  warned <- Filter(function(x) inherits(x, "tiers_warning_separation"), heard$conditions)
+  expect_length(warned, 1L)
+  expect_equal(warned[[1]]$columns, "x")
+  expect_equal(warned[[1]]$kind, "quasi")
+  expect_match(conditionMessage(warned[[1]]), "The coefficient of `x` is infinite", fixed = TRUE)
+  expect_equal(fixef(partly())[["x"]], Inf)
+})
+
+test_that("the rest is the fit to the rows that are not separated", {
+  d <- separated_data()
+  rest <- quiet(glmm(y ~ z + (1 | g), d[d$x == 0, ], binomial()))
+  fit <- partly()
+  expect_equal(fit$logLik, rest$logLik, tolerance = 1e-8)
+  expect_equal(unname(fixef(fit)[c(1, 3)]), unname(fixef(rest)), tolerance = 1e-5)
+  expect_equal(unname(vcov(fit)[c(1, 3), c(1, 3)]), unname(vcov(rest)), tolerance = 1e-4)
+  expect_equal(vcov(fit)["x", "x"], Inf)
+  expect_equal(attr(ranef(fit)$g, "postVar"), attr(ranef(rest)$g, "postVar"), tolerance = 1e-4)
+})
+
+test_that("methods live with infinite coefficients", {
+  fit <- partly()
+  table <- coef(summary(fit))
+  expect_equal(table["x", "Estimate"], Inf)
+  expect_true(is.na(table["x", "z value"]))
+  expect_false(anyNA(table[c(1, 3), ]))
+  expect_output(print(summary(fit)), "Inf")
+  expect_equal(unname(confint(fit)["x", ]), c(-Inf, Inf))
+  expect_true(all(is.finite(confint(fit)[c(1, 3), ])))
+  tests <- anova(fit)
+  expect_true(is.na(tests["x", "Chisq"]))
+  expect_false(is.na(tests["z", "Chisq"]))
+  expect_true(all(is.finite(residuals(fit))))
+  expect_equal(unname(residuals(fit)[separated_data()$x == 1]), rep(0, 30), tolerance = 1e-6)
+  expect_equal(simulate(fit, 1, seed = 1)[separated_data()$x == 1, 1], rep(1, 30))
+  expect_true("x" %in% diagnose(fit)$findings$about)
+  expect_error(marginal_coef(fit), class = "tiers_error_model")
+  expect_silent({
+    grDevices::pdf(NULL)
+    plot(fit)
+    grDevices::dev.off()
+  })
+})
+
+test_that("predictions on both sides of the separation", {
+  fit <- partly()
+  new <- data.frame(x = c(0, 1, -1), z = 0.5, g = "3")
+  expect_equal(unname(predict(fit, new, type = "response")[2:3]), c(1, 0))
+  finite <- fixef(fit)[["(Intercept)"]] + 0.5 * fixef(fit)[["z"]] + ranef(fit)$g["3", 1]
+  expect_equal(unname(predict(fit, new)), c(finite, Inf, -Inf), tolerance = 1e-8)
+  expect_equal(unname(predict(fit, separated_data()[1:4, ])), unname(predict(fit)[1:4]),
+               tolerance = 1e-6)
+})
+
+test_that("a direction of several columns leaves differences finite", {
+  # Successes only where a = 1; level c of f is a = 1 in part of the rows, so that the direction
+  # goes through the intercept and the levels.
+  d <- separated_data()
+  d$f <- factor(ifelse(d$x == 1, "up", ifelse(d$z > 0, "b", "c")), levels = c("up", "b", "c"))
+  fit <- quiet(glmm(y ~ f + (1 | g), d, binomial()))
+  expect_equal(unname(is.infinite(fixef(fit))), c(TRUE, TRUE, TRUE))
+  rest <- quiet(glmm(y ~ 0 + f + (1 | g), droplevels(d[d$x == 0, ]), binomial()))
+  new <- data.frame(f = c("up", "b", "c"))
+  expect_equal(unname(predict(fit, new, re.form = NA)), c(Inf, unname(fixef(rest))),
+               tolerance = 1e-5)
+})
+
+test_that("complete separation: the likelihood is at its limit", {
+  d <- separated_data()
+  d$y <- d$x
+  heard <- listen(fit <- glmm(y ~ x + z + (1 | g), d, binomial()))
+  expect_s3_class(heard$conditions[[1]], "tiers_warning_separation")
+  expect_equal(heard$conditions[[1]]$kind, "complete")
+  expect_equal(fit$logLik, 0, tolerance = 1e-8)
+  expect_equal(unname(predict(fit, type = "response")), d$x)
+  expect_output(print(fit), "Inf")
+})
+
+test_that("a response without variation is separated by the intercept", {
+  d <- separated_data()
+  for (value in 0:1) {
+    d$y <- value
+    heard <- listen(fit <- glmm(y ~ 1 + (1 | g), d, binomial()))
+    expect_s3_class(heard$conditions[[1]], "tiers_warning_separation")
+    expect_match(conditionMessage(heard$conditions[[1]]), "in every row used")
+    expect_equal(unname(fixef(fit)), if (value == 1) Inf else -Inf)
+    expect_equal(fit$logLik, 0, tolerance = 1e-8)
+  }
+  d$y <- 0
+  heard <- listen(glmm(y ~ 1 + (1 | g), d, poisson()))
+  expect_s3_class(heard$conditions[[1]], "tiers_warning_separation")
+})
+
+test_that("separated groups are a warning of their own", {
+  d <- separated_data()
+  d$y <- as.integer(as.integer(d$g) > 5)
+  heard <- listen(fit <- glmm(y ~ z + (1 | g), d, binomial()))
+  warned <- Filter(function(x) inherits(x, "tiers_warning_separation"), heard$conditions)
+  expect_length(warned, 1L)
+  expect_equal(unname(warned[[1]]$terms), "(1 | g)")
+  expect_match(conditionMessage(warned[[1]]), "not estimable")
+  expect_true("(1 | g)" %in% diagnose(fit)$findings$about)
+})
