@@ -71,8 +71,8 @@ laplace_findings <- function(fit) {
     "likelihood",
     paste0("At these estimates -2 logLik is ", format(fit$deviance, digits = 6L),
            " by the Laplace approximation and ", format(compared$deviance, digits = 6L),
-           " by quadrature with ", compared$points, " points: variances and fixed effects may ",
-           "move a little."),
+           " by quadrature with ", compared$points, " points; variances and fixed effects may be ",
+           "off as well."),
     "Use nAGQ = \"auto\" to see how much it matters."
   )
 }
