@@ -19,7 +19,7 @@ separation_findings <- function(fit) {
     if (length(terms)) {
       finding(
         toString(vapply(fit$random[terms], `[[`, "", "label")),
-        paste0("Within each group all responses are alike, or the fixed effects tell them apart: ",
+        paste0("Within each group all responses are alike, or the other effects tell them apart: ",
                "the standard deviation has no finite estimate."),
         "Use more rows for each group, or leave the term out."
       )

@@ -32,6 +32,7 @@ constexpr double kAccurate = 0.01;
 constexpr double kMaxNodes = 4000.0;
 // Standard deviation on the scale of the linear predictor from which groups are looked at.
 constexpr double kLargeDeviation = 10.0;
+constexpr Index kMaxSeparationColumns = 300;
 constexpr double kVerdictGain = 1e-8;
 constexpr int kVerdictSteps = 3;
 
@@ -280,12 +281,42 @@ BoundaryOptimum minimize(Engine& engine, const Vector& start, const Control& con
   return found;
 }
 
+// x with the random effects of all other factors as if they were fixed, without linear combinations.
+Matrix fixed_and_other_effects(const Engine& engine, int term) {
+  const PackedRows& rows = engine.rows;
+  const auto& factors = engine.layout.factors();
+  Index columns = rows.fixed().rows();
+  std::vector<int> others;
+  for (std::size_t f = 0; f < factors.size(); ++f) {
+    if (std::count(factors[f].terms.begin(), factors[f].terms.end(), term) > 0) continue;
+    others.push_back(static_cast<int>(f));
+    columns += factors[f].levels * factors[f].columns;
+  }
+  if (others.empty() || columns > kMaxSeparationColumns) return rows.fixed();
+  Matrix wide = Matrix::Zero(rows.size(), columns);
+  wide.leftCols(rows.fixed().rows()) = rows.fixed().transpose();
+  Index at = rows.fixed().rows();
+  for (const int f : others) {
+    for (Index i = 0; i < rows.size(); ++i) {
+      const Index k = factors[f].columns;
+      wide.row(i).segment(at + rows.level(i, f) * k, k) = rows.random().col(i).segment(rows.random_start(f), k);
+    }
+    at += factors[f].levels * factors[f].columns;
+  }
+  const Eigen::ColPivHouseholderQR<Matrix> qr(wide);
+  Matrix out(qr.rank(), rows.size());
+  for (Index a = 0; a < out.rows(); ++a) out.row(a) = wide.col(qr.colsPermutation().indices()[a]);
+  return out;
+}
+
+// A random intercept of binary data so large that its groups, with the fixed effects and all other
+// random effects, may tell the successes from the failures.
 int separated_term(const Engine& engine, const std::vector<Matrix>& lambda, const Control& control) {
-  const Matrix& x = engine.rows.fixed();
   for (int j = 0; j < engine.parameters.terms(); ++j) {
     const RandomTerm& term = engine.model.terms[j];
     if (term.columns != 1 || term.intercept != 1 || !(lambda[j](0, 0) > kLargeDeviation)) continue;
     if (!engine.spec.family->uses_trials()) continue;
+    const Matrix x = fixed_and_other_effects(engine, j);
     std::vector<int> codes;
     for (const int row : engine.rows.source()) codes.push_back(term.codes[row]);
     if (groups_separated(codes.data(), term.n_levels, engine.response.rows,
