@@ -6,8 +6,8 @@
 #' @param maxit Largest number of iterations. With `maxit = 0` the model is evaluated at its
 #'   starting values and reported as not converged.
 #' @param tolerance The fit has converged when another Newton step is predicted to lower the
-#'   deviance by less than this. The default puts every parameter within a millionth of its
-#'   standard error.
+#'   deviance by less than this. The default puts every parameter within half a millionth of its
+#'   standard error, so that two fits of one model agree to a millionth.
 #' @param trace `TRUE` prints a line per iteration.
 #' @param ... Nothing: an argument of another name is an error.
 #' @return A list of class `tiers_control`, to be given to [lmm()] as `control`. A plain list with
@@ -17,7 +17,7 @@
 #' fit <- lmm(distance ~ age * Sex + (age | Subject), Orthodont,
 #'            control = tiers_control(trace = TRUE))
 #' @export
-tiers_control <- function(maxit = 100, tolerance = 1e-12, trace = FALSE, ...) {
+tiers_control <- function(maxit = 100, tolerance = 2.5e-13, trace = FALSE, ...) {
   known <- setdiff(names(formals(tiers_control)), "...")
   refuse_arguments(as.list(substitute(list(...)))[-1L], "tiers_control", known)
   check_number(maxit, "maxit", lower = 0, upper = .Machine$integer.max)

@@ -127,8 +127,9 @@ writeLines(c(
          "found the better point. Every package runs with its defaults."), "",
   if (suite_name == "generalized") c(paste0(
     "Steps: iterations / evaluations of the deviance / Newton steps for the modes. The deviance ",
-    "of the estimates of glmer with more than one point, and of GLMMadaptive, is by the likelihood ",
-    "of this package: their own values leave constants out or use the nodes of an earlier step."),
+    "of the estimates of glmer with more than one point, and of GLMMadaptive, is by the ",
+    "likelihood of this package: their own values leave constants out or use the nodes of an ",
+    "earlier step."),
     ""),
   table, "",
   if (length(said)) c("What the fits said:", "", said, ""),

@@ -101,7 +101,7 @@ struct Engine {
       psi.segment(objective->fixed_start(), objective->fixed_count()) =
           design.internal_coefficients(point.coefficients);
     }
-    psi.tail(objective->dispersion_count()) = point.dispersion;
+    psi.tail(objective->dispersion_count()) = response.parameters(point.dispersion);
     return psi;
   }
 
@@ -129,9 +129,9 @@ std::vector<Matrix> user_modes(const Engine& engine) {
 
 GlmStart glm_start(const Engine& engine, const Control& control) {
   const Matrix& x = engine.rows.fixed();
-  const Matrix& d = engine.response.dispersion;
-  return fit_glm_start(*engine.spec.family, engine.response.rows, ConstMatrixMap(x.data(), x.rows(), x.cols()),
-                       engine.response.offset.data(), ConstMatrixMap(d.data(), d.rows(), d.cols()), control.poll);
+  const Matrix& d = engine.response.dispersion();
+  return fit_glm_start(*engine.spec.family, engine.response.rows(), ConstMatrixMap(x.data(), x.rows(), x.cols()),
+                       engine.response.offset().data(), ConstMatrixMap(d.data(), d.rows(), d.cols()), control.poll);
 }
 
 // The user's start where there is one; the model without random effects and quadratic unbiased
@@ -140,7 +140,7 @@ Vector start_point(Engine& engine, const GlmStart& start, const Control& control
   engine.cross.reweight(engine.rows, start.weight, true, control.poll);
   const std::vector<Matrix> by_factor =
       variance_start(engine.cross, engine.rows.project_random(start.score),
-                     engine.spec.family->predictor_unit(engine.response.rows, start.eta.data()));
+                     engine.spec.family->predictor_unit(engine.response.rows(), start.eta.data()));
   std::vector<Matrix> factors(engine.parameters.terms());
   for (std::size_t f = 0; f < by_factor.size(); ++f) {
     const Factor& factor = engine.layout.factors()[f];
@@ -163,7 +163,8 @@ Vector start_point(Engine& engine, const GlmStart& start, const Control& control
   } else {
     engine.objective->start_mode_at(beta);
   }
-  psi.tail(engine.objective->dispersion_count()) = own_dispersion ? spec.start_dispersion : start.phi;
+  psi.tail(engine.objective->dispersion_count()) =
+      engine.response.parameters(own_dispersion ? spec.start_dispersion : start.phi);
   return psi;
 }
 
@@ -207,21 +208,48 @@ struct Proof {
   double gain = 0.0;
 };
 
+// The step of the Hessian that is there costs one more value and leaves next to nothing of the gain.
+void polish(ModalDeviance& objective, const Verdict& verdict, Proof& proof, Optimum& optimum) {
+  const Vector next = optimum.psi + verdict.step;
+  const double value = objective.value(next);
+  if (!(value <= optimum.value + value_noise(objective, optimum.value))) {
+    objective.value(optimum.psi);
+    return;
+  }
+  optimum.psi = next;
+  optimum.value = value;
+  Matrix curvature;
+  objective.derivatives(optimum.gradient, curvature);
+  proof.gain = 0.25 * optimum.gradient.dot(proof.covariance * optimum.gradient);
+}
+
 Proof prove(Engine& engine, BoundaryOptimum& found, const Control& control) {
   ModalDeviance& objective = *engine.objective;
   Optimum& optimum = found.optimum;
   objective.tighten();
+  if (objective.size() == 0) {
+    optimum.value = objective.value(optimum.psi);
+    return Proof{Matrix(0, 0), std::isfinite(optimum.value), 0.0};
+  }
   for (int attempt = 0;; ++attempt) {
     Proof out;
     Matrix curvature;
     optimum.value = objective.value(optimum.psi);
+    if (!std::isfinite(optimum.value)) throw std::runtime_error("the likelihood is not finite where it ended");
     objective.derivatives(optimum.gradient, curvature);
     const Matrix hessian = objective.hessian();
+    if (engine.response.at_limit()) {
+      for (Index i = objective.dispersion_start(); i < objective.size(); ++i) found.free[i] = false;
+      found.at_boundary = true;
+    }
     const Verdict verdict = judge(hessian, optimum.gradient, found.free);
     out.positive = verdict.positive;
     out.gain = verdict.gain;
     out.covariance = free_covariance(hessian, found.free);
-    if ((out.positive && out.gain < kVerdictGain) || attempt == kVerdictSteps) return out;
+    if ((out.positive && out.gain < kVerdictGain) || attempt == kVerdictSteps) {
+      if (out.positive) polish(objective, verdict, out, optimum);
+      return out;
+    }
     if (!verdict.positive) {
       const Vector below = point_below(objective, optimum.psi, verdict.downward);
       if (below.size() == 0) {
@@ -236,7 +264,10 @@ Proof prove(Engine& engine, BoundaryOptimum& found, const Control& control) {
     }
     const Vector next = optimum.psi + verdict.step;
     ++optimum.convergence.evaluations;
-    if (!(objective.value(next) <= optimum.value + value_noise(objective, optimum.value))) return out;
+    if (!(objective.value(next) <= optimum.value + value_noise(objective, optimum.value))) {
+      objective.value(optimum.psi);  // the modes that are reported belong to the best point
+      return out;
+    }
     optimum.psi = next;
   }
 }
@@ -319,7 +350,7 @@ int separated_term(const Engine& engine, const std::vector<Matrix>& lambda, cons
     const Matrix x = fixed_and_other_effects(engine, j);
     std::vector<int> codes;
     for (const int row : engine.rows.source()) codes.push_back(term.codes[row]);
-    if (groups_separated(codes.data(), term.n_levels, engine.response.rows,
+    if (groups_separated(codes.data(), term.n_levels, engine.response.rows(),
                          ConstMatrixMap(x.data(), x.rows(), x.cols()), control.poll)) {
       return j;
     }
@@ -361,8 +392,11 @@ GeneralizedResult fit_once(Engine& engine, const GlmStart& start, const Control&
   }
   out.coefficients = engine.design.user_coefficients(beta);
   out.vcov = engine.design.user_covariance(vcov_fixed);
-  out.dispersion = optimum.psi.tail(d);
-  out.vcov_dispersion = vcov.bottomRightCorner(d, d);
+  out.dispersion = engine.response.coefficients(optimum.psi.tail(d));
+  const Matrix slope = engine.response.coefficient_slope();
+  out.vcov_dispersion = slope * vcov.bottomRightCorner(d, d) * slope.transpose();
+  // At its limit the dispersion has no finite estimate.
+  if (engine.response.at_limit()) out.vcov_dispersion.setConstant(kNaN);
   const auto factors = engine.parameters.factors(optimum.psi);
   for (int j = 0; j < engine.parameters.terms(); ++j) {
     out.lambda.push_back(engine.design.user_factor(j, factors[j]));
@@ -465,7 +499,7 @@ GeneralizedResult fit_generalized(const GeneralizedSpecification& spec, const Co
   Separation separation;
   if (!start.quadratic) {
     const Matrix& x = engine.rows.fixed();
-    separation = find_separation(*spec.family, engine.response.rows, ConstMatrixMap(x.data(), x.rows(), x.cols()),
+    separation = find_separation(*spec.family, engine.response.rows(), ConstMatrixMap(x.data(), x.rows(), x.cols()),
                                  control.poll);
   }
   out = separation.kind == Separation::Kind::none ? fit_once(engine, start, control)
@@ -489,7 +523,9 @@ GeneralizedAt evaluate_generalized(const GeneralizedSpecification& spec, const G
   objective.derivatives(internal, curvature);
   const Index p = objective.fixed_count(), d = objective.dispersion_count();
   out.gradient.head(p) = engine.design.user_gradient(internal.segment(objective.fixed_start(), p));
-  out.gradient.tail(d) = internal.tail(d);
+  out.gradient.tail(d) =
+      engine.response.at_limit() ? Vector(Vector::Zero(d))
+                                 : Vector(engine.response.coefficient_slope().transpose().inverse() * internal.tail(d));
   // Quadrature with few points is not a function of Sigma alone, so the chain rule goes through the
   // map of the factors.
   const Vector user = engine.parameters.parameters(point.lambda);

@@ -7,11 +7,13 @@ glmm_means <- list(
   unit = list(
     logit = quote(1 / (1 + exp(-eta))), probit = quote(pnorm(eta)),
     cloglog = quote(-expm1(-exp(eta))), loglog = quote(exp(-exp(-eta))),
-    cauchit = quote(0.5 + atan(eta) / pi), log = quote(exp(eta)), "doubled logit" = quote(1 / (1 + exp(-2 * eta)))),
+    cauchit = quote(0.5 + atan(eta) / pi), log = quote(exp(eta)),
+    "doubled logit" = quote(1 / (1 + exp(-2 * eta)))),
   rest = list(
     logit = quote(1 / (1 + exp(eta))), probit = quote(pnorm(-eta)),
     cloglog = quote(exp(-exp(eta))), loglog = quote(-expm1(-exp(-eta))),
-    cauchit = quote(0.5 - atan(eta) / pi), log = quote(-expm1(eta)), "doubled logit" = quote(1 / (1 + exp(2 * eta)))),
+    cauchit = quote(0.5 - atan(eta) / pi), log = quote(-expm1(eta)),
+    "doubled logit" = quote(1 / (1 + exp(2 * eta)))),
   other = list(
     log = quote(exp(eta)), identity = quote(eta), inverse = quote(1 / eta), sqrt = quote(eta^2),
     "1/mu^2" = quote(1 / sqrt(eta)), softplus = quote(log(1 + exp(eta)))))

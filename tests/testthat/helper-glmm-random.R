@@ -219,8 +219,8 @@ ridge_path <- function(A, penalty, d = rep(0, ncol(A))) {
   d
 }
 
-# Do fixed effects and groups together predict every binary response? Then the variance has no finite
-# exact maximum.
+# Do fixed effects and groups together predict every binary response? Then the variance has no
+# finite exact maximum.
 groups_separate <- function(case) {
   d <- case$data[case$data$w > 0 & case$data$m > 0, ]
   if (!family_name(case$family) %in% glmm_binomial_kinds || any(d$y > 0 & d$y < d$m)) return(FALSE)

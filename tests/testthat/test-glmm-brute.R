@@ -47,6 +47,14 @@ test_that("the plain densities are those of base R", {
                c(1, 2.1, 7 * 0.3 * 0.7 * (1 + 6 / 5)))
 })
 
+test_that("these are all families and links that there are", {
+  expect_setequal(names(glmm_links), family_names())
+  for (family in family_names()) {
+    expect_setequal(glmm_links[[family]], family_links(family))
+    expect_identical(glmm_links[[family]][1L], family_links(family)[1L])
+  }
+})
+
 for (i in seq_len(nrow(pairs))) local({
   family <- pairs$family[i]
   link <- pairs$link[i]
@@ -141,7 +149,7 @@ test_that("a link of the user's own", {
   }
 })
 
-# Vectors of random effects and nested factors ------------------------------------------------------
+# Vectors of random effects and nested factors ---------------------------------------------------
 
 quadrature_families <- list(c("binomial", "logit"), c("binomial", "cloglog"), c("poisson", "log"),
                             c("nbinom2", "log"), c("Gamma", "log"), c("beta", "logit"),

@@ -11,9 +11,9 @@ expect_gradient <- function(case, info, tolerance = 1e-6) {
   gradient <- glmm_evaluate(spec, case$beta, case$Lambda, case$phi)$gradient
   expect_length(gradient, length(psi))
   off <- max(abs(gradient - numeric) / (1 + abs(numeric)))
-  expect(isTRUE(off <= tolerance), sprintf("%s: the gradient is off by %.2g\nhave %s\nneed %s", info,
-                                           off, toString(signif(gradient, 8)),
-                                           toString(signif(numeric, 8))))
+  shown <- function(values) toString(signif(values, 8))
+  expect(isTRUE(off <= tolerance), sprintf("%s: the gradient is off by %.2g\nhave %s\nneed %s",
+                                           info, off, shown(gradient), shown(numeric)))
 }
 
 pairs <- glmm_pairs()

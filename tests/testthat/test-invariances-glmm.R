@@ -174,7 +174,7 @@ for (seed in seq_along(glmm_design_kinds)) local({
   })
 })
 
-# Responses in other words --------------------------------------------------------------------------
+# Responses in other words -----------------------------------------------------------------------
 
 successes <- function(seed = 1L) {
   design <- glmm_random_design(seed)
@@ -317,6 +317,28 @@ test_that("a variance of zero gives the fit of glm", {
       }
     }
   }
+})
+
+test_that("without overdispersion the limit is the Poisson or binomial fit", {
+  set.seed(6)
+  d <- data.frame(g = gl(15, 8), x = rnorm(120))
+  # A binomial response varies less than a Poisson one of the same mean.
+  d$y <- rbinom(120, 12, plogis(0.3 * d$x + rnorm(15, 0, 0.6)[d$g]))
+  plain <- glmm(y ~ x + (1 | g), d, family = poisson())
+  for (family in c("nbinom1", "nbinom2")) {
+    expect_message(fit <- glmm(y ~ x + (1 | g), d, family = family), class = "tiers_message")
+    expect_log_lik(fit, plain, info = family)
+    expect_fixed(fit, plain, info = family, tolerance = 1e-5)
+    expect_equal(as.matrix(vcov(fit)), as.matrix(vcov(plain)), tolerance = 1e-5)
+    expect_lte(fit$convergence$evaluations, 3 * plain$convergence$evaluations)
+  }
+  # Eight of the twelve trials are no matter of chance.
+  d$y <- 4 + rbinom(120, 4, plogis(0.3 * d$x + rnorm(15, 0, 0.6)[d$g]))
+  plain <- glmm(cbind(y, 12 - y) ~ x + (1 | g), d, family = binomial())
+  expect_message(fit <- glmm(cbind(y, 12 - y) ~ x + (1 | g), d, family = "betabinomial"),
+                 class = "tiers_message")
+  expect_log_lik(fit, plain, info = "betabinomial")
+  expect_fixed(fit, plain, info = "betabinomial", tolerance = 1e-5)
 })
 
 test_that("more points approach the exact likelihood, and one point is Laplace", {

@@ -37,6 +37,12 @@ class BetaBinomial : public SuccessFamily {
     return start_log(1.0 / correlation - 1.0, 3.0);
   }
 
+  PhiRange phi_range(const ResponseRows& rows) const override {
+    PhiRange range;
+    range.highest = log_without_overdispersion(rows, true);
+    return range;
+  }
+
  protected:
   bool own_weights_can_be_negative(const std::string&) const override { return true; }
 };

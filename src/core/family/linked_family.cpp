@@ -122,6 +122,14 @@ double LinkedFamily::predictor_unit(const ResponseRows& rows, const double* eta)
   return count > 0 ? std::exp(sum / static_cast<double>(count)) : 1.0;
 }
 
+double log_without_overdispersion(const ResponseRows& rows, bool trials) {
+  double largest = 1.0;
+  for (Index i = 0; i < rows.n; ++i) {
+    if (weight_of(rows, i) > 0.0) largest = std::max(largest, trials ? size_of(rows, i) : rows.y[i]);
+  }
+  return std::log(1e9) + 2.0 * std::log(largest);
+}
+
 double start_log(double x, double otherwise) {
   if (!(x > 0.0)) return otherwise;
   return std::min(10.0, std::max(-10.0, std::log(x)));

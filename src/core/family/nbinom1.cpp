@@ -34,6 +34,12 @@ class Nbinom1 : public LinkedFamily {
     return start_log(ratio - 1.0, -3.0);
   }
 
+  PhiRange phi_range(const ResponseRows& rows) const override {
+    PhiRange range;
+    range.lowest = -log_without_overdispersion(rows, false);
+    return range;
+  }
+
  protected:
   bool valid_response(double y, double) const override { return y >= 0.0 && y == std::floor(y); }
   double start_mean(double y, double) const override { return y > 0.0 ? y : 1.0 / 6.0; }

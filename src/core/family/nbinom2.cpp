@@ -30,6 +30,12 @@ class Nbinom2 : public LinkedFamily {
     return start_log(1.0 / inverse, 3.0);
   }
 
+  PhiRange phi_range(const ResponseRows& rows) const override {
+    PhiRange range;
+    range.highest = log_without_overdispersion(rows, false);
+    return range;
+  }
+
  protected:
   bool valid_response(double y, double) const override { return y >= 0.0 && y == std::floor(y); }
   double start_mean(double y, double) const override { return y > 0.0 ? y : 1.0 / 6.0; }

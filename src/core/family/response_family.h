@@ -116,6 +116,15 @@ class ResponseFamily {
   // phi by moments, given mu = mean(eta) of some first fit; 0 without dispersion. In rows, phi is
   // not read. Always finite, within about -10 .. 10 of the scale-free value.
   virtual double start_phi(const ResponseRows& rows, const double* mu) const = 0;
+  // Between these phi is worth looking for in these data: beyond, the family is its own limit (without
+  // overdispersion, say) to all digits of a deviance.
+  struct PhiRange {
+    double lowest = -600.0, highest = 600.0;
+  };
+  virtual PhiRange phi_range(const ResponseRows& rows) const {
+    static_cast<void>(rows);
+    return PhiRange();
+  }
 };
 
 }  // namespace tiers

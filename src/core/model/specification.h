@@ -61,7 +61,7 @@ struct GeneralizedSpecification {
 
 struct Control {
   int max_iterations = 100;
-  double tolerance = 1e-12;  // predicted gain in deviance at which the fit is finished
+  double tolerance = 2.5e-13;  // predicted gain in deviance at which the fit is finished
   std::function<void(const std::string&)> trace;  // empty: silent
   Poll poll;
 };

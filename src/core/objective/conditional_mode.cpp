@@ -9,6 +9,8 @@ namespace {
 
 constexpr double kArmijo = 1e-4;
 constexpr double kSlack = 1e-10;
+constexpr double kSmallestRoot = 1e-150;
+constexpr double kWall = 1e-2;  // decrement
 constexpr int kMaxHalvings = 40;
 constexpr int kMaxSteps = 200;
 
@@ -23,24 +25,31 @@ Vector packed(const double* values, const std::vector<int>& source) {
 PackedResponse::PackedResponse(const GeneralizedSpecification& spec, const PackedRows& packed_rows) {
   const auto& source = packed_rows.source();
   const Index n = packed_rows.size();
-  y = packed(spec.model.y, source);
-  size = packed(spec.size, source);
-  weight = packed(spec.model.weights, source);
-  offset = packed(spec.model.offset, source);
-  if (offset.size() == 0) offset = Vector::Zero(n);
-  dispersion.resize(n, spec.dispersion.cols());
-  for (Index i = 0; i < n; ++i) dispersion.row(i) = spec.dispersion.row(source[i]);
-  phi = Vector::Zero(n);
-  rows.n = n;
-  rows.y = y.data();
-  rows.size = size.size() > 0 ? size.data() : nullptr;
-  rows.weight = weight.size() > 0 ? weight.data() : nullptr;
-  rows.frequency = packed_rows.frequency().size() > 0 ? packed_rows.frequency().data() : nullptr;
-  rows.phi = phi.data();
-  rows.phi_by_row = true;
-  constant.resize(n);
-  spec.family->constants(rows, constant.data());
-  rows.constant = constant.data();
+  y_ = packed(spec.model.y, source);
+  size_ = packed(spec.size, source);
+  weight_ = packed(spec.model.weights, source);
+  offset_ = packed(spec.model.offset, source);
+  if (offset_.size() == 0) offset_ = Vector::Zero(n);
+  dispersion_.resize(n, spec.dispersion.cols());
+  for (Index i = 0; i < n; ++i) dispersion_.row(i) = spec.dispersion.row(source[i]);
+  slope_ = dispersion_;
+  phi_ = Vector::Zero(n);
+  rows_.n = n;
+  rows_.y = y_.data();
+  rows_.size = size_.size() > 0 ? size_.data() : nullptr;
+  rows_.weight = weight_.size() > 0 ? weight_.data() : nullptr;
+  rows_.frequency = packed_rows.frequency().size() > 0 ? packed_rows.frequency().data() : nullptr;
+  rows_.phi = phi_.data();
+  rows_.phi_by_row = true;
+  constant_.resize(n);
+  spec.family->constants(rows_, constant_.data());
+  rows_.constant = constant_.data();
+  range_ = spec.family->phi_range(rows_);
+  const ResponseFamily::PhiRange unlimited;
+  const bool single = n > 0 && dispersion_.cols() == 1 && dispersion_(0, 0) != 0.0 &&
+      (dispersion_.array() == dispersion_(0, 0)).all();
+  if (single && range_.highest < unlimited.highest) root_ = -1.0;
+  if (single && range_.lowest > unlimited.lowest) root_ = 1.0;
 }
 
 bool PackedResponse::same(const GeneralizedSpecification& spec, Index a, Index b) {
@@ -50,8 +59,50 @@ bool PackedResponse::same(const GeneralizedSpecification& spec, Index a, Index b
   return spec.dispersion.row(a) == spec.dispersion.row(b);
 }
 
-void PackedResponse::set_dispersion(const Vector& coefficients) {
-  if (coefficients.size() > 0) phi.noalias() = dispersion * coefficients;
+void PackedResponse::set_dispersion(const Vector& parameters) {
+  if (parameters.size() == 0) return;
+  if (root_ != 0.0) {
+    const double tau = parameters[0];
+    phi_.setConstant(root_ * 2.0 * std::log(std::max(std::abs(tau), kSmallestRoot)));
+    slope_.setConstant(2.0 * root_ / (tau == 0.0 ? kSmallestRoot : tau));
+  } else {
+    phi_.noalias() = dispersion_ * parameters;
+    if (held_rows_ > 0) slope_ = dispersion_;
+  }
+  held_rows_ = 0;
+  for (Index i = 0; i < phi_.size(); ++i) {
+    if (phi_[i] > range_.lowest && phi_[i] < range_.highest) continue;
+    phi_[i] = phi_[i] > range_.lowest ? range_.highest : range_.lowest;
+    slope_.row(i).setZero();
+    ++held_rows_;
+  }
+}
+
+// Near the limit the deviance is f + c tau^2, so f'' in phi is |f'| there, which outer products miss:
+//   f_tau,tau = f_phi,phi (4 / tau^2) - (+-) f_phi (2 / tau^2).
+Matrix PackedResponse::dispersion_curvature(const Vector& scores) const {
+  Matrix out = 2.0 * (slope_.transpose() * scores.cwiseAbs2().asDiagonal() * slope_);
+  if (root_ == 0.0 || at_limit()) return out;
+  const double slope = slope_(0, 0), gradient = -2.0 * scores.sum();
+  const double bend = -slope * slope / (2.0 * root_);  // d2 phi / d tau2
+  out(0, 0) = std::max(out(0, 0), std::abs(gradient) * slope * slope) + gradient * bend;
+  return out;
+}
+
+Vector PackedResponse::parameters(const Vector& coefficients) const {
+  if (root_ == 0.0) return coefficients;
+  return Vector::Constant(1, std::exp(0.5 * root_ * dispersion_(0, 0) * coefficients[0]));
+}
+
+Vector PackedResponse::coefficients(const Vector& parameters) const {
+  if (root_ == 0.0) return parameters;
+  const double phi = root_ * 2.0 * std::log(std::max(std::abs(parameters[0]), kSmallestRoot));
+  return Vector::Constant(1, std::min(std::max(phi, range_.lowest), range_.highest) / dispersion_(0, 0));
+}
+
+Matrix PackedResponse::coefficient_slope() const {
+  if (root_ == 0.0) return Matrix::Identity(dispersion_.cols(), dispersion_.cols());
+  return Matrix::Constant(1, 1, slope_(0, 0) / dispersion_(0, 0));
 }
 
 Vector apply_factors(const BlockLayout& layout, const std::vector<Matrix>& lambda, const Vector& u,
@@ -116,7 +167,7 @@ double ConditionalMode::penalized(const Vector& of_mode, Detail detail) {
   out.dlogp_dphi = dlogp_dphi_.data();
   out.ds_dphi = ds_dphi_.data();
   out.dw_dphi = dw_dphi_.data();
-  family_.evaluate(response_.rows, eta_.data(), detail, out);
+  family_.evaluate(response_.rows(), eta_.data(), detail, out);
   const double value = of_mode.head(random_count_).squaredNorm() - 2.0 * logp_.sum();
   return std::isfinite(value) ? value : std::numeric_limits<double>::infinity();
 }
@@ -130,7 +181,7 @@ bool ConditionalMode::find(const Vector& beta, const std::vector<Matrix>& lambda
                            double tolerance, bool with_fixed) {
   lambda_ = lambda;
   u_ = start;
-  fixed_part_ = response_.offset;
+  fixed_part_ = response_.offset();
   if (beta.size() > 0) fixed_part_ += rows_.fixed_predictor(beta);
   const bool search = size() > 0, fixed_in_search = fixed_count_ > 0;
   const auto residual = [&] {
@@ -168,7 +219,11 @@ bool ConditionalMode::find(const Vector& beta, const std::vector<Matrix>& lambda
         length *= 0.5;
       }
     }
-    if (!fell) penalized(u_, Detail::gradient);
+    if (!fell) {
+      // No way down at a wall, the edge of the domain of eta, is no mode; close to one it is rounding.
+      if (decrement > kWall) return false;
+      penalized(u_, Detail::gradient);
+    }
     if (last || !fell) break;
     if (step + 1 == kMaxSteps) return false;
   }

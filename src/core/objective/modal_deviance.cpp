@@ -10,6 +10,7 @@ namespace {
 // Smallest diagonal element of Lambda, times the root of the mean cross-product of its column, that
 // derivatives divide by. D moves by its square, so 8 digits of D survive at a zero variance.
 constexpr double kDiagonalFloor = 1e-4;
+constexpr double kDispersionStep = 3.0;
 // Step of the differences of the gradient, in standard errors of the parameter.
 constexpr double kDifference = 1e-3;
 
@@ -38,7 +39,7 @@ Vector standard_errors(const Matrix& curvature) {
 ModalDeviance::ModalDeviance(ConditionalMode& mode, const CovarianceParameters& parameters,
                              double mode_tolerance)
     : mode_(mode), parameters_(parameters), fixed_count_(mode.fixed_in_mode() > 0 ? 0 : mode.rows().fixed().rows()),
-      dispersion_count_(mode.response().dispersion.cols()), tolerance_(mode_tolerance) {
+      dispersion_count_(mode.response().dispersion().cols()), tolerance_(mode_tolerance) {
   const auto& factors = mode.rows().layout().factors();
   factor_of_.resize(parameters.terms());
   column_of_.resize(parameters.terms());
@@ -140,7 +141,7 @@ Matrix ModalDeviance::mode_changes(const Matrix& steps) const {
     rows.add_random(apply_factors(rows.layout(), change, mode_.u(), false), moved);
     Vector r = -mode_.w().cwiseProduct(moved);
     if (dispersion_count_ > 0) {
-      r += mode_.ds_dphi().cwiseProduct(mode_.response().dispersion * step.tail(dispersion_count_));
+      r += mode_.ds_dphi().cwiseProduct(mode_.response().dispersion_slope() * step.tail(dispersion_count_));
     }
     right.col(column) = mode_.project(r);
     right.col(column).head(z.size()) += apply_factors(rows.layout(), change, z, true);
@@ -178,7 +179,7 @@ Vector ModalDeviance::gradient() {
   if (dispersion_count_ > 0) {
     const Vector by_row = -2.0 * integral_.dispersion_score +
         mode_.dw_dphi().cwiseProduct(integral_.leverage) + moved.cwiseProduct(mode_.ds_dphi());
-    out.tail(dispersion_count_) = mode_.response().dispersion.transpose() * by_row;
+    out.tail(dispersion_count_) = mode_.response().dispersion_slope().transpose() * by_row;
   }
 
   std::vector<Matrix> by_factor(factors.size());  // df/dLambda
@@ -287,9 +288,8 @@ Matrix ModalDeviance::curvature() const {
         2.0 * Matrix(mode_.factor().fixed_information().selfadjointView<Eigen::Lower>());
   }
   if (dispersion_count_ > 0) {
-    const Matrix& d = mode_.response().dispersion;
     out.bottomRightCorner(dispersion_count_, dispersion_count_) =
-        2.0 * (d.transpose() * integral_.dispersion_score.cwiseAbs2().asDiagonal() * d);
+        mode_.response().dispersion_curvature(integral_.dispersion_score);
   }
   return out;
 }
@@ -304,6 +304,10 @@ Matrix ModalDeviance::hessian() {
   const Vector mode_here = base_mode_;
   Matrix out(size(), size());
   for (Index i = 0; i < size(); ++i) {
+    if (curvature_here(i, i) == 0.0 && gradient_here[i] == 0.0) {  // the deviance is flat: phi at its limit
+      out.col(i).setZero();
+      continue;
+    }
     Vector ahead = psi, behind = psi;
     ahead[i] += step[i];
     behind[i] -= step[i];
@@ -325,6 +329,9 @@ double ModalDeviance::step_limit(const Vector& psi, const Vector& step) const {
     const double size = parameters_.part(psi, j).cwiseAbs().maxCoeff();
     const double largest = parameters_.part(step, j).cwiseAbs().maxCoeff();
     if (largest > 0.0) limit = std::min(limit, (0.5 + size) / largest);
+  }
+  for (Index i = dispersion_start(); i < psi.size(); ++i) {
+    if (step[i] != 0.0) limit = std::min(limit, (kDispersionStep + std::abs(psi[i])) / std::abs(step[i]));
   }
   return limit;
 }

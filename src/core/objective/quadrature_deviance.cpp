@@ -164,7 +164,7 @@ void QuadratureDeviance::evaluate_leaf(Index unit, const Point& point, Visit& vi
     const Index at = rows.random_start(layout.chain()[c].factor), width = layout.chain()[c].columns;
     rest_.noalias() += rows.random().block(at, first, width, count).transpose() * point.shift.segment(start_[c], width);
   }
-  ResponseRows part = mode().response().rows;
+  ResponseRows part = mode().response().rows();
   part.n = count;
   part.y += first;
   part.constant += first;

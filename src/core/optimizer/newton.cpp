@@ -26,7 +26,7 @@ constexpr double kFlat = 0.6;
 constexpr int kMaxHalvings = 30;
 constexpr int kMaxLengthenings = 40;
 // Average information converges fast as a rule. Where a step near the optimum left more than this
-// share of the gain, the Hessian itself takes over.
+// share of the gain, the Hessian itself takes over, for good.
 constexpr double kSlow = 0.01;
 constexpr double kNear = 1e-2;
 // A Newton step with the Hessian squares the error in standard errors, but for a factor that the
@@ -77,9 +77,9 @@ class Minimizer {
 
  private:
   Proposal propose();
-  bool wants_hessian(double gain) const;
+  bool wants_hessian(double gain);
   bool surely_minimum() const;
-  double predict_left(double gain, bool by_hessian) const;
+  double predict_left(double gain, bool by_hessian);
   Vector path_end(const Matrix& hessian) const;
   void trace(const Proposal& proposal) const;
   bool settled(const Proposal& proposal) const;
@@ -103,9 +103,9 @@ class Minimizer {
   double value_ = 0.0;
   const bool secant_;
   SecantPairs pairs_;
-  double last_gain_ = kInfinity, left_ = kInfinity;
+  double last_gain_ = kInfinity, left_ = kInfinity, rate_ = 1.0;
   int iterations_ = 0, polishing_ = 0, saddles_ = 0;
-  bool converged_ = false;
+  bool converged_ = false, slow_ = false, last_by_hessian_ = false;
 };
 
 Optimum Minimizer::run() {
@@ -151,15 +151,16 @@ Proposal Minimizer::propose() {
   }
   out.left = predict_left(out.verdict.gain, by_hessian);
   last_gain_ = out.verdict.gain;
+  last_by_hessian_ = by_hessian;
   left_ = out.left;
   last_step_ = out.verdict.step;
   return out;
 }
 
-bool Minimizer::wants_hessian(double gain) const {
+bool Minimizer::wants_hessian(double gain) {
   if (secant_) return false;
-  if (gain < kNear && gain > kSlow * last_gain_) return true;
-  return gain < kSmallGain && !surely_minimum();
+  slow_ = slow_ || (gain < kNear && gain > kSlow * last_gain_);
+  return slow_ || (gain < kSmallGain && !surely_minimum());
 }
 
 // Whether the Hessian can be known to be positive without it.
@@ -168,10 +169,13 @@ bool Minimizer::surely_minimum() const {
   return bound.size() > 0 && judge(bound, gradient_).smallest > 0.0;
 }
 
-// Convergence is linear at least, at a rate that the last two gains show.
-double Minimizer::predict_left(double gain, bool by_hessian) const {
-  const double linear = gain * std::min(1.0, gain / last_gain_);
-  return by_hessian ? std::min(linear, kThirdDerivatives * gain * gain) : linear;
+// Steps by the curvature converge linearly, at the rate that the last two gains show; a rate that is
+// less than a tenth of the one before may be luck.
+double Minimizer::predict_left(double gain, bool by_hessian) {
+  if (by_hessian) return std::min(gain, kThirdDerivatives * gain * gain);
+  if (last_by_hessian_ || std::isinf(last_gain_)) return gain;
+  rate_ = std::min(1.0, std::max(gain / last_gain_, 0.1 * rate_));
+  return rate_ * gain;
 }
 
 Vector Minimizer::path_end(const Matrix& hessian) const {
@@ -205,6 +209,7 @@ bool Minimizer::leave_saddle(const Proposal& proposal) {
   }
   ++iterations_;
   last_gain_ = kInfinity;
+  rate_ = 1.0;
   polishing_ = 0;
   const Vector next = objective_.reduce(below);
   move_to(next, objective_.value(next));

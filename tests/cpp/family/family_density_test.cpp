@@ -83,7 +83,7 @@ TEST_CASE("a vector of rows gives bitwise what single rows give") {
       const auto& at = points[i];
       eta[i] = at.eta, y[i] = at.y, m[i] = at.m, a[i] = at.a, phi[i] = at.phi;
     }
-    ResponseRows rows{n, y.data(), m.data(), a.data(), nullptr, phi.data(), true};
+    ResponseRows rows{n, y.data(), m.data(), a.data(), nullptr, nullptr, phi.data(), true};
     family->constants(rows, constant.data());
     for (const bool with_constant : {false, true}) {
       if (with_constant) rows.constant = constant.data();

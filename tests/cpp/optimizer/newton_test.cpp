@@ -127,6 +127,37 @@ class Saddle final : public Objective {
   Vector at_;
 };
 
+// x^2 + y^2 with a curvature that is a tenth too large in y, so that steps leave a share of 1 / 11
+// there; whether a bound on the Hessian is known can be chosen.
+class Bowl final : public Objective {
+ public:
+  explicit Bowl(bool bounded) : bounded_(bounded) {}
+  Index size() const override { return 2; }
+  double value(const Vector& at) override {
+    at_ = at;
+    return at.squaredNorm();
+  }
+  void derivatives(Vector& gradient, Matrix& curvature) override {
+    gradient = 2.0 * at_;
+    curvature = Matrix::Zero(2, 2);
+    curvature.diagonal() << 2.0, 2.2;
+  }
+  Matrix hessian() override {
+    ++hessians;
+    return 2.0 * Matrix::Identity(2, 2);
+  }
+  Matrix hessian_bound() const override {
+    return bounded_ ? Matrix(1.5 * Matrix::Identity(2, 2)) : Matrix(-Matrix::Identity(2, 2));
+  }
+  double step_limit(const Vector&, const Vector&) const override { return 1.0; }
+  Vector safe_step(const Vector& at) override { return at; }
+  int hessians = 0;
+
+ private:
+  bool bounded_;
+  Vector at_;
+};
+
 }  // namespace
 
 TEST_CASE("Newton reaches the bottom of a curved valley and certifies it") {
@@ -229,4 +260,24 @@ TEST_CASE("negative curvature along which nothing falls is rounding") {
   bottom << 1.0, 1.0;
   direction << 1.0, 0.0;
   CHECK(point_below(valley, bottom, direction).size() == 0);
+}
+
+TEST_CASE("a lucky step is not taken for the rate of convergence") {
+  Bowl bowl(true);
+  Vector start(2);
+  start << 1.0, 1e-4;  // all but solved by the first step
+  const Optimum found = minimize(bowl, start, {true, true}, Control());
+  CHECK(found.convergence.converged);
+  CHECK(bowl.hessians == 0);
+  CHECK(found.psi.norm() < 5e-7);
+}
+
+TEST_CASE("without a bound the Hessian has the last word, once") {
+  Bowl bowl(false);
+  Vector start(2);
+  start << 1.0, 1e-4;
+  const Optimum found = minimize(bowl, start, {true, true}, Control());
+  CHECK(found.convergence.converged);
+  CHECK(bowl.hessians == 1);
+  CHECK(found.psi.norm() < 1e-15);
 }
