@@ -68,10 +68,11 @@ tiny <- function(value) {
   if (value < 1e-12) "< 1e-12" else format(value, digits = 2L)
 }
 
-# One phrase for each zero variance or perfect correlation.
+# One phrase for each zero variance, perfect correlation or dispersion at its limit.
 boundary_words <- function(fit) {
   words <- unlist(lapply(boundary_terms(fit), function(j) boundary_phrases(fit$random[[j]])))
-  if (is.null(words)) "a covariance matrix of random effects is singular" else words
+  words <- c(words, dispersion_limit_lines(fit))
+  if (length(words) == 0L) "a covariance matrix of random effects is singular" else words
 }
 
 # Numbers of the terms that lie at the boundary.

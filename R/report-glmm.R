@@ -81,7 +81,7 @@ poor_quadrature <- function(fit) {
 dispersion_limit_lines <- function(fit) {
   limit <- dispersion_limit(fit)
   if (is.null(limit)) return(character())
-  paste0("The data show no overdispersion: the ", fit$family$name,
+  paste0("the data show no overdispersion, and the ", fit$family$name,
          " family has come to its limit, the ", limit, " family")
 }
 

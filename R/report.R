@@ -86,15 +86,15 @@ report_convergence <- function(fit) {
                       gradient_norm = verdict$gradient_norm, gain = verdict$gain,
                       best = fit$random)
   }
-  notes <- c(fixed_group_lines(fit), dispersion_limit_lines(fit))
   if (identical(verdict$status, "boundary")) {
-    lines <- paste0(c(boundary_lines(fit), notes), ".")
+    lines <- paste0(c(plain_text(boundary_words(fit)), fixed_group_lines(fit)), ".")
     lines <- as_bullets(c(paste0("The estimate lies at the boundary: ", lines[1L]), lines[-1L]))
     inform_singular(c(lines, i = "This is a valid estimate: the data show no more variation than
                                   that."), boundary = verdict$boundary)
-  } else if (length(notes) > 0L) {
-    inform_singular(as_bullets(paste0(notes, ".")))
+    return(invisible())
   }
+  notes <- c(fixed_group_lines(fit), dispersion_limit_lines(fit))
+  if (length(notes) > 0L) inform_singular(as_bullets(paste0(capitalized(notes), ".")))
 }
 
 # The lines after the first as bullets, each a sentence of its own.
@@ -102,18 +102,6 @@ as_bullets <- function(lines) {
   rest <- seq_along(lines) > 1L
   lines[rest] <- paste0(toupper(substr(lines[rest], 1L, 1L)), substring(lines[rest], 2L))
   stats::setNames(lines, ifelse(rest, "*", ""))
-}
-
-# One phrase per zero variance or perfect correlation.
-boundary_lines <- function(fit) {
-  lines <- character()
-  for (j in seq_along(fit$random)) {
-    found <- fit$convergence$boundary
-    if (length(found) < j || is.null(found[[j]])) next
-    lines <- c(lines, boundary_phrases(fit$random[[j]]))
-  }
-  if (length(lines) == 0L) lines <- "a covariance matrix of random effects is singular"
-  plain_text(lines)
 }
 
 boundary_phrases <- function(term) {

@@ -246,8 +246,8 @@ Proof prove(Engine& engine, BoundaryOptimum& found, const Control& control) {
     out.positive = verdict.positive;
     out.gain = verdict.gain;
     out.covariance = free_covariance(hessian, found.free);
-    if ((out.positive && out.gain < kVerdictGain) || attempt == kVerdictSteps) {
-      if (out.positive) polish(objective, verdict, out, optimum);
+    if ((out.positive && out.gain < kVerdictGain) || attempt == std::min(kVerdictSteps, control.max_iterations)) {
+      if (out.positive && control.max_iterations > 0) polish(objective, verdict, out, optimum);
       return out;
     }
     if (!verdict.positive) {

@@ -82,7 +82,11 @@ void PackedResponse::set_dispersion(const Vector& parameters) {
 //   f_tau,tau = f_phi,phi (4 / tau^2) - (+-) f_phi (2 / tau^2).
 Matrix PackedResponse::dispersion_curvature(const Vector& scores) const {
   Matrix out = 2.0 * (slope_.transpose() * scores.cwiseAbs2().asDiagonal() * slope_);
-  if (root_ == 0.0 || at_limit()) return out;
+  if (root_ == 0.0) return out;
+  if (at_limit()) {  // the deviance no longer depends on tau, which stays where it is
+    out(0, 0) = static_cast<double>(rows_.n);
+    return out;
+  }
   const double slope = slope_(0, 0), gradient = -2.0 * scores.sum();
   const double bend = -slope * slope / (2.0 * root_);  // d2 phi / d tau2
   out(0, 0) = std::max(out(0, 0), std::abs(gradient) * slope * slope) + gradient * bend;

@@ -302,9 +302,10 @@ Matrix ModalDeviance::hessian() {
   const Vector step = kDifference * standard_errors(curvature_here);
   const Matrix changes = mode_changes(Matrix(step.asDiagonal()));
   const Vector mode_here = base_mode_;
+  const bool at_limit = mode_.response().at_limit();
   Matrix out(size(), size());
   for (Index i = 0; i < size(); ++i) {
-    if (curvature_here(i, i) == 0.0 && gradient_here[i] == 0.0) {  // the deviance is flat: phi at its limit
+    if (at_limit && i >= dispersion_start()) {
       out.col(i).setZero();
       continue;
     }
