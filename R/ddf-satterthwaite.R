@@ -30,8 +30,10 @@ satterthwaite_rows <- function(L, phi, covariance, derivatives) {
   # rows x parameters
   gradient <- vapply(derivatives, function(D) rowSums((L %*% D) * L), numeric(nrow(L)))
   dim(gradient) <- c(nrow(L), length(derivatives))
-  spread <- rowSums((gradient %*% covariance) * gradient)
-  df <- 2 * variance^2 / spread
+  # Relative to the variance, whose square may underflow.
+  relative <- gradient / variance
+  spread <- rowSums((relative %*% covariance) * relative)
+  df <- 2 / spread
   # A variance of exactly zero, or curvature that is not positive, leaves nothing to match.
   df[!is.finite(variance) | variance == 0 | spread < 0] <- NA_real_
   df

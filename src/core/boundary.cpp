@@ -154,7 +154,8 @@ bool BoundarySearch::read_multipliers(Vector& reopened) {
   bool negative = false;
   out_.at_boundary = false;
   for (int j = 0; j < parameters_.terms(); ++j) {
-    out_.boundary[j] = parameters_.structure(j).boundary(parameters_.part(psi, j), objective_.sigma_gradient()[j]);
+    out_.boundary[j] = parameters_.structure(j).boundary(parameters_.part(psi, j),
+                                                         objective_.sigma_gradient()[j]);
     out_.at_boundary = out_.at_boundary || out_.boundary[j].multipliers.size() > 0;
     negative = reopen_term(j, out_.boundary[j], reopened) || negative;
   }

@@ -50,17 +50,17 @@ class TwoVariances final : public MixedObjective {
   std::vector<Matrix> d_;
 };
 
-CovarianceParameters two_variances() {
-  return CovarianceParameters(std::vector<RandomTerm>(2));
+BoundaryOptimum search(TwoVariances& model, const Vector& start = Vector::Constant(3, 0.7)) {
+  const CovarianceParameters parameters(std::vector<RandomTerm>(2));
+  return minimize_with_boundary(model, parameters, start, Control());
 }
 
 }  // namespace
 
 TEST_CASE("a variance of zero is found among parameters of another kind") {
-  const CovarianceParameters parameters = two_variances();
   for (const int pairs : {0, 5}) {
     TwoVariances model(0.5, -0.8, pairs);
-    const BoundaryOptimum found = minimize_with_boundary(model, parameters, Vector::Constant(3, 0.7), Control());
+    const BoundaryOptimum found = search(model);
     CHECK(found.optimum.convergence.converged);
     CHECK(found.at_boundary);
     CHECK(found.free == std::vector<bool>{false, true, true});
@@ -74,12 +74,11 @@ TEST_CASE("a variance of zero is found among parameters of another kind") {
 }
 
 TEST_CASE("a start at zero is left where the multiplier is negative") {
-  const CovarianceParameters parameters = two_variances();
   for (const int pairs : {0, 5}) {
     TwoVariances model(-0.4, -0.8, pairs);
     Vector start(3);
     start << 0.0, 0.0, 0.2;
-    const BoundaryOptimum found = minimize_with_boundary(model, parameters, start, Control());
+    const BoundaryOptimum found = search(model, start);
     CHECK(found.optimum.convergence.converged);
     CHECK_FALSE(found.at_boundary);
     CHECK(found.free == std::vector<bool>{true, true, true});
@@ -90,9 +89,8 @@ TEST_CASE("a start at zero is left where the multiplier is negative") {
 }
 
 TEST_CASE("an interior optimum has no boundary, and all parameters are free") {
-  const CovarianceParameters parameters = two_variances();
   TwoVariances model(-0.4, -0.8, 5);
-  const BoundaryOptimum found = minimize_with_boundary(model, parameters, Vector::Constant(3, 0.7), Control());
+  const BoundaryOptimum found = search(model);
   CHECK(found.optimum.convergence.converged);
   CHECK_FALSE(found.at_boundary);
   CHECK(found.free == std::vector<bool>{true, true, true});

@@ -16,7 +16,8 @@ for (seed in c(657L, 1248L)) local({
   test_that(paste("a minimum of lower rank is found: seed", seed), {
     d <- low_rank_data(seed)
     formula <- y ~ x * f + (1 + x + z | g1) + (1 | g2)
-    expect_message(fit <- lmm(formula, d, weights = w, REML = FALSE), class = "tiers_message_singular")
+    expect_message(fit <- lmm(formula, d, weights = w, REML = FALSE),
+                   class = "tiers_message_singular")
     best <- dense_fit(fit_specification(fit), starts = c(1, 0.2, 3))
     expect_lte(-2 * as.numeric(logLik(fit)), best$deviance + 1e-6)
     expect_identical(unname(diag(fit$random[["g1"]]$Lambda)) > 0, c(TRUE, FALSE, FALSE))

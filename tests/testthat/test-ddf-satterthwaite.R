@@ -59,3 +59,13 @@ test_that("a fit at the boundary has finite standard errors and df", {
   expect_true(all(is.finite(table)))
   expect_gt(table[, "df"], 4)
 })
+
+test_that("degrees of freedom do not depend on the scale of a tiny or huge response", {
+  d <- as.data.frame(nlme::Orthodont)
+  fit <- lmm(distance ~ age * Sex + (age | Subject), d)
+  for (scale in c(1e-100, 1e100)) {
+    d$y <- d$distance * scale
+    scaled <- lmm(y ~ age * Sex + (age | Subject), d)
+    expect_equal(coef(summary(scaled))[, "df"], coef(summary(fit))[, "df"], tolerance = 1e-6)
+  }
+})

@@ -101,7 +101,9 @@ bool BlockedCholesky::eliminate_level(int c, const Poll& poll) {
     // H = Lambda l^-T, row by row of H' = l^-1 Lambda'.
     h = lambda;
     for (Index j = 0; j < k; ++j) {
-      for (Index m = 0; m < j; ++m) h.col(j) -= h.col(m) * d(j, m);
+      if constexpr (K != 1) {
+        for (Index m = 0; m < j; ++m) h.col(j) -= h.col(m) * d(j, m);
+      }
       h.col(j) /= d(j, j);
     }
     Eigen::Map<Square<K>>(lower_[c].data() + unit * k * k, k, k) = d;

@@ -256,25 +256,53 @@ void ProfiledDeviance::derivatives(Vector& gradient, Matrix& curvature) {
   if (moved) lambda_ = exact;
 }
 
-// In u-space V_i becomes E_i = Lambda^-1 Ldot_i + (.)' and Z'V^-1Z becomes N = I - Omega^-1, so that
-// tr(V^-1 V_i V^-1 V_j) = tr(E_i N E_j N); P takes off B S^-1 B' from N.
-Matrix ProfiledDeviance::hessian() {
-  const auto& factors = cross_.layout().factors();
-  const Index count = parameters_.size(), p = design_.rank();
+// E_i = Lambda^-1 Ldot_i + (.)' of every parameter: what V_i is in u-space.
+std::vector<BlockedCholesky::LevelForm> ProfiledDeviance::variance_forms() const {
   std::vector<BlockedCholesky::LevelForm> forms;
   for (int j = 0; j < parameters_.terms(); ++j) {
     const int f = factor_of_[j];
-    const Index k = parameters_.structure(j).columns();
+    const Index k = parameters_.structure(j).columns(), all = cross_.layout().factors()[f].columns;
     const Matrix lambda = term_block(floored_[f], j);
     const Vector theta = parameters_.part(theta_, j);
     for (Index i = 0; i < theta.size(); ++i) {
       const Matrix half = lambda.triangularView<Eigen::Lower>().solve(
           parameters_.structure(j).factor_derivative(theta, i));
-      Matrix form = Matrix::Zero(factors[f].columns, factors[f].columns);
+      Matrix form = Matrix::Zero(all, all);
       form.block(column_of_[j], column_of_[j], k, k) = half + half.transpose();
       forms.push_back({f, form});
     }
   }
+  return forms;
+}
+
+Matrix ProfiledDeviance::hessian_bound() const {
+  const auto& factors = cross_.layout().factors();
+  const auto forms = variance_forms();
+  const Index count = parameters_.size();
+  Matrix trace = Matrix::Zero(count, count);
+  for (Index i = 0; i < count; ++i) {
+    for (Index j = 0; j < count; ++j) {
+      const int f = forms[i].factor;
+      if (forms[j].factor != f) continue;
+      const Matrix product = 0.5 * (forms[i].block * forms[j].block + forms[j].block * forms[i].block);
+      trace(i, j) = static_cast<double>(factors[f].levels) * product.trace() -
+          product.cwiseProduct(inverse_sum_[f]).sum();
+    }
+  }
+  return assemble_hessian(trace);
+}
+
+Matrix ProfiledDeviance::assemble_hessian(const Matrix& trace) const {
+  return 2.0 * scale_ * information_ -
+      (scale_ / floored_residual_) * residual_gradient_ * residual_gradient_.transpose() + path_correction_ - trace;
+}
+
+// In u-space Z'V^-1Z becomes N = I - Omega^-1, so that tr(V^-1 V_i V^-1 V_j) = tr(E_i N E_j N); P
+// takes off B S^-1 B' from N.
+Matrix ProfiledDeviance::hessian() {
+  const auto& factors = cross_.layout().factors();
+  const Index count = parameters_.size(), p = design_.rank();
+  const auto forms = variance_forms();
   Matrix trace = factor_.inverse_products(forms, poll_);
   for (Index i = 0; i < count; ++i) {
     for (Index j = 0; j < count; ++j) {
@@ -308,8 +336,7 @@ Matrix ProfiledDeviance::hessian() {
       }
     }
   }
-  return 2.0 * scale_ * information_ -
-      (scale_ / floored_residual_) * residual_gradient_ * residual_gradient_.transpose() + path_correction_ - trace;
+  return assemble_hessian(trace);
 }
 
 // dX'V^-1X/dtheta_i = -(sum_l G_l'Ldot_i B_l + transposed), G = Z'V^-1X = Lambda^-T B.

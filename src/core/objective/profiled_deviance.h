@@ -27,6 +27,8 @@ class ProfiledDeviance final : public MixedObjective {
   void derivatives(Vector& gradient, Matrix& curvature) override;
   // H = 2 (m/r2) Q - (m/r2^2) d d' + <D, Sigma''> - TT, TT_ij = tr(K V_i K V_j), K = V^-1 or P.
   Matrix hessian() override;
+  // With TT no larger than tr(E_i N E_j) of the levels' own blocks (see hessian(); N is at most I).
+  Matrix hessian_bound() const override;
   double step_limit(const Vector& theta, const Vector& step) const override;
   Vector safe_step(const Vector& theta) override;
   // Straight in Sigma: the deviance depends on theta through V only, which is linear in Sigma.
@@ -64,6 +66,8 @@ class ProfiledDeviance final : public MixedObjective {
   };
   std::vector<Matrix> factor_lambda(const std::vector<Matrix>& by_term) const;
   void evaluate(const std::vector<Matrix>& lambda);
+  std::vector<BlockedCholesky::LevelForm> variance_forms() const;
+  Matrix assemble_hessian(const Matrix& trace) const;
   Matrix term_block(const Matrix& factor_matrix, int term) const;
 
   const Design& design_;
