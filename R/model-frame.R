@@ -233,7 +233,10 @@ build_dispersion <- function(model, contrasts, labels) {
 # The fixed design ------------------------------------------------------------------------------
 
 design_matrix <- function(terms, frame, contrasts, label = NULL) {
-  force(frame)
+  # To model.matrix() the bits of integer64 are those of other numbers.
+  for (name in names(frame)) {
+    if (inherits(frame[[name]], "integer64")) frame[[name]] <- plain_integer64(frame[[name]], name)
+  }
   if (length(contrasts) > 0L) {
     contrasts <- contrasts[names(contrasts) %in% rownames(attr(terms, "factors"))]
     if (length(contrasts) == 0L) contrasts <- NULL

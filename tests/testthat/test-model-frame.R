@@ -161,3 +161,16 @@ test_that("stages keep names: response, then variables, then weights and offset"
   expect_equal(names(fit$frame), c("y", "poly(x, 2)", "g", "(weights)", "(offset)"))
   expect_equal(names(fit$fitted), row.names(d))
 })
+
+test_that("integer64 serves as response, covariate and group", {
+  skip_if_not_installed("bit64")
+  d <- as.data.frame(nlme::Orthodont)
+  d$y <- round(10 * d$distance)
+  d$subject <- as.integer(d$Subject)
+  wide <- d
+  for (name in c("y", "age", "subject")) wide[[name]] <- bit64::as.integer64(d[[name]])
+  plain <- lmm(y ~ age + (age | subject), d)
+  fit <- lmm(y ~ age + (age | subject), wide)
+  expect_equal(fixef(fit), fixef(plain), tolerance = 1e-12)
+  expect_equal(predict(fit, wide[1:3, ]), predict(plain, d[1:3, ]), tolerance = 1e-12)
+})
