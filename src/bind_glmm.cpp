@@ -66,8 +66,7 @@ List fit_glmm_cpp(const List& spec, const List& control) {
   if (fit.separation != tiers::Separation::Kind::none) {
     std::vector<int> columns;
     std::vector<double> direction;
-    for (Index a = 0; a < fit.separating_direction.size(); ++a) {
-      if (fit.separating_direction[a] == 0.0) continue;
+    for (const Index a : fit.infinite) {
       columns.push_back(static_cast<int>(a) + 1);
       direction.push_back(fit.separating_direction[a]);
     }

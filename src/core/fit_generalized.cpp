@@ -3,13 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <memory>
 
-#include "boundary.h"
-#include "covariance/covariance_registry.h"
-#include "fit_model.h"
-#include "objective/laplace_deviance.h"
-#include "objective/quadrature_deviance.h"
+#include "generalized_engine.h"
+#include "optimum_proof.h"
 #include "start/glm_start.h"
 #include "start/variance_start.h"
 
@@ -19,12 +15,6 @@ namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-Specification unscaled(const Specification& spec) {
-  Specification out = prepare(spec);
-  out.linear = false;
-  return out;
-}
-
 // Automatic numbers of points: the first whose bound on the error of -2 log-likelihood is small, among
 // those that do not evaluate the integrand too often.
 constexpr int kAutomaticPoints[] = {7, 15, 25, 51};
@@ -32,111 +22,15 @@ constexpr double kAccurate = 0.01;
 constexpr double kMaxNodes = 4000.0;
 // Standard deviation on the scale of the linear predictor from which groups are looked at.
 constexpr double kLargeDeviation = 10.0;
-constexpr Index kMaxSeparationColumns = 300;
-constexpr double kVerdictGain = 1e-8;
-constexpr int kVerdictSteps = 3;
 
-// Everything between the rows and the objective, in the order in which each needs the one before.
-struct Engine {
-  Engine(const GeneralizedSpecification& raw, const Control& control)
-      : spec(raw), model(unscaled(raw.model)), design(model), layout(design),
-        rows((layout.require_memory(), design), layout,
-             [&raw](Index a, Index b) { return PackedResponse::same(raw, a, b); }),
-        response(spec, rows), cross(design, layout),
-        parameters(model.terms), mode(*spec.family, response, rows, cross, fast(spec), control.poll) {
-    use_points(spec.points);
-  }
-
-  static bool fast(const GeneralizedSpecification& spec) {
-    return !spec.points.empty() && spec.points[0] == 0;
-  }
-
-  // Laplace's approximation where every term has one point (or asks for an automatic choice).
-  void use_points(const std::vector<int>& by_term) {
-    std::vector<int> by_level;
-    bool more = false;
-    for (const auto& level : layout.chain()) {
-      by_level.push_back(1);
-      for (const int j : layout.factors()[level.factor].terms) {
-        by_level.back() = std::max(by_level.back(), by_term[j]);
-      }
-      more = more || by_level.back() > 1;
-    }
-    points.assign(by_term.size(), fast(spec) ? 0 : 1);
-    quadrature = nullptr;
-    if (!more) {
-      objective = std::make_unique<LaplaceDeviance>(mode, parameters);
-      return;
-    }
-    if (!layout.remainder().empty()) {
-      throw std::invalid_argument("quadrature needs grouping factors that are nested in each other");
-    }
-    for (std::size_t c = 0; c < by_level.size(); ++c) {
-      for (const int j : layout.factors()[layout.chain()[c].factor].terms) points[j] = by_level[c];
-    }
-    auto made = std::make_unique<QuadratureDeviance>(mode, parameters, by_level);
-    quadrature = made.get();
-    objective = std::move(made);
-  }
-
-  // Integrand evaluations per row with `count` points in every dimension.
-  double nodes(int count) const {
-    double product = 1.0;
-    for (const auto& level : layout.chain()) product *= std::pow(count, static_cast<double>(level.columns));
-    return product;
-  }
-
-  Vector internal_theta(const std::vector<Matrix>& lambda) const {
-    std::vector<Matrix> internal;
-    for (std::size_t j = 0; j < lambda.size(); ++j) {
-      internal.push_back(design.internal_factor(static_cast<int>(j), lambda[j]));
-    }
-    return parameters.parameters(internal);
-  }
-
-  Vector internal_point(const GeneralizedPoint& point) const {
-    Vector psi(objective->size());
-    psi.head(parameters.size()) = internal_theta(point.lambda);
-    if (objective->fixed_count() > 0) {
-      psi.segment(objective->fixed_start(), objective->fixed_count()) =
-          design.internal_coefficients(point.coefficients);
-    }
-    psi.tail(objective->dispersion_count()) = response.parameters(point.dispersion);
-    return psi;
-  }
-
-  const GeneralizedSpecification& spec;
-  const Specification model;
-  Design design;
-  BlockLayout layout;
-  PackedRows rows;
-  PackedResponse response;
-  CrossProducts cross;
-  CovarianceParameters parameters;
-  ConditionalMode mode;
-  std::unique_ptr<ModalDeviance> objective;
-  const QuadratureDeviance* quadrature = nullptr;  // the objective, where it is one
-  std::vector<int> points;                         // per term
-};
-
-std::vector<Matrix> user_modes(const Engine& engine) {
-  std::vector<Matrix> out;
-  for (int j = 0; j < engine.parameters.terms(); ++j) {
-    out.push_back((engine.design.mode_map(j) * engine.objective->modes(j)).transpose());
-  }
-  return out;
-}
-
-GlmStart glm_start(const Engine& engine, const Control& control) {
-  const Matrix& x = engine.rows.fixed();
+GlmStart glm_start(const GeneralizedEngine& engine, const Control& control) {
   const Matrix& d = engine.response.dispersion();
-  return fit_glm_start(*engine.spec.family, engine.response.rows(), ConstMatrixMap(x.data(), x.rows(), x.cols()),
-                       engine.response.offset().data(), ConstMatrixMap(d.data(), d.rows(), d.cols()), control.poll);
+  return fit_glm_start(*engine.spec.family, engine.response.rows(), engine.x(), engine.response.offset().data(), ConstMatrixMap(d.data(), d.rows(), d.cols()), control.poll);
 }
 
 // The user's start where there is one; the model without random effects and quadratic unbiased
 // variances at it otherwise.
-Vector start_point(Engine& engine, const GlmStart& start, const Control& control) {
+Vector start_point(GeneralizedEngine& engine, const GlmStart& start, const Control& control) {
   engine.cross.reweight(engine.rows, start.weight, true, control.poll);
   const std::vector<Matrix> by_factor =
       variance_start(engine.cross, engine.rows.project_random(start.score),
@@ -169,7 +63,7 @@ Vector start_point(Engine& engine, const GlmStart& start, const Control& control
 }
 
 // A start without a finite deviance is brought nearer to the model without random effects.
-Vector finite_start(Engine& engine, Vector psi, const GlmStart& start) {
+Vector finite_start(GeneralizedEngine& engine, Vector psi, const GlmStart& start) {
   for (int attempt = 0; attempt < 40; ++attempt) {
     if (std::isfinite(engine.objective->value(psi))) return psi;
     if (attempt == 0 && engine.objective->fixed_count() > 0) {
@@ -180,118 +74,8 @@ Vector finite_start(Engine& engine, Vector psi, const GlmStart& start) {
   throw std::runtime_error("the likelihood is not finite anywhere near the start");
 }
 
-Matrix free_covariance(const Matrix& hessian, const std::vector<bool>& free) {
-  std::vector<Index> index;
-  for (std::size_t i = 0; i < free.size(); ++i) {
-    if (free[i]) index.push_back(static_cast<Index>(i));
-  }
-  const Index size = static_cast<Index>(index.size());
-  Matrix part(size, size);
-  for (Index i = 0; i < size; ++i) {
-    for (Index j = 0; j < size; ++j) part(i, j) = hessian(index[i], index[j]);
-  }
-  const Vector scale = part.diagonal().cwiseAbs().cwiseMax(1e-300).cwiseSqrt().cwiseInverse();
-  part = scale.asDiagonal() * part * scale.asDiagonal();
-  const Matrix inverse = scale.asDiagonal() * part.completeOrthogonalDecomposition().pseudoInverse() * scale.asDiagonal();
-  Matrix out = Matrix::Zero(hessian.rows(), hessian.cols());
-  for (Index i = 0; i < size; ++i) {
-    for (Index j = 0; j < size; ++j) out(index[i], index[j]) = 2.0 * inverse(i, j);
-  }
-  return out;
-}
-
-// The last word on an optimum, by the exact Hessian over the free parameters: Newton steps as long
-// as they gain, and a new search from below a saddle.
-struct Proof {
-  Matrix covariance;  // 2 H^-1 of the free parameters, zero for the others
-  bool positive = false;
-  double gain = 0.0;
-};
-
-// The step of the Hessian that is there costs one more value and leaves next to nothing of the gain.
-void polish(ModalDeviance& objective, const Verdict& verdict, Proof& proof, Optimum& optimum) {
-  const Vector next = optimum.psi + verdict.step;
-  const double value = objective.value(next);
-  if (!(value <= optimum.value + value_noise(objective, optimum.value))) {
-    objective.value(optimum.psi);
-    return;
-  }
-  optimum.psi = next;
-  optimum.value = value;
-  Matrix curvature;
-  objective.derivatives(optimum.gradient, curvature);
-  proof.gain = 0.25 * optimum.gradient.dot(proof.covariance * optimum.gradient);
-}
-
-Proof prove(Engine& engine, BoundaryOptimum& found, const Control& control) {
-  ModalDeviance& objective = *engine.objective;
-  Optimum& optimum = found.optimum;
-  objective.tighten();
-  if (objective.size() == 0) {
-    optimum.value = objective.value(optimum.psi);
-    return Proof{Matrix(0, 0), std::isfinite(optimum.value), 0.0};
-  }
-  for (int attempt = 0;; ++attempt) {
-    Proof out;
-    Matrix curvature;
-    optimum.value = objective.value(optimum.psi);
-    if (!std::isfinite(optimum.value)) throw std::runtime_error("the likelihood is not finite where it ended");
-    objective.derivatives(optimum.gradient, curvature);
-    const Matrix hessian = objective.hessian();
-    if (engine.response.at_limit()) {
-      for (Index i = objective.dispersion_start(); i < objective.size(); ++i) found.free[i] = false;
-      found.at_boundary = true;
-    }
-    const Verdict verdict = judge(hessian, optimum.gradient, found.free);
-    out.positive = verdict.positive;
-    out.gain = verdict.gain;
-    out.covariance = free_covariance(hessian, found.free);
-    if ((out.positive && out.gain < kVerdictGain) || attempt == std::min(kVerdictSteps, control.max_iterations)) {
-      if (out.positive && control.max_iterations > 0) polish(objective, verdict, out, optimum);
-      return out;
-    }
-    if (!verdict.positive) {
-      const Vector below = point_below(objective, optimum.psi, verdict.downward);
-      if (below.size() == 0) {
-        out.positive = true;
-        return out;
-      }
-      const Convergence before = optimum.convergence;
-      found = minimize_with_boundary(objective, engine.parameters, below, control);
-      optimum.convergence.iterations += before.iterations;
-      optimum.convergence.evaluations += before.evaluations;
-      continue;
-    }
-    const Vector next = optimum.psi + verdict.step;
-    ++optimum.convergence.evaluations;
-    if (!(objective.value(next) <= optimum.value + value_noise(objective, optimum.value))) {
-      objective.value(optimum.psi);  // the modes that are reported belong to the best point
-      return out;
-    }
-    optimum.psi = next;
-  }
-}
-
-Vector user_predictor(const Engine& engine, const Vector& beta) {
-  const Design& design = engine.design;
-  Vector out(design.rows()), x(design.rank()), z;
-  std::vector<Matrix> modes;
-  for (int j = 0; j < engine.parameters.terms(); ++j) modes.push_back(engine.objective->modes(j));
-  for (Index i = 0; i < design.rows(); ++i) {
-    design.fixed_row(i, x.data());
-    double sum = x.dot(beta) + (engine.model.offset ? engine.model.offset[i] : 0.0);
-    for (int j = 0; j < engine.parameters.terms(); ++j) {
-      z.resize(engine.model.terms[j].columns);
-      design.random_row(j, i, z.data());
-      sum += z.dot(modes[j].col(engine.model.terms[j].codes[i] - 1));
-    }
-    out[i] = sum;
-  }
-  return out;
-}
-
 // With the number of points raised until the result is accurate, where it is to be chosen.
-BoundaryOptimum minimize(Engine& engine, const Vector& start, const Control& control) {
+BoundaryOptimum minimize(GeneralizedEngine& engine, const Vector& start, const Control& control) {
   const auto& asked = engine.spec.points;
   const bool automatic = !asked.empty() && asked[0] < 0 && engine.layout.remainder().empty();
   if (!automatic) return minimize_with_boundary(*engine.objective, engine.parameters, start, control);
@@ -312,58 +96,26 @@ BoundaryOptimum minimize(Engine& engine, const Vector& start, const Control& con
   return found;
 }
 
-// x with the random effects of all other factors as if they were fixed, without linear combinations.
-Matrix fixed_and_other_effects(const Engine& engine, int term) {
-  const PackedRows& rows = engine.rows;
-  const auto& factors = engine.layout.factors();
-  Index columns = rows.fixed().rows();
-  std::vector<int> others;
-  for (std::size_t f = 0; f < factors.size(); ++f) {
-    if (std::count(factors[f].terms.begin(), factors[f].terms.end(), term) > 0) continue;
-    others.push_back(static_cast<int>(f));
-    columns += factors[f].levels * factors[f].columns;
-  }
-  if (others.empty() || columns > kMaxSeparationColumns) return rows.fixed();
-  Matrix wide = Matrix::Zero(rows.size(), columns);
-  wide.leftCols(rows.fixed().rows()) = rows.fixed().transpose();
-  Index at = rows.fixed().rows();
-  for (const int f : others) {
-    for (Index i = 0; i < rows.size(); ++i) {
-      const Index k = factors[f].columns;
-      wide.row(i).segment(at + rows.level(i, f) * k, k) = rows.random().col(i).segment(rows.random_start(f), k);
-    }
-    at += factors[f].levels * factors[f].columns;
-  }
-  const Eigen::ColPivHouseholderQR<Matrix> qr(wide);
-  Matrix out(qr.rank(), rows.size());
-  for (Index a = 0; a < out.rows(); ++a) out.row(a) = wide.col(qr.colsPermutation().indices()[a]);
-  return out;
-}
-
 // A random intercept of binary data so large that its groups, with the fixed effects and all other
 // random effects, may tell the successes from the failures.
-int separated_term(const Engine& engine, const std::vector<Matrix>& lambda, const Control& control) {
-  for (int j = 0; j < engine.parameters.terms(); ++j) {
-    const RandomTerm& term = engine.model.terms[j];
-    if (term.columns != 1 || term.intercept != 1 || !(lambda[j](0, 0) > kLargeDeviation)) continue;
-    if (!engine.spec.family->uses_trials()) continue;
-    const Matrix x = fixed_and_other_effects(engine, j);
-    std::vector<int> codes;
-    for (const int row : engine.rows.source()) codes.push_back(term.codes[row]);
-    if (groups_separated(codes.data(), term.n_levels, engine.response.rows(),
-                         ConstMatrixMap(x.data(), x.rows(), x.cols()), control.poll)) {
-      return j;
+int separated_term(const GeneralizedEngine& engine, const std::vector<Matrix>& lambda, const Control& control) {
+  if (!engine.spec.family->uses_trials()) return -1;
+  for (std::size_t f = 0; f < engine.layout.factors().size(); ++f) {
+    for (const int j : engine.layout.factors()[f].terms) {
+      const RandomTerm& term = engine.model.terms[j];
+      if (term.columns != 1 || term.intercept != 1 || !(lambda[j](0, 0) > kLargeDeviation)) continue;
+      if (groups_separated(engine.rows, static_cast<int>(f), engine.response.rows(), control.poll)) return j;
     }
   }
   return -1;
 }
 
-GeneralizedResult fit_once(Engine& engine, const GlmStart& start, const Control& control) {
+GeneralizedResult fit_once(GeneralizedEngine& engine, const GlmStart& start, const Control& control) {
   const Vector psi = finite_start(engine, start_point(engine, start, control), start);
   BoundaryOptimum found = minimize(engine, psi, control);
   ModalDeviance& objective = *engine.objective;
   Optimum& optimum = found.optimum;
-  const Proof proof = prove(engine, found, control);
+  const Proof proof = prove(objective, engine.parameters, found, control);
 
   GeneralizedResult out;
   out.used_rows = engine.design.used_rows();
@@ -376,7 +128,7 @@ GeneralizedResult fit_once(Engine& engine, const GlmStart& start, const Control&
   out.evaluations = optimum.convergence.evaluations;
   out.inner_steps = engine.mode.steps();
   out.sigma = 1.0;
-  out.status = !(proof.positive && proof.gain < kVerdictGain) ? FitStatus::not_converged
+  out.status = !proof.holds() ? FitStatus::not_converged
                : found.at_boundary                            ? FitStatus::boundary
                                                               : FitStatus::converged;
   const Index p = engine.design.rank(), d = objective.dispersion_count();
@@ -408,17 +160,32 @@ GeneralizedResult fit_once(Engine& engine, const GlmStart& start, const Control&
     out.boundary.push_back(boundary);
   }
   out.points = engine.points;
-  out.modes = user_modes(engine);
-  out.linear_predictor = user_predictor(engine, beta);
+  out.modes = engine.user_modes();
+  out.linear_predictor = engine.user_predictor(beta);
   out.accuracy = engine.quadrature ? engine.quadrature->accuracy() : kNaN;
   out.largest_error = engine.quadrature ? engine.quadrature->largest_error() : kNaN;
   out.separated_term = separated_term(engine, out.lambda, control);
   return out;
 }
 
+// Directions of the internal coefficients in the user's: the entries of one, or for several the largest
+// of each column; zero where they change no linear predictor but by rounding.
+Vector user_entries(const GeneralizedEngine& engine, const Matrix& directions) {
+  const auto& x = engine.model.X;
+  Vector out = Vector::Zero(x.cols());
+  for (Index r = 0; r < directions.cols(); ++r) {
+    const Vector user = engine.design.user_coefficients(directions.col(r));
+    for (const Index column : engine.design.kept()) {
+      if (std::abs(user[column]) > std::abs(out[column])) out[column] = user[column];
+    }
+  }
+  const Vector size = x.cwiseAbs().colwise().maxCoeff().transpose().cwiseProduct(out.cwiseAbs());
+  return (size.array() > 1e-9 * size.maxCoeff()).select(out, 0.0);
+}
+
 // The limit in a direction that separates: the rows that it separates have probability one there
 // and say nothing more, so the rest is a fit without them.
-GeneralizedResult fit_limit(const GeneralizedSpecification& spec, const Engine& whole,
+GeneralizedResult fit_limit(const GeneralizedSpecification& spec, const GeneralizedEngine& whole,
                             const Separation& separation, const Control& control) {
   std::vector<double> weights(spec.model.n);
   const auto separated = [&](Index row) {
@@ -432,7 +199,7 @@ GeneralizedResult fit_limit(const GeneralizedSpecification& spec, const Engine& 
   if (separation.kind == Separation::Kind::quasi) {
     GeneralizedSpecification rest = spec;
     rest.model.weights = weights.data();
-    Engine engine(rest, control);
+    GeneralizedEngine engine(rest, control);
     out = fit_once(engine, glm_start(engine, control), control);
   } else {
     out.status = FitStatus::converged;
@@ -453,21 +220,20 @@ GeneralizedResult fit_limit(const GeneralizedSpecification& spec, const Engine& 
   out.used_rows = whole.design.used_rows();
   out.reciprocal_condition = whole.design.reciprocal_condition();
   out.parameter_count = whole.design.rank() + whole.parameters.size() + spec.dispersion.cols();
-  const Vector direction = whole.design.user_coefficients(separation.direction);
-  out.separating_direction = Vector::Zero(direction.size());
   const std::vector<Index> kept_in_rest = out.kept;
   const Matrix vcov_rest = out.vcov;
   out.kept = whole.design.kept();
+  const Vector direction = user_entries(whole, separation.direction);
+  const Vector open = user_entries(whole, separation.unidentified);
   const double infinity = std::numeric_limits<double>::infinity();
   const Index rank = static_cast<Index>(out.kept.size());
-  const double largest = direction.array().isNaN().select(0.0, direction.array().abs()).maxCoeff();
+  out.separating_direction = direction;
   std::vector<char> infinite(direction.size(), 0);
   for (const Index column : out.kept) {
-    const double entry = direction[column];
-    const bool separated = std::abs(entry) > 1e-7 * largest;
-    infinite[column] = separated || std::isnan(out.coefficients[column]);
-    out.separating_direction[column] = separated ? entry : 0.0;
-    if (separated) out.coefficients[column] = entry > 0.0 ? infinity : -infinity;
+    infinite[column] = open[column] != 0.0 || std::isnan(out.coefficients[column]);
+    if (!infinite[column]) continue;
+    out.infinite.push_back(column);
+    out.coefficients[column] = direction[column] < 0.0 ? -infinity : infinity;
   }
   out.vcov = Matrix::Zero(rank, rank);
   for (Index a = 0; a < rank; ++a) {
@@ -493,14 +259,12 @@ GeneralizedResult fit_limit(const GeneralizedSpecification& spec, const Engine& 
 }  // namespace
 
 GeneralizedResult fit_generalized(const GeneralizedSpecification& spec, const Control& control) {
-  Engine engine(spec, control);
+  GeneralizedEngine engine(spec, control);
   const GlmStart start = glm_start(engine, control);
   GeneralizedResult out;
   Separation separation;
   if (!start.quadratic) {
-    const Matrix& x = engine.rows.fixed();
-    separation = find_separation(*spec.family, engine.response.rows(), ConstMatrixMap(x.data(), x.rows(), x.cols()),
-                                 control.poll);
+    separation = find_separation(*spec.family, engine.response.rows(), engine.x(), control.poll);
   }
   out = separation.kind == Separation::Kind::none ? fit_once(engine, start, control)
                                                   : fit_limit(spec, engine, separation, control);
@@ -511,7 +275,7 @@ GeneralizedResult fit_generalized(const GeneralizedSpecification& spec, const Co
 
 GeneralizedAt evaluate_generalized(const GeneralizedSpecification& spec, const GeneralizedPoint& point,
                                    const Control& control) {
-  Engine engine(spec, control);
+  GeneralizedEngine engine(spec, control);
   ModalDeviance& objective = *engine.objective;
   objective.tighten();
   GeneralizedAt out;
@@ -538,7 +302,7 @@ GeneralizedAt evaluate_generalized(const GeneralizedSpecification& spec, const G
                            engine.internal_theta(engine.parameters.factors(behind))) / (2.0 * step);
     out.gradient[p + i] = change.dot(internal.head(user.size()));
   }
-  out.modes = user_modes(engine);
+  out.modes = engine.user_modes();
   out.accuracy = engine.quadrature ? engine.quadrature->accuracy() : kNaN;
   out.largest_error = engine.quadrature ? engine.quadrature->largest_error() : kNaN;
   return out;
@@ -546,7 +310,7 @@ GeneralizedAt evaluate_generalized(const GeneralizedSpecification& spec, const G
 
 RandomMoments random_moments(const GeneralizedSpecification& spec, const GeneralizedPoint& point,
                              const Control& control) {
-  Engine engine(spec, control);
+  GeneralizedEngine engine(spec, control);
   if (!engine.quadrature) throw std::invalid_argument("means of random effects need quadrature");
   const Vector psi = engine.internal_point(point);
   engine.objective->tighten();
@@ -578,7 +342,7 @@ RandomMoments random_moments(const GeneralizedSpecification& spec, const General
 
 std::vector<Matrix> conditional_variances(const GeneralizedSpecification& spec,
                                           const GeneralizedPoint& point, const Control& control) {
-  Engine engine(spec, control);
+  GeneralizedEngine engine(spec, control);
   const Vector psi = engine.internal_point(point);
   engine.objective->tighten();
   engine.objective->value(psi);

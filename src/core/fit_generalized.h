@@ -14,9 +14,10 @@ struct GeneralizedResult : FitResult {
   int inner_steps = 0;      // Newton steps for the modes, in all
   std::vector<int> points;  // of quadrature, per term
   double accuracy = 0.0, largest_error = 0.0;  // bound on the quadrature's error; NaN: not known
-  // Of the fixed effects, in the user's columns: infinite coefficients have this sign; deviance and
-  // everything finite are the limit in that direction.
+  // Of the fixed effects, in the user's columns. Deviance and everything finite are the limit in that
+  // direction; infinite coefficients have its sign, if it has one: the data may not tell it.
   Separation::Kind separation = Separation::Kind::none;
+  std::vector<Index> infinite;
   Vector separating_direction;  // p
   int separated_term = -1;      // a random intercept whose groups are separated; -1: none
 };

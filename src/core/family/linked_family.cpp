@@ -100,8 +100,7 @@ void LinkedFamily::evaluate(const ResponseRows& rows, const double* eta, Detail 
 }
 
 double LinkedFamily::predictor_unit(const ResponseRows& rows, const double* eta) const {
-  double sum = 0.0;
-  Index count = 0;
+  double sum = 0.0, count = 0.0;
   double x[strip], x1[strip], x2[strip], x3[strip], mu[strip], variance[strip];
   const bool real = link_->range() == MeanRange::real;
   for (Index start = 0; start < rows.n; start += strip) {
@@ -115,11 +114,12 @@ double LinkedFamily::predictor_unit(const ResponseRows& rows, const double* eta)
       if (!(weight_of(part, i) > 0.0)) continue;
       const double unit = std::log((real ? std::sqrt(variance[i]) : 1.0) / std::fabs(x1[i]));
       if (!finite(unit) || !finite(x[i])) continue;
-      sum += unit;
-      ++count;
+      const double times = frequency_of(part, i);
+      sum += times * unit;
+      count += times;
     }
   }
-  return count > 0 ? std::exp(sum / static_cast<double>(count)) : 1.0;
+  return count > 0.0 ? std::exp(sum / count) : 1.0;
 }
 
 double log_without_overdispersion(const ResponseRows& rows, bool trials) {

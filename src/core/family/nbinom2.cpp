@@ -106,7 +106,8 @@ struct Nbinom2Log {
     const double at_size = deviance_part(th, out.s, [&] { return log_growth + l.log_q; });
     const double at_count = deviance_part(y, -out.s, [&] { return std::log1p(th / y) + l.log_p; });
     constexpr bool gradient = detail == Detail::gradient;
-    const Stirling sum = stirling < gradient ? 1 : 0 > (total);
+    constexpr int order = gradient ? 1 : 0;
+    const Stirling sum = stirling<order>(total);
     out.logp = row.constant - 0.5 * log_growth + sum.de - at.de - at_size - at_count;
     if (gradient) {
       out.dlogp_dphi = 0.5 * y / total + at.e0 - th / total * sum.e0 - at_size;

@@ -85,8 +85,9 @@ struct CloglogLink {
     if (t > 700.0) return {1.0, 0.0, {0.0, 0.0, 0.0, 0.0}, b, 0.0};
     const double q = std::exp(-t);
     const double p = t < 0.3 ? -std::expm1(-t) : 1.0 - q;
-    const double inverse = p > 0.0 ? 1.0 / p : 0.0;
-    const double rho = p > 0.0 ? t * q * inverse : 1.0;
+    const bool normal = p > 1e-300;  // 1 / p of less leaves the range of doubles
+    const double inverse = normal ? 1.0 / p : 0.0;
+    const double rho = normal ? t * q * inverse : 1.0;
     double ka = t + rho - 1.0;
     if (t < 0.3) {
       const double c = t * t;

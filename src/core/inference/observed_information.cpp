@@ -1,5 +1,7 @@
 #include "observed_information.h"
 
+#include "../model/free_parameters.h"
+
 namespace tiers {
 
 // With t = log sigma^2 the joint deviance has f_tt = m and f_theta,t = -(m/r2) dr2/dtheta at the
@@ -11,19 +13,12 @@ Inference covariance_inference(ProfiledDeviance& objective, const Vector& theta,
   Matrix curvature;
   objective.derivatives(gradient, curvature);
   const Matrix hessian = objective.hessian();
-  std::vector<Index> index;
-  for (Index i = 0; i < theta.size(); ++i) {
-    if (free[i]) index.push_back(i);
-  }
-  const Index size = static_cast<Index>(index.size());
-  Matrix profiled(size, size);
-  for (Index i = 0; i < size; ++i) {
-    for (Index j = 0; j < size; ++j) profiled(i, j) = hessian(index[i], index[j]);
-  }
+  const FreeParameters some(free);
+  const Index size = some.size();
+  const Matrix profiled = some.take(hessian);
   const double sigma2 = objective.residual_square() / static_cast<double>(objective.degrees());
   const double m = static_cast<double>(objective.degrees());
-  Vector cross(size);
-  for (Index i = 0; i < size; ++i) cross[i] = -objective.residual_gradient()[index[i]] / sigma2;
+  const Vector cross = -some.take(objective.residual_gradient()) / sigma2;
   Matrix joint(size + 1, size + 1);
   joint.topLeftCorner(size, size) = profiled + cross * cross.transpose() / m;
   joint.topRightCorner(size, 1) = cross;
@@ -38,7 +33,7 @@ Inference covariance_inference(ProfiledDeviance& objective, const Vector& theta,
   lower.triangularView<Eigen::Lower>().solveInPlace(inverse);
   const Matrix unscaled = inverse.transpose() * inverse;  // S^-1
   const auto derivatives = objective.fixed_derivatives();
-  for (const Index i : index) out.dvcov.push_back(sigma2 * unscaled * derivatives[i] * unscaled);
+  for (const Index i : some.index()) out.dvcov.push_back(sigma2 * unscaled * derivatives[i] * unscaled);
   out.dvcov.push_back(sigma2 * unscaled);
   return out;
 }

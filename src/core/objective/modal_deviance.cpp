@@ -3,35 +3,23 @@
 #include <cmath>
 #include <limits>
 
+#include "../model/scaled_eigen.h"
+
 namespace tiers {
 
 namespace {
 
-// Smallest diagonal element of Lambda, times the root of the mean cross-product of its column, that
-// derivatives divide by. D moves by its square, so 8 digits of D survive at a zero variance.
-constexpr double kDiagonalFloor = 1e-4;
 constexpr double kDispersionStep = 3.0;
 // Step of the differences of the gradient, in standard errors of the parameter.
 constexpr double kDifference = 1e-3;
 
-double smallest_diagonal(const Matrix& mean_own, Index a) {
-  const double cross = mean_own(a, a);
-  return kDiagonalFloor / std::sqrt(cross > 0.0 ? cross : 1.0);
-}
-
 // Standard errors by a curvature matrix that need not be positive definite.
 Vector standard_errors(const Matrix& curvature) {
-  const Index size = curvature.rows();
-  Vector scale(size);
-  const double largest = curvature.diagonal().cwiseAbs().maxCoeff();
-  for (Index i = 0; i < size; ++i) {
-    scale[i] = 1.0 / std::sqrt(std::max(std::abs(curvature(i, i)), largest * 1e-14 + 1e-300));
-  }
-  Eigen::SelfAdjointEigenSolver<Matrix> eigen(scale.asDiagonal() * curvature * scale.asDiagonal());
-  const Vector values = eigen.eigenvalues().cwiseAbs().cwiseMax(1e-4);
-  const Matrix root = eigen.eigenvectors() * values.cwiseSqrt().cwiseInverse().asDiagonal();
+  const ScaledEigen scaled(curvature);
+  if (curvature.rows() == 0) return Vector();
+  const Matrix root = scaled.eigen.eigenvectors() * scaled.positive_values(1e-4).cwiseSqrt().cwiseInverse().asDiagonal();
   // The curvature is that of -2 log-likelihood.
-  return std::sqrt(2.0) * scale.cwiseProduct(root.rowwise().norm());
+  return std::sqrt(2.0) * scaled.scale.cwiseProduct(root.rowwise().norm());
 }
 
 }  // namespace
@@ -39,54 +27,22 @@ Vector standard_errors(const Matrix& curvature) {
 ModalDeviance::ModalDeviance(ConditionalMode& mode, const CovarianceParameters& parameters,
                              double mode_tolerance)
     : mode_(mode), parameters_(parameters), fixed_count_(mode.fixed_in_mode() > 0 ? 0 : mode.rows().fixed().rows()),
-      dispersion_count_(mode.response().dispersion().cols()), tolerance_(mode_tolerance) {
-  const auto& factors = mode.rows().layout().factors();
-  factor_of_.resize(parameters.terms());
-  column_of_.resize(parameters.terms());
-  for (std::size_t f = 0; f < factors.size(); ++f) {
-    for (std::size_t t = 0; t < factors[f].terms.size(); ++t) {
-      factor_of_[factors[f].terms[t]] = static_cast<int>(f);
-      column_of_[factors[f].terms[t]] = factors[f].first_column[t];
-    }
-  }
+      dispersion_count_(mode.response().dispersion().cols()), places_(mode.rows().layout(), parameters),
+      tolerance_(mode_tolerance) {
   mode_start_ = Vector::Zero(mode.size());
 }
 
-std::vector<Matrix> ModalDeviance::factor_lambda(const Vector& psi) const {
-  const std::vector<Matrix> by_term = parameters_.factors(psi);
-  std::vector<Matrix> out;
-  for (const auto& factor : mode_.rows().layout().factors()) {
-    Matrix lambda = Matrix::Zero(factor.columns, factor.columns);
-    for (std::size_t t = 0; t < factor.terms.size(); ++t) {
-      const Matrix& mine = by_term[factor.terms[t]];
-      lambda.block(factor.first_column[t], factor.first_column[t], mine.rows(), mine.cols()) = mine;
-    }
-    out.push_back(lambda);
-  }
-  return out;
-}
-
-Matrix ModalDeviance::term_block(const Matrix& factor_matrix, int term) const {
-  const Index k = parameters_.structure(term).columns();
-  return factor_matrix.block(column_of_[term], column_of_[term], k, k);
-}
-
-Matrix ModalDeviance::mean_cross(int term) const {
-  return term_block(mode_.cross().mean_own(factor_of_[term]), term);
-}
+Matrix ModalDeviance::mean_cross(int term) const { return places_.block(mean_own_, term); }
 
 Matrix ModalDeviance::modes(int term) const {
-  const Factor& factor = mode_.rows().layout().factors()[factor_of_[term]];
-  const Eigen::Map<const Matrix> u(integral_.u.data() + factor.offset, factor.columns, factor.levels);
-  const Index k = parameters_.structure(term).columns();
-  return term_block(lambda_[factor_of_[term]], term) * u.middleRows(column_of_[term], k);
+  return places_.block(lambda_, term) * places_.part(integral_.u, term);
 }
 
 double ModalDeviance::value(const Vector& psi) { return evaluate(psi, predicted_start(psi)); }
 
 double ModalDeviance::evaluate(const Vector& psi, const Vector& start, bool with_fixed) {
   psi_ = psi;
-  lambda_ = factor_lambda(psi);
+  lambda_ = places_.factors(psi);
   factor_at_base_ = false;
   mode_.response().set_dispersion(psi.tail(dispersion_count_));
   integral_ = Integral();
@@ -94,13 +50,11 @@ double ModalDeviance::evaluate(const Vector& psi, const Vector& start, bool with
   defined_ = psi.allFinite() &&
       mode_.find(psi.segment(fixed_start(), fixed_count_), lambda_, start, tolerance_, with_fixed);
   if (!defined_) return std::numeric_limits<double>::infinity();
-  near_zero_.assign(lambda_.size(), 0);
+  mean_own_.clear();
   for (std::size_t f = 0; f < lambda_.size(); ++f) {
-    const Matrix mean_own = mode_.cross().mean_own(static_cast<int>(f));
-    for (Index a = 0; a < lambda_[f].rows(); ++a) {
-      if (std::abs(lambda_[f](a, a)) < smallest_diagonal(mean_own, a)) near_zero_[f] = 1;
-    }
+    mean_own_.push_back(mode_.cross().mean_own(static_cast<int>(f)));
   }
+  divisible_lambda_ = away_from_zero(lambda_, mean_own_);
   defined_ = integrate(integral_) && std::isfinite(integral_.value);
   if (!defined_) return std::numeric_limits<double>::infinity();
   if (base_psi_.size() == 0) mode_start_ = integral_.u;
@@ -134,7 +88,7 @@ Matrix ModalDeviance::mode_changes(const Matrix& steps) const {
   Matrix right(mode_.size(), steps.cols());
   for (Index column = 0; column < steps.cols(); ++column) {
     const Vector step = steps.col(column);
-    std::vector<Matrix> change = factor_lambda(base_psi_ + step);
+    std::vector<Matrix> change = places_.factors(base_psi_ + step);
     for (std::size_t f = 0; f < factors.size(); ++f) change[f] -= lambda_[f];
     Vector moved = Vector::Zero(rows.size());
     if (fixed_count_ > 0) moved = rows.fixed_predictor(step.segment(fixed_start(), fixed_count_));
@@ -184,11 +138,9 @@ Vector ModalDeviance::gradient() {
 
   std::vector<Matrix> by_factor(factors.size());  // df/dLambda
   std::vector<Matrix> beside_zero;
+  if (divisible_lambda_ != lambda_) beside_zero = sigma_gradient_beside_zero(z, tau);
   for (std::size_t f = 0; f < factors.size(); ++f) {
-    if (near_zero_[f] && beside_zero.empty()) beside_zero = sigma_gradient_beside_zero(z, tau);
-  }
-  for (std::size_t f = 0; f < factors.size(); ++f) {
-    if (near_zero_[f]) {
+    if (near_zero(static_cast<int>(f))) {
       by_factor[f] = 2.0 * beside_zero[f] * lambda_[f];
       continue;
     }
@@ -200,14 +152,13 @@ Vector ModalDeviance::gradient() {
   std::vector<Matrix> by_term(parameters_.terms());
   sigma_gradient_.assign(parameters_.terms(), Matrix());
   for (int j = 0; j < parameters_.terms(); ++j) {
-    const int f = factor_of_[j];
-    by_term[j] = term_block(by_factor[f], j);
-    if (near_zero_[f]) {
-      sigma_gradient_[j] = term_block(beside_zero[f], j);
+    by_term[j] = places_.block(by_factor, j);
+    if (near_zero(places_.factor(j))) {
+      sigma_gradient_[j] = places_.block(beside_zero, j);
       continue;
     }
     // df/dLambda = 2 D Lambda.
-    const Matrix lambda = term_block(lambda_[f], j);
+    const Matrix lambda = places_.block(lambda_, j);
     const Matrix transposed = lambda.transpose().triangularView<Eigen::Upper>().solve(
         Matrix(by_term[j].transpose()));
     sigma_gradient_[j] = 0.25 * (transposed + transposed.transpose());
@@ -220,15 +171,9 @@ Vector ModalDeviance::gradient() {
 // moved just off zero: there T is to be had, and D is that of the point to 8 digits.
 std::vector<Matrix> ModalDeviance::sigma_gradient_beside_zero(const Vector& z, const Vector& tau) {
   const auto& factors = mode_.rows().layout().factors();
-  std::vector<Matrix> floored = lambda_, inverse_sum;
-  for (std::size_t f = 0; f < factors.size(); ++f) {
-    const Matrix mean_own = mode_.cross().mean_own(static_cast<int>(f));
-    for (Index a = 0; a < floored[f].rows(); ++a) {
-      const double floor = smallest_diagonal(mean_own, a);
-      if (std::abs(floored[f](a, a)) < floor) floored[f](a, a) = floored[f](a, a) < 0.0 ? -floor : floor;
-    }
-    inverse_sum.push_back(Matrix::Zero(factors[f].columns, factors[f].columns));
-  }
+  const std::vector<Matrix>& floored = divisible_lambda_;
+  std::vector<Matrix> inverse_sum;
+  for (const auto& factor : factors) inverse_sum.push_back(Matrix::Zero(factor.columns, factor.columns));
   mode_.factor().factorize(floored, mode_.poll());
   mode_.factor().visit_inverse_blocks(
       [&](int f, Index, const auto& block) { inverse_sum[f] += block; }, mode_.poll());
@@ -250,36 +195,12 @@ std::vector<Matrix> ModalDeviance::sigma_gradient_beside_zero(const Vector& z, c
 
 // q_i = Z (Ldot_i u + Lambda Ldot_i'z): Q_ij = q_i'V^-1 q_j, and <D, d2 Sigma>.
 Matrix ModalDeviance::curvature() const {
-  const PackedRows& rows = mode_.rows();
-  const auto& factors = rows.layout().factors();
   Matrix out = Matrix::Zero(size(), size());
   const Index count = parameters_.size();
   if (count > 0) {
-    const Vector z = rows.project_random(integral_.score_at_mode);
-    Matrix moved = Matrix::Zero(z.size(), count);
-    for (int j = 0; j < parameters_.terms(); ++j) {
-      const Factor& factor = factors[factor_of_[j]];
-      const Index k = parameters_.structure(j).columns(), first = column_of_[j];
-      const Matrix lambda = term_block(lambda_[factor_of_[j]], j);
-      const Matrix u = Eigen::Map<const Matrix>(integral_.u.data() + factor.offset, factor.columns, factor.levels)
-                           .middleRows(first, k);
-      const Matrix z_j = Eigen::Map<const Matrix>(z.data() + factor.offset, factor.columns, factor.levels)
-                             .middleRows(first, k);
-      const Vector theta = parameters_.part(psi_, j);
-      for (Index i = 0; i < theta.size(); ++i) {
-        const Matrix derivative = parameters_.structure(j).factor_derivative(theta, i);
-        Eigen::Map<Matrix>(moved.col(parameters_.offset(j) + i).data() + factor.offset, factor.columns,
-                           factor.levels)
-            .middleRows(first, k) = derivative * u + lambda * (derivative.transpose() * z_j);
-      }
-    }
-    Matrix random, unused;
-    mode_.cross().multiply(moved, random, unused);
-    Matrix information = moved.transpose() * random;
-    random = mode_.factor().apply_lambda(random, true);
-    Matrix none(0, count);
-    mode_.factor().solve_forward(random, none);
-    information.noalias() -= random.transpose() * random;
+    const Vector z = mode_.rows().project_random(integral_.score_at_mode);
+    const Matrix information = average_information(
+        mode_.cross(), mode_.factor(), places_.directions(psi_, lambda_, integral_.u, z), false);
     out.topLeftCorner(count, count) =
         information + parameters_.second_derivative_product(psi_, sigma_gradient_);
   }

@@ -8,9 +8,9 @@
 // of X (unless they are part of the mode), then the coefficients of the log dispersion.
 #pragma once
 
-#include "../covariance/covariance_parameters.h"
 #include "conditional_mode.h"
 #include "mixed_objective.h"
+#include "term_places.h"
 
 namespace tiers {
 
@@ -35,6 +35,7 @@ class ModalDeviance : public MixedObjective {
   Index fixed_count() const { return fixed_count_; }
   Index dispersion_start() const { return parameters_.size() + fixed_count_; }
   Index dispersion_count() const { return dispersion_count_; }
+  bool dispersion_at_limit() const { return mode_.response().at_limit(); }
   // b = Lambda u of one term at the point of the last value(): k x levels.
   Matrix modes(int term) const;
   // Coefficients that are part of the mode (p or 0).
@@ -61,12 +62,10 @@ class ModalDeviance : public MixedObjective {
   virtual bool integrate(Integral& out) = 0;
   const std::vector<Matrix>& lambda() const { return lambda_; }  // per factor
   // Whether a diagonal element of the factor's Lambda is too small to divide by.
-  bool near_zero(int factor) const { return near_zero_[factor]; }
+  bool near_zero(int factor) const { return lambda_[factor] != divisible_lambda_[factor]; }
   ConditionalMode& mode() { return mode_; }
 
  private:
-  std::vector<Matrix> factor_lambda(const Vector& psi) const;
-  Matrix term_block(const Matrix& factor_matrix, int term) const;
   double evaluate(const Vector& psi, const Vector& start, bool with_fixed = true);
   Vector predicted_start(const Vector& psi);
   Matrix mode_changes(const Matrix& steps) const;
@@ -77,13 +76,11 @@ class ModalDeviance : public MixedObjective {
   ConditionalMode& mode_;
   const CovarianceParameters& parameters_;
   const Index fixed_count_, dispersion_count_;
-  std::vector<int> factor_of_;    // of each term
-  std::vector<Index> column_of_;  // first column of each term within its factor
+  const TermPlaces places_;
 
   double tolerance_;
   Vector psi_;
-  std::vector<Matrix> lambda_;
-  std::vector<char> near_zero_;
+  std::vector<Matrix> lambda_, divisible_lambda_, mean_own_;  // per factor
   Integral integral_;
   bool defined_ = false;
   std::vector<Matrix> sigma_gradient_;

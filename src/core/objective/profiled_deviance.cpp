@@ -9,9 +9,6 @@ namespace tiers {
 
 namespace {
 
-// Smallest diagonal element of Lambda, times the root of the mean cross-product of its column, at
-// which derivatives are taken. D moves by its square, so 8 digits of D survive at a zero variance.
-constexpr double kDiagonalFloor = 1e-4;
 // Ratio of the response's square to r2 above which the response is re-anchored.
 constexpr double kCancellation = 1e4;
 
@@ -23,15 +20,9 @@ ProfiledDeviance::ProfiledDeviance(const Design& design, CrossProducts& cross,
                                    const CovarianceParameters& parameters, bool reml,
                                    const Poll& poll)
     : design_(design), cross_(cross), parameters_(parameters), reml_(reml), poll_(poll),
-      degrees_(design.used_rows() - (reml ? design.rank() : 0)), factor_(cross) {
-  const auto& factors = cross.layout().factors();
-  factor_of_.resize(parameters.terms());
-  column_of_.resize(parameters.terms());
-  for (std::size_t f = 0; f < factors.size(); ++f) {
-    for (std::size_t t = 0; t < factors[f].terms.size(); ++t) {
-      factor_of_[factors[f].terms[t]] = static_cast<int>(f);
-      column_of_[factors[f].terms[t]] = factors[f].first_column[t];
-    }
+      degrees_(design.used_rows() - (reml ? design.rank() : 0)), places_(cross.layout(), parameters),
+      factor_(cross) {
+  for (std::size_t f = 0; f < cross.layout().factors().size(); ++f) {
     mean_own_.push_back(cross.mean_own(static_cast<int>(f)));
   }
   Vector y(design.rows());
@@ -39,31 +30,11 @@ ProfiledDeviance::ProfiledDeviance(const Design& design, CrossProducts& cross,
   cross.set_response(y);
 }
 
-Matrix ProfiledDeviance::term_block(const Matrix& factor_matrix, int term) const {
-  const Index k = parameters_.structure(term).columns();
-  return factor_matrix.block(column_of_[term], column_of_[term], k, k);
-}
-
-Matrix ProfiledDeviance::mean_cross(int term) const {
-  return term_block(mean_own_[factor_of_[term]], term);
-}
-
-std::vector<Matrix> ProfiledDeviance::factor_lambda(const std::vector<Matrix>& by_term) const {
-  std::vector<Matrix> out;
-  for (const auto& factor : cross_.layout().factors()) {
-    Matrix lambda = Matrix::Zero(factor.columns, factor.columns);
-    for (std::size_t t = 0; t < factor.terms.size(); ++t) {
-      const Matrix& mine = by_term[factor.terms[t]];
-      lambda.block(factor.first_column[t], factor.first_column[t], mine.rows(), mine.cols()) = mine;
-    }
-    out.push_back(lambda);
-  }
-  return out;
-}
+Matrix ProfiledDeviance::mean_cross(int term) const { return places_.block(mean_own_, term); }
 
 double ProfiledDeviance::value(const Vector& theta) {
   theta_ = theta;
-  evaluate(factor_lambda(parameters_.factors(theta)));
+  evaluate(places_.factors(theta));
   return deviance_;
 }
 
@@ -118,10 +89,7 @@ ProfiledDeviance::Solution ProfiledDeviance::solve() const {
 }
 
 Matrix ProfiledDeviance::modes(const Solution& solution, int term) const {
-  const Factor& factor = cross_.layout().factors()[factor_of_[term]];
-  const Eigen::Map<const Matrix> u(solution.u.data() + factor.offset, factor.columns, factor.levels);
-  const Index k = parameters_.structure(term).columns();
-  return term_block(lambda_[factor_of_[term]], term) * u.middleRows(column_of_[term], k);
+  return places_.block(lambda_, term) * places_.part(solution.u, term);
 }
 
 Vector ProfiledDeviance::linear_predictor(const Solution& solution) const {
@@ -162,18 +130,8 @@ void ProfiledDeviance::derivatives(Vector& gradient, Matrix& curvature) {
   const double m = static_cast<double>(degrees_);
 
   // A zero on the diagonal of Lambda hides D; look from a point just beside it.
-  floored_ = lambda_;
-  bool moved = false;
-  for (std::size_t f = 0; f < floored_.size(); ++f) {
-    for (Index a = 0; a < floored_[f].rows(); ++a) {
-      const double cross = mean_own_[f](a, a);
-      const double floor = kDiagonalFloor / std::sqrt(cross > 0.0 ? cross : 1.0);
-      if (std::abs(floored_[f](a, a)) < floor) {
-        floored_[f](a, a) = floored_[f](a, a) < 0.0 ? -floor : floor;
-        moved = true;
-      }
-    }
-  }
+  floored_ = away_from_zero(lambda_, mean_own_);
+  const bool moved = floored_ != lambda_;
   const std::vector<Matrix> exact = lambda_;
   if (moved) evaluate(floored_);
   const Solution solution = solve();
@@ -208,9 +166,9 @@ void ProfiledDeviance::derivatives(Vector& gradient, Matrix& curvature) {
   sigma_gradient_.assign(parameters_.terms(), Matrix());
   const std::vector<Matrix> term_lambda = parameters_.factors(theta_);
   for (int j = 0; j < parameters_.terms(); ++j) {
-    const Matrix lambda = term_block(floored_[factor_of_[j]], j);
+    const Matrix lambda = places_.block(floored_, j);
     const auto upper = lambda.transpose().triangularView<Eigen::Upper>();
-    const Matrix half = upper.solve(term_block(m_[factor_of_[j]], j));  // Lambda^-T M
+    const Matrix half = upper.solve(places_.block(m_, j));  // Lambda^-T M
     const Matrix half_transposed = half.transpose();
     Matrix d = upper.solve(half_transposed);
     d = (0.5 * (d + d.transpose())).eval();
@@ -219,38 +177,22 @@ void ProfiledDeviance::derivatives(Vector& gradient, Matrix& curvature) {
   }
   gradient = parameters_.gradient(theta_, by_factor);
 
-  // Average information. w_i = Ldot_i u + Lambda Ldot_i'z with z = Z'e = Lambda^-T u.
-  const Index count = parameters_.size();
-  Matrix w = Matrix::Zero(solution.u.size(), count);
-  residual_gradient_.resize(count);
-  for (int j = 0; j < parameters_.terms(); ++j) {
-    const Factor& factor = factors[factor_of_[j]];
-    const Index k = parameters_.structure(j).columns(), first = column_of_[j];
-    const Matrix lambda = term_block(floored_[factor_of_[j]], j);
-    const Matrix u = Eigen::Map<const Matrix>(solution.u.data() + factor.offset, factor.columns, factor.levels)
-                         .middleRows(first, k);
-    const Matrix z = lambda.transpose().triangularView<Eigen::Upper>().solve(u);
-    const Vector theta = parameters_.part(theta_, j);
-    for (Index i = 0; i < theta.size(); ++i) {
-      const Matrix derivative = parameters_.structure(j).factor_derivative(theta, i);
-      const Matrix derivative_u = derivative * u;
-      Eigen::Map<Matrix>(w.col(parameters_.offset(j) + i).data() + factor.offset, factor.columns, factor.levels)
-          .middleRows(first, k) = derivative_u + lambda * (derivative.transpose() * z);
-      residual_gradient_[parameters_.offset(j) + i] = -2.0 * z.cwiseProduct(derivative_u).sum();
-    }
+  // Z'e = Lambda^-T u.
+  Vector z = solution.u;
+  for (std::size_t f = 0; f < factors.size(); ++f) {
+    Eigen::Map<Matrix> z_f(z.data() + factors[f].offset, factors[f].columns, factors[f].levels);
+    floored_[f].transpose().triangularView<Eigen::Upper>().solveInPlace(z_f);
   }
-  Matrix random, fixed_part;
-  cross_.multiply(w, random, fixed_part);
-  Matrix information = w.transpose() * random;
-  random = factor_.apply_lambda(random, true);
-  factor_.solve_forward(random, fixed_part);
-  information.noalias() -= random.transpose() * random;
-  information.noalias() -= fixed_part.transpose() * fixed_part;
+  std::vector<Matrix> by_residual(parameters_.terms());
+  for (int j = 0; j < parameters_.terms(); ++j) {
+    by_residual[j] = -2.0 * places_.part(z, j) * places_.part(solution.u, j).transpose();
+  }
+  residual_gradient_ = parameters_.gradient(theta_, by_residual);
+  information_ = average_information(cross_, factor_, places_.directions(theta_, floored_, solution.u, z), true);
   path_correction_ = parameters_.second_derivative_product(theta_, sigma_gradient_);
-  information_ = information;
   scale_ = scale;
   floored_residual_ = solution.residual;
-  curvature = scale * information -
+  curvature = scale * information_ -
       (scale / solution.residual) * residual_gradient_ * residual_gradient_.transpose() +
       path_correction_;
   if (moved) lambda_ = exact;
@@ -260,15 +202,15 @@ void ProfiledDeviance::derivatives(Vector& gradient, Matrix& curvature) {
 std::vector<BlockedCholesky::LevelForm> ProfiledDeviance::variance_forms() const {
   std::vector<BlockedCholesky::LevelForm> forms;
   for (int j = 0; j < parameters_.terms(); ++j) {
-    const int f = factor_of_[j];
+    const int f = places_.factor(j);
     const Index k = parameters_.structure(j).columns(), all = cross_.layout().factors()[f].columns;
-    const Matrix lambda = term_block(floored_[f], j);
+    const Matrix lambda = places_.block(floored_, j);
     const Vector theta = parameters_.part(theta_, j);
     for (Index i = 0; i < theta.size(); ++i) {
       const Matrix half = lambda.triangularView<Eigen::Lower>().solve(
           parameters_.structure(j).factor_derivative(theta, i));
       Matrix form = Matrix::Zero(all, all);
-      form.block(column_of_[j], column_of_[j], k, k) = half + half.transpose();
+      form.block(places_.column(j), places_.column(j), k, k) = half + half.transpose();
       forms.push_back({f, form});
     }
   }
@@ -344,14 +286,11 @@ std::vector<Matrix> ProfiledDeviance::fixed_derivatives() const {
   const Index p = design_.rank();
   std::vector<Matrix> out(parameters_.size(), Matrix::Zero(p, p));
   for (int j = 0; j < parameters_.terms(); ++j) {
-    const Factor& factor = cross_.layout().factors()[factor_of_[j]];
-    const Index k = parameters_.structure(j).columns();
-    const Matrix lambda = term_block(floored_[factor_of_[j]], j);
+    const Matrix lambda = places_.block(floored_, j);
     const Vector theta = parameters_.part(theta_, j);
     std::vector<Matrix> b(p), g(p);
     for (Index x = 0; x < p; ++x) {
-      b[x] = Eigen::Map<const Matrix>(projection_.col(x).data() + factor.offset, factor.columns, factor.levels)
-                 .middleRows(column_of_[j], k);
+      b[x] = places_.part(projection_.col(x), j);
       g[x] = lambda.transpose().triangularView<Eigen::Upper>().solve(b[x]);
     }
     for (Index i = 0; i < theta.size(); ++i) {
@@ -401,10 +340,10 @@ Vector ProfiledDeviance::safe_step(const Vector&) {
   const auto& factors = cross_.layout().factors();
   std::vector<Matrix> next(parameters_.terms());
   for (int j = 0; j < parameters_.terms(); ++j) {
-    const Matrix lambda = term_block(floored_[factor_of_[j]], j);
-    const Matrix m = term_block(m_[factor_of_[j]], j);
+    const Matrix lambda = places_.block(floored_, j);
+    const Matrix m = places_.block(m_, j);
     const Index k = lambda.rows();
-    const Matrix inner = Matrix::Identity(k, k) - m / static_cast<double>(factors[factor_of_[j]].levels);
+    const Matrix inner = Matrix::Identity(k, k) - m / static_cast<double>(factors[places_.factor(j)].levels);
     Eigen::SelfAdjointEigenSolver<Matrix> eigen(inner);
     const Matrix root = eigen.eigenvectors() * eigen.eigenvalues().cwiseMax(0.0).cwiseSqrt().asDiagonal();
     next[j] = lower_factor(lambda * root);

@@ -11,9 +11,8 @@
 // distance from it. Nothing cancels then, whatever the ratio of the variances.
 #pragma once
 
-#include "../blocks/blocked_cholesky.h"
-#include "../covariance/covariance_parameters.h"
 #include "mixed_objective.h"
+#include "term_places.h"
 
 namespace tiers {
 
@@ -64,11 +63,9 @@ class ProfiledDeviance final : public MixedObjective {
     Vector beta, u;
     std::vector<Matrix> lambda;  // per factor
   };
-  std::vector<Matrix> factor_lambda(const std::vector<Matrix>& by_term) const;
   void evaluate(const std::vector<Matrix>& lambda);
   std::vector<BlockedCholesky::LevelForm> variance_forms() const;
   Matrix assemble_hessian(const Matrix& trace) const;
-  Matrix term_block(const Matrix& factor_matrix, int term) const;
 
   const Design& design_;
   CrossProducts& cross_;
@@ -76,9 +73,8 @@ class ProfiledDeviance final : public MixedObjective {
   const bool reml_;
   const Poll poll_;
   const Index degrees_;
+  const TermPlaces places_;
   BlockedCholesky factor_;
-  std::vector<int> factor_of_;    // of each term
-  std::vector<Index> column_of_;  // first column of each term within its factor
   std::vector<Matrix> mean_own_;  // per factor
 
   Vector theta_;

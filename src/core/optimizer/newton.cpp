@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <limits>
 
+#include "../model/scaled_eigen.h"
 #include "restricted_objective.h"
 #include "secant_pairs.h"
 
@@ -36,23 +37,6 @@ constexpr double kPathEigenFloor = 1e-14;
 constexpr double kSecantEigenFloor = 1e-4;
 constexpr double kNegative = 1e-5;  // an eigenvalue above minus this is zero but for rounding
 constexpr int kMaxSaddles = 2;
-
-// A symmetric matrix scaled to unit diagonal, and its eigenvalues.
-struct ScaledEigen {
-  explicit ScaledEigen(const Matrix& matrix) : scale(matrix.rows()) {
-    const double largest = matrix.diagonal().cwiseAbs().maxCoeff();
-    for (Index i = 0; i < scale.size(); ++i) {
-      scale[i] = 1.0 / std::sqrt(std::max(std::abs(matrix(i, i)), largest * 1e-14 + 1e-300));
-    }
-    eigen.compute(scale.asDiagonal() * matrix * scale.asDiagonal());
-  }
-  Vector positive_values(double floor) const {
-    const Vector sizes = eigen.eigenvalues().cwiseAbs();
-    return sizes.cwiseMax(floor * sizes.maxCoeff());
-  }
-  Vector scale;
-  Eigen::SelfAdjointEigenSolver<Matrix> eigen;
-};
 
 Matrix made_positive(const Matrix& curvature, double floor) {
   const ScaledEigen scaled(curvature);
@@ -357,25 +341,10 @@ Verdict judge(const Matrix& hessian, const Vector& gradient, double floor) {
 }
 
 Verdict judge(const Matrix& hessian, const Vector& gradient, const std::vector<bool>& free) {
-  std::vector<Index> index;
-  for (Index i = 0; i < gradient.size(); ++i) {
-    if (free[i]) index.push_back(i);
-  }
-  const Index size = static_cast<Index>(index.size());
-  Matrix part(size, size);
-  Vector slope(size);
-  for (Index i = 0; i < size; ++i) {
-    slope[i] = gradient[index[i]];
-    for (Index j = 0; j < size; ++j) part(i, j) = hessian(index[i], index[j]);
-  }
-  Verdict out = judge(part, slope);
-  Vector step = Vector::Zero(gradient.size()), downward = step;
-  for (Index i = 0; i < size; ++i) {
-    step[index[i]] = out.step[i];
-    downward[index[i]] = out.downward[i];
-  }
-  out.step = step;
-  out.downward = downward;
+  const FreeParameters some(free);
+  Verdict out = judge(some.take(hessian), some.take(gradient));
+  out.step = some.spread(out.step);
+  out.downward = some.spread(out.downward);
   return out;
 }
 

@@ -1,6 +1,7 @@
 // An Objective as a function of its free parameters, the others held; counts evaluations.
 #pragma once
 
+#include "../model/free_parameters.h"
 #include "../objective/objective.h"
 
 namespace tiers {
@@ -8,39 +9,18 @@ namespace tiers {
 class RestrictedObjective {
  public:
   RestrictedObjective(Objective& objective, const Vector& start, const std::vector<bool>& free)
-      : objective_(objective), full_(start) {
-    for (Index i = 0; i < start.size(); ++i) {
-      if (free[i]) free_.push_back(i);
-    }
-  }
+      : objective_(objective), full_(start), free_(free) {}
 
-  Index size() const { return static_cast<Index>(free_.size()); }
+  Index size() const { return free_.size(); }
   int evaluations() const { return evaluations_; }
   Objective& whole() { return objective_; }
 
-  Vector expand(const Vector& psi) const { return fill(full_, psi); }
+  Vector expand(const Vector& psi) const { return free_.put(psi, full_); }
   // A step or a gradient: zero in the parameters that are held.
-  Vector expand_step(const Vector& step) const { return fill(Vector::Zero(full_.size()), step); }
-  Vector reduce(const Vector& full) const {
-    Vector psi(size());
-    for (Index i = 0; i < size(); ++i) psi[i] = full[free_[i]];
-    return psi;
-  }
-  Matrix reduce(const Matrix& full) const {
-    Matrix out(size(), size());
-    for (Index i = 0; i < size(); ++i) {
-      for (Index j = 0; j < size(); ++j) out(i, j) = full(free_[i], free_[j]);
-    }
-    return out;
-  }
-
-  Matrix expand_matrix(const Matrix& matrix) const {
-    Matrix full = Matrix::Zero(full_.size(), full_.size());
-    for (Index i = 0; i < size(); ++i) {
-      for (Index j = 0; j < size(); ++j) full(free_[i], free_[j]) = matrix(i, j);
-    }
-    return full;
-  }
+  Vector expand_step(const Vector& step) const { return free_.spread(step); }
+  Matrix expand_matrix(const Matrix& matrix) const { return free_.spread(matrix); }
+  Vector reduce(const Vector& full) const { return free_.take(full); }
+  Matrix reduce(const Matrix& full) const { return free_.take(full); }
 
   double value(const Vector& psi) {
     ++evaluations_;
@@ -79,14 +59,9 @@ class RestrictedObjective {
   int secant_pairs() const { return objective_.secant_pairs(); }
 
  private:
-  Vector fill(Vector full, const Vector& psi) const {
-    for (Index i = 0; i < size(); ++i) full[free_[i]] = psi[i];
-    return full;
-  }
-
   Objective& objective_;
   Vector full_, at_;
-  std::vector<Index> free_;
+  const FreeParameters free_;
   int evaluations_ = 0;
 };
 

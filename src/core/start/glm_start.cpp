@@ -132,8 +132,9 @@ class Climb {
     double sum = 0.0, trials = 0.0;
     for (Index i = 0; i < rows_.n; ++i) {
       if (!counts(i)) continue;
-      sum += rows_.y[i];
-      trials += size_of(rows_, i);
+      const double times = frequency_of(rows_, i);
+      sum += times * rows_.y[i];
+      trials += times * size_of(rows_, i);
     }
     if (!family_.uses_trials() && trials > 0.0) sum /= trials;
     ResponseRows one;
@@ -211,7 +212,7 @@ class Climb {
 
   Vector counting_rows() const {
     Vector ones(rows_.n);
-    for (Index i = 0; i < rows_.n; ++i) ones[i] = counts(i) ? 1.0 : 0.0;
+    for (Index i = 0; i < rows_.n; ++i) ones[i] = counts(i) ? frequency_of(rows_, i) : 0.0;
     return ones;
   }
 

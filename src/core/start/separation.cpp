@@ -59,6 +59,35 @@ bool counts(const ResponseRows& rows, Index i) {
   return !(rows.weight && rows.weight[i] == 0.0) && size_of(rows, i) > 0.0;
 }
 
+// x with the random effects of all other factors beside it, without linear combinations. Where that is
+// too wide to be worth it, x alone.
+Matrix fixed_and_other_effects(const PackedRows& rows, int factor) {
+  const auto& factors = rows.layout().factors();
+  constexpr Index most_columns = 300;
+  Index columns = rows.fixed().rows();
+  std::vector<int> others;
+  for (std::size_t f = 0; f < factors.size(); ++f) {
+    if (static_cast<int>(f) == factor) continue;
+    others.push_back(static_cast<int>(f));
+    columns += factors[f].levels * factors[f].columns;
+  }
+  if (others.empty() || columns > most_columns) return rows.fixed();
+  Matrix wide = Matrix::Zero(rows.size(), columns);
+  wide.leftCols(rows.fixed().rows()) = rows.fixed().transpose();
+  Index at = rows.fixed().rows();
+  for (const int f : others) {
+    for (Index i = 0; i < rows.size(); ++i) {
+      const Index k = factors[f].columns;
+      wide.row(i).segment(at + rows.level(i, f) * k, k) = rows.random().col(i).segment(rows.random_start(f), k);
+    }
+    at += factors[f].levels * factors[f].columns;
+  }
+  const Eigen::ColPivHouseholderQR<Matrix> qr(wide);
+  Matrix out(qr.rank(), rows.size());
+  for (Index a = 0; a < out.rows(); ++a) out.row(a) = wide.col(qr.colsPermutation().indices()[a]);
+  return out;
+}
+
 }  // namespace
 
 Separation find_separation(const ResponseFamily& family, const ResponseRows& rows,
@@ -67,7 +96,6 @@ Separation find_separation(const ResponseFamily& family, const ResponseRows& row
   Separation out;
   out.direction = Vector::Zero(p);
   out.unidentified = Matrix::Zero(p, 0);
-  out.infinite_column.assign(p, 0);
   out.separated_row.assign(n, 0);
 
   const signed char at_zero = endless_way(family, 0.0, 1.0);
@@ -101,10 +129,8 @@ Separation find_separation(const ResponseFamily& family, const ResponseRows& row
   out.separated_row = cone.separated;
   out.direction = cone.direction;
   for (Index j = 0; j < p; ++j) {
-    out.infinite_column[j] = cone.null_space.row(j).norm() > column_tolerance;
-    if (!out.infinite_column[j] || std::fabs(out.direction[j]) < cone_tolerance) {
-      out.direction[j] = 0.0;
-    }
+    const bool open_column = cone.null_space.row(j).norm() > column_tolerance;
+    if (!open_column || std::fabs(out.direction[j]) < cone_tolerance) out.direction[j] = 0.0;
   }
   out.direction = scale.cwiseProduct(out.direction).normalized();
   out.unidentified = scale.asDiagonal() * cone.null_space;
@@ -173,6 +199,14 @@ bool groups_separated(const int* codes, Index levels, const ResponseRows& rows,
     if (complete) return true;
   }
   return false;
+}
+
+bool groups_separated(const PackedRows& packed, int factor, const ResponseRows& rows, const Poll& poll) {
+  const Matrix x = fixed_and_other_effects(packed, factor);
+  std::vector<int> codes(packed.size());
+  for (Index i = 0; i < packed.size(); ++i) codes[i] = static_cast<int>(packed.level(i, factor)) + 1;
+  return groups_separated(codes.data(), packed.layout().factors()[factor].levels, rows,
+                          ConstMatrixMap(x.data(), x.rows(), x.cols()), poll);
 }
 
 }  // namespace tiers

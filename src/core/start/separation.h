@@ -10,6 +10,7 @@
 
 #include <vector>
 
+#include "../blocks/packed_rows.h"
 #include "../family/response_family.h"
 
 namespace tiers {
@@ -19,9 +20,8 @@ struct Separation {
   Kind kind = Kind::none;
   Vector direction;  // p; allowed by every row, strictly by the separated ones
   // p x r, orthonormal: what the rows that are not separated say nothing about. The coefficients
-  // with a zero row here keep finite estimates.
+  // with a zero row here keep finite estimates; the others are infinite or not identified.
   Matrix unidentified;
-  std::vector<char> infinite_column;  // p: those with a row that is not zero
   std::vector<char> separated_row;    // n
 };
 
@@ -35,5 +35,7 @@ Separation find_separation(const ResponseFamily& family, const ResponseRows& row
 // successes before all failures. codes: n, 1-based. Rows of prior weight 0 do not count.
 bool groups_separated(const int* codes, Index levels, const ResponseRows& rows,
                       const ConstMatrixMap& x, const Poll& poll);
+// The same for a factor of the layout, with the random effects of all others as if they were fixed.
+bool groups_separated(const PackedRows& packed, int factor, const ResponseRows& rows, const Poll& poll);
 
 }  // namespace tiers

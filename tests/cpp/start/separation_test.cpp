@@ -138,7 +138,7 @@ TEST_CASE("separation is what the enumeration of all extreme rays says") {
       Matrix with(p, others + 1);
       with << left.leftCols(others), Vector::Unit(p, j);
       const bool infinite = rank_of(with) > rank_of(left.leftCols(others));
-      CHECK(static_cast<bool>(found.infinite_column[j]) == infinite);
+      CHECK((found.unidentified.row(j).norm() > 1e-9) == infinite);
     }
   }
   for (const int seen : count) CHECK(seen > 50);
@@ -162,7 +162,8 @@ TEST_CASE("the scale of columns and the number of rows do not matter") {
     problem.x.row(3) *= size;
     const Separation one = find_separation(*family, problem.rows(), problem.map(), Poll());
     CHECK(one.kind == Separation::Kind::quasi);
-    CHECK(one.infinite_column == std::vector<char>({0, 0, 0, 0, 0, 1}));
+    CHECK(one.unidentified.topRows(5).norm() < 1e-9);
+    CHECK(one.unidentified.row(5).norm() == Approx(1.0));
     CHECK(one.direction[5] * (2.0 * problem.y[777] - 1.0) > 0.0);
     Index rows = 0;
     for (const char row : one.separated_row) rows += row;

@@ -1,0 +1,113 @@
+#include "generalized_engine.h"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "fit_model.h"
+
+namespace tiers {
+
+namespace {
+
+Specification unscaled(const Specification& spec) {
+  Specification out = prepare(spec);
+  out.linear = false;
+  return out;
+}
+
+bool fast(const GeneralizedSpecification& spec) { return !spec.points.empty() && spec.points[0] == 0; }
+
+}  // namespace
+
+GeneralizedEngine::GeneralizedEngine(const GeneralizedSpecification& given, const Control& control)
+    : spec(given), model(unscaled(given.model)), design(model), layout(design),
+      rows((layout.require_memory(), design), layout,
+           [&given](Index a, Index b) { return PackedResponse::same(given, a, b); }),
+      response(spec, rows), cross(design, layout), parameters(model.terms),
+      mode(*spec.family, response, rows, cross, fast(spec), control.poll) {
+  use_points(spec.points);
+}
+
+void GeneralizedEngine::use_points(const std::vector<int>& by_term) {
+  std::vector<int> by_level;
+  bool more = false;
+  for (const auto& level : layout.chain()) {
+    by_level.push_back(1);
+    for (const int j : layout.factors()[level.factor].terms) {
+      by_level.back() = std::max(by_level.back(), by_term[j]);
+    }
+    more = more || by_level.back() > 1;
+  }
+  points.assign(by_term.size(), fast(spec) ? 0 : 1);
+  quadrature = nullptr;
+  if (!more) {
+    objective = std::make_unique<LaplaceDeviance>(mode, parameters);
+    return;
+  }
+  if (!layout.remainder().empty()) {
+    throw std::invalid_argument("quadrature needs grouping factors that are nested in each other");
+  }
+  for (std::size_t c = 0; c < by_level.size(); ++c) {
+    for (const int j : layout.factors()[layout.chain()[c].factor].terms) points[j] = by_level[c];
+  }
+  auto made = std::make_unique<QuadratureDeviance>(mode, parameters, by_level);
+  quadrature = made.get();
+  objective = std::move(made);
+}
+
+double GeneralizedEngine::nodes(int count) const {
+  double product = 1.0;
+  for (const auto& level : layout.chain()) product *= std::pow(count, static_cast<double>(level.columns));
+  return product;
+}
+
+Vector GeneralizedEngine::internal_theta(const std::vector<Matrix>& lambda) const {
+  std::vector<Matrix> internal;
+  for (std::size_t j = 0; j < lambda.size(); ++j) {
+    internal.push_back(design.internal_factor(static_cast<int>(j), lambda[j]));
+  }
+  return parameters.parameters(internal);
+}
+
+Vector GeneralizedEngine::internal_point(const GeneralizedPoint& point) const {
+  Vector psi(objective->size());
+  psi.head(parameters.size()) = internal_theta(point.lambda);
+  if (objective->fixed_count() > 0) {
+    psi.segment(objective->fixed_start(), objective->fixed_count()) =
+        design.internal_coefficients(point.coefficients);
+  }
+  psi.tail(objective->dispersion_count()) = response.parameters(point.dispersion);
+  return psi;
+}
+
+std::vector<Matrix> GeneralizedEngine::user_modes() const {
+  std::vector<Matrix> out;
+  for (int j = 0; j < parameters.terms(); ++j) {
+    out.push_back((design.mode_map(j) * objective->modes(j)).transpose());
+  }
+  return out;
+}
+
+Vector GeneralizedEngine::user_predictor(const Vector& beta) const {
+  Vector out(design.rows()), x(design.rank()), z;
+  std::vector<Matrix> modes;
+  for (int j = 0; j < parameters.terms(); ++j) modes.push_back(objective->modes(j));
+  for (Index i = 0; i < design.rows(); ++i) {
+    design.fixed_row(i, x.data());
+    double sum = x.dot(beta) + (model.offset ? model.offset[i] : 0.0);
+    for (int j = 0; j < parameters.terms(); ++j) {
+      z.resize(model.terms[j].columns);
+      design.random_row(j, i, z.data());
+      sum += z.dot(modes[j].col(model.terms[j].codes[i] - 1));
+    }
+    out[i] = sum;
+  }
+  return out;
+}
+
+ConstMatrixMap GeneralizedEngine::x() const {
+  return ConstMatrixMap(rows.fixed().data(), rows.fixed().rows(), rows.fixed().cols());
+}
+
+}  // namespace tiers

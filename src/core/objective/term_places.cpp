@@ -1,0 +1,87 @@
+#include "term_places.h"
+
+#include <cmath>
+
+namespace tiers {
+
+namespace {
+
+constexpr double kDiagonalFloor = 1e-4;
+
+}  // namespace
+
+TermPlaces::TermPlaces(const BlockLayout& layout, const CovarianceParameters& parameters)
+    : layout_(layout), parameters_(parameters), factor_(parameters.terms()), column_(parameters.terms()) {
+  for (std::size_t f = 0; f < layout.factors().size(); ++f) {
+    const Factor& factor = layout.factors()[f];
+    for (std::size_t t = 0; t < factor.terms.size(); ++t) {
+      factor_[factor.terms[t]] = static_cast<int>(f);
+      column_[factor.terms[t]] = factor.first_column[t];
+    }
+  }
+}
+
+std::vector<Matrix> TermPlaces::factors(const Vector& psi) const {
+  std::vector<Matrix> out;
+  for (const auto& factor : layout_.factors()) out.push_back(Matrix::Zero(factor.columns, factor.columns));
+  const std::vector<Matrix> by_term = parameters_.factors(psi);
+  for (int j = 0; j < parameters_.terms(); ++j) {
+    const Index k = by_term[j].rows();
+    out[factor_[j]].block(column_[j], column_[j], k, k) = by_term[j];
+  }
+  return out;
+}
+
+Matrix TermPlaces::block(const std::vector<Matrix>& by_factor, int term) const {
+  const Index k = parameters_.structure(term).columns();
+  return by_factor[factor_[term]].block(column_[term], column_[term], k, k);
+}
+
+Matrix TermPlaces::part(const Vector& v, int term) const {
+  const Factor& factor = layout_.factors()[factor_[term]];
+  return Eigen::Map<const Matrix>(v.data() + factor.offset, factor.columns, factor.levels)
+      .middleRows(column_[term], parameters_.structure(term).columns());
+}
+
+Matrix TermPlaces::directions(const Vector& psi, const std::vector<Matrix>& lambda, const Vector& u,
+                              const Vector& z) const {
+  Matrix out = Matrix::Zero(layout_.random_columns(), parameters_.size());
+  for (int j = 0; j < parameters_.terms(); ++j) {
+    const Factor& factor = layout_.factors()[factor_[j]];
+    const Matrix own = block(lambda, j), u_j = part(u, j), z_j = part(z, j);
+    const Vector theta = parameters_.part(psi, j);
+    for (Index i = 0; i < theta.size(); ++i) {
+      const Matrix derivative = parameters_.structure(j).factor_derivative(theta, i);
+      Eigen::Map<Matrix>(out.col(parameters_.offset(j) + i).data() + factor.offset, factor.columns, factor.levels)
+          .middleRows(column_[j], own.rows()) = derivative * u_j + own * (derivative.transpose() * z_j);
+    }
+  }
+  return out;
+}
+
+Matrix average_information(const CrossProducts& cross, const BlockedCholesky& factor, const Matrix& directions,
+                           bool without_fixed) {
+  Matrix random, fixed;
+  cross.multiply(directions, random, fixed);
+  Matrix out = directions.transpose() * random;
+  random = factor.apply_lambda(random, true);
+  if (!without_fixed) fixed.resize(0, directions.cols());
+  factor.solve_forward(random, fixed);
+  out.noalias() -= random.transpose() * random;
+  out.noalias() -= fixed.transpose() * fixed;
+  return out;
+}
+
+std::vector<Matrix> away_from_zero(const std::vector<Matrix>& lambda, const std::vector<Matrix>& mean_own) {
+  std::vector<Matrix> out = lambda;
+  for (std::size_t f = 0; f < out.size(); ++f) {
+    for (Index a = 0; a < out[f].rows(); ++a) {
+      const double cross = mean_own[f](a, a);
+      const double floor = kDiagonalFloor / std::sqrt(cross > 0.0 ? cross : 1.0);
+      if (std::abs(out[f](a, a)) < floor) out[f](a, a) = out[f](a, a) < 0.0 ? -floor : floor;
+    }
+  }
+  return out;
+}
+
+}  // namespace tiers

@@ -1,0 +1,43 @@
+// Where each random term sits among the factors of the layout, and what the objectives of mixed models
+// compute alike from that.
+#pragma once
+
+#include "../blocks/blocked_cholesky.h"
+#include "../covariance/covariance_parameters.h"
+
+namespace tiers {
+
+class TermPlaces {
+ public:
+  TermPlaces(const BlockLayout& layout, const CovarianceParameters& parameters);
+
+  int factor(int term) const { return factor_[term]; }
+  Index column(int term) const { return column_[term]; }  // first of the term's within its factor
+  // Lambda of every factor, block diagonal over its terms. psi begins with the covariance parameters.
+  std::vector<Matrix> factors(const Vector& psi) const;
+  // The term's diagonal block of one matrix per factor (k x k).
+  Matrix block(const std::vector<Matrix>& by_factor, int term) const;
+  // The term's entries of a vector over all coordinates (k x levels).
+  Matrix part(const Vector& v, int term) const;
+
+  // Ldot_i u + Lambda Ldot_i'z for every covariance parameter (q x parameters): how b moves with it.
+  Matrix directions(const Vector& psi, const std::vector<Matrix>& lambda, const Vector& u, const Vector& z) const;
+
+ private:
+  const BlockLayout& layout_;
+  const CovarianceParameters& parameters_;
+  std::vector<int> factor_;
+  std::vector<Index> column_;
+};
+
+// W'Z'KZ W for directions W of b, K = V^-1, or without the part that X explains: the average
+// information of them.
+Matrix average_information(const CrossProducts& cross, const BlockedCholesky& factor, const Matrix& directions,
+                           bool without_fixed);
+
+// Lambda with every diagonal element so far from zero that derivatives can divide by it: by 1e-4 of
+// what makes the term as large as the noise, given the mean over levels of Z_l'WZ_l. D moves by the
+// square of that, so 8 digits of D survive at a zero variance.
+std::vector<Matrix> away_from_zero(const std::vector<Matrix>& lambda, const std::vector<Matrix>& mean_own);
+
+}  // namespace tiers

@@ -1,0 +1,21 @@
+#pragma once
+
+#include "boundary.h"
+#include "objective/modal_deviance.h"
+
+namespace tiers {
+
+// The last word on an optimum, by the exact Hessian over the free parameters: Newton steps as long
+// as they gain, and a new search from below a saddle.
+struct Proof {
+  Matrix covariance;  // 2 H^-1 of the free parameters, zero for the others
+  bool positive = false;
+  double gain = 0.0;
+  bool holds() const { return positive && gain < 1e-8; }
+};
+
+// Moves `found` to the optimum that was proved. A dispersion at its limit is no longer free.
+Proof prove(ModalDeviance& objective, const CovarianceParameters& parameters, BoundaryOptimum& found,
+            const Control& control);
+
+}  // namespace tiers
