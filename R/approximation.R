@@ -61,7 +61,6 @@ check_points <- function(nAGQ) {
 # each term.
 term_points <- function(points, terms, built) {
   if (length(terms) == 0L) return(integer())
-  groups <- vapply(terms, `[[`, "", "group")
   if (!is.null(names(points))) {
     points <- points[match_groups_named(names(points), terms)]
   } else {
@@ -70,7 +69,7 @@ term_points <- function(points, terms, built) {
   points <- unname(points)
   if (all(points %in% 0:1)) return(points)
   check_nested(terms, built)
-  check_node_count(points, terms, groups)
+  check_node_count(points, terms)
   points
 }
 
@@ -125,7 +124,7 @@ nests <- function(inner, outer) {
 
 largest_node_count <- 2e5
 
-check_node_count <- function(points, terms, groups) {
+check_node_count <- function(points, terms) {
   columns <- vapply(terms, function(term) length(term$columns), 1L)
   number <- pmax(points, 7)
   nodes <- prod(number^columns)

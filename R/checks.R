@@ -227,10 +227,19 @@ check_model <- function(spec, terms, response, labels) {
     check_response(spec$y, response, used)
   }
   if (n == 1L) stop_model("There is only one row to fit the model to.")
+  if (identical(spec$family, "betabinomial")) check_trials(spec$size, used)
   check_fixed_size(spec$X, n, used)
   rest <- rest_variance(spec, used)
   for (j in seq_along(terms)) check_levels(spec$terms[[j]], terms[[j]], n, used, rest)
   check_confounded(spec, terms, used)
+}
+
+# With one trial a row the likelihood does not depend on the precision.
+check_trials <- function(size, used) {
+  size <- if (length(size) == 0L) 1 else if (is.null(used)) size else size[used]
+  if (max(size) > 1) return(invisible())
+  stop_model(c("The precision of the betabinomial family cannot be estimated: every row has one
+                trial.", i = "Use {.code family = binomial()}."))
 }
 
 varies <- function(x) min(x) < max(x)

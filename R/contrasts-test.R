@@ -60,8 +60,13 @@ row_variances <- function(L, V) {
   if (!any(infinite)) return(pmax(rowSums((L %*% V) * L), 0))
   finite <- L[, !infinite, drop = FALSE]
   value <- pmax(rowSums((finite %*% V[!infinite, !infinite, drop = FALSE]) * finite), 0)
-  value[rowSums(L[, infinite, drop = FALSE] != 0) > 0] <- Inf
+  value[rowSums(asks_for(L, infinite)) > 0] <- Inf
   value
+}
+
+# Does a row of L ask for these columns? Hypotheses carry rounding where they mean 0.
+asks_for <- function(L, columns) {
+  abs(L[, columns, drop = FALSE]) > 1e-9 * apply(abs(L), 1L, max)
 }
 
 infinite_columns <- function(V) is.infinite(V[cbind(seq_len(nrow(V)), seq_len(nrow(V)))])
@@ -72,7 +77,7 @@ linear_values <- function(L, estimate) {
   if (!any(infinite)) return(drop(L %*% estimate))
   value <- drop(L[, !infinite, drop = FALSE] %*% estimate[!infinite])
   for (j in which(infinite)) {
-    rows <- L[, j] != 0
+    rows <- drop(asks_for(L, j))
     value[rows] <- value[rows] + L[rows, j] * estimate[[j]]
   }
   value

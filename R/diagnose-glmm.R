@@ -59,7 +59,7 @@ quadrature_findings <- function(fit, points) {
     paste0("Quadrature with ", points, " points may be off by ", format(total, digits = 2L),
            " in -2 logLik, in one group by ", format(fit$accuracy[["largest"]], digits = 2L),
            " (a bound, usually far above the true error)."),
-    "Use nAGQ = \"auto\", which raises the number of points until the bound is below 0.01."
+    more_points_advice(fit)
   )
 }
 

@@ -96,7 +96,7 @@ lmm <- function(formula, data, REML = TRUE, residual = NULL, dispersion = ~ 1, w
 #'   [beta_family()] and [betabinomial()].
 #' @param nAGQ Number of quadrature points per random effect. 1 is the Laplace approximation; more,
 #'   for one grouping factor or nested ones, is adaptive Gauss-Hermite quadrature, with `"auto"`
-#'   for as many as bring the error of -2 logLik below 0.01, and a named vector for a number of its
+#'   for as many (at most 51) as bring the error of -2 logLik below 0.01, and a named vector for a number of its
 #'   own for each factor: `c(school = 7, class = 5)`. 0 is the fast approximation of lme4.
 #' @param method `"laplace"` or `"agq"`: says the same as `nAGQ`.
 #' @param dispersion A one-sided formula: a log-linear model of the dispersion parameter of the
@@ -155,6 +155,7 @@ glmm <- function(formula, data, family = stats::gaussian(), nAGQ = 1L, method = 
   model <- collect_frame(parsed, data, rows, na.action)
   model <- build_model(parsed, model, contrasts)
 
+  automatic <- identical(points, -1L)
   points <- term_points(points, model$random_terms, model$built)
   spec <- generalized_specification(model$response, model$X, model$built, model$frame, family,
                                     model$dispersion_matrix, points)
@@ -163,7 +164,8 @@ glmm <- function(formula, data, family = stats::gaussian(), nAGQ = 1L, method = 
 
   result <- run_fit(spec, control)
   check_perfect_fit(result)
-  own <- list(family = family, dispersion = model$dispersion, points = points)
+  own <- list(family = family, dispersion = model$dispersion, points = points,
+              automatic = automatic)
   fit <- new_fit("tiers_glmm", light_call(call, "glmm", typed), model, spec, result, control, own)
   report_fit(fit, spec, result)
   fit

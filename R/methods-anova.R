@@ -177,6 +177,7 @@ compare_fits <- function(fits, names, refit) {
 # Family and link of a fit of any class.
 family_of <- function(fit) {
   if (inherits(fit, "tiers_glmm")) return(fit$family[c("name", "link")])
+  if (inherits(fit, "negbin")) return(list(name = "nbinom2", link = fit$family$link))
   family <- if (inherits(fit, "glm")) fit$family else list(family = "gaussian", link = "identity")
   list(name = family$family, link = family$link)
 }
@@ -202,7 +203,9 @@ check_same_measure <- function(fits, names) {
     stop_input("Quasi-likelihood fits have no likelihood to compare: {.val {names[grepl('^quasi',
                 families)]}}.")
   }
-  continuous <- families %in% c("gaussian", "Gamma", "inverse.gaussian", "beta")
+  continuous <- vapply(families, function(name) {
+    name %in% family_names() && family_traits(name)$continuous
+  }, NA)
   if (length(unique(continuous)) == 1L) return(invisible())
   stop_input(c("Fits of discrete and of continuous families cannot be compared by their likelihoods:
                 {.val {unique(families)}}.",
@@ -227,11 +230,13 @@ check_same_response <- function(fits, names) {
     length(y) == length(first) && isTRUE(all.equal(y, first, tolerance = 1e-12))
   }, NA)
   if (all(same)) return(invisible())
-  sizes <- vapply(fits, function(fit) length(response_values(fit)), 1L)
+  sizes <- vapply(fits, stats::nobs, 1)
   stop_input(c(
     "Only fits to the same rows of the same response can be compared.",
     "x" = "{.val {names[!same]}} {?differs/differ} from {.val {names[1]}}.",
-    "i" = "Rows used: {.val {sizes}}. Drop rows with missing values before fitting."
+    "i" = if (length(unique(sizes)) > 1L) {
+      "Rows used: {.val {sizes}}. Drop rows with missing values before fitting."
+    }
   ))
 }
 

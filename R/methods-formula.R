@@ -171,7 +171,8 @@ with_usable_family <- function(call, fit, caller) {
   if (is.null(call$family)) return(call)
   found <- tryCatch(read_family(eval(call$family, caller), call$family, caller),
                     error = function(e) NULL)
-  if (!identical(found$link, fit$family$link)) call$family <- stats::family(fit)
+  known <- c("name", "link")
+  if (!identical(found[known], fit$family[known])) call$family <- stats::family(fit)
   call
 }
 

@@ -66,6 +66,8 @@ response_drawer <- function(fit, newdata, n) {
   rows$a[rows$a == 0] <- 1
   random <- family_traits(fit$family$name)$random
   value <- fit$frame[[1L]]
+  # A class is one trial, whatever its weight.
+  if (is.factor(value) || is.logical(value)) rows$m <- pmin(rows$m, 1)
   trials <- if (is_success_family(fit$family) && any(rows$m != 1)) rows$m
   function(centre) {
     mu <- mean_of(fit$family, centre)

@@ -68,8 +68,18 @@ report_accuracy <- function(fit) {
   inform("tiers_message_accuracy", c(
     "The quadrature is not accurate here: the log-likelihood of a single group may be off by
      {largest / 2}.",
-    i = "Raise the number of points (now {max(fit$points)}), or use {.code nAGQ = \"auto\"}."),
+    i = more_points_advice(fit)),
     accuracy = fit$accuracy)
+}
+
+# What to do where quadrature is not accurate.
+more_points_advice <- function(fit) {
+  points <- max(fit$points)
+  if (isTRUE(fit$automatic)) {
+    return(paste0("These are as many points (", points, ") as `nAGQ = \"auto\"` tries: give a larger ",
+                  "number (up to 101), or look whether the data can tell the variance at all."))
+  }
+  paste0("Raise the number of points (now ", points, "), or use `nAGQ = \"auto\"`.")
 }
 
 poor_quadrature <- function(fit) {

@@ -74,7 +74,8 @@ plain_text <- function(x) gsub("}", "}}", gsub("{", "{{", x, fixed = TRUE), fixe
 
 report_convergence <- function(fit) {
   verdict <- fit$convergence
-  if (identical(verdict$status, "not_converged")) {
+  # Groups that are separated leave nothing to converge to, and have their own warning.
+  if (identical(verdict$status, "not_converged") && length(fit$separation$terms) == 0L) {
     # Before the first iteration there is no prediction.
     predicted <- verdict$iterations > 0L && isTRUE(verdict$gain > 0)
     gain <- if (predicted) {

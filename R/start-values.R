@@ -21,7 +21,8 @@ start_factors <- function(start, spec, terms) {
   names_by_term <- lapply(terms, function(term) {
     covariance_parameter_names(term$structure, term$columns, term$group)
   })
-  check_start_names(start, c(unlist(names_by_term), other_start_names(spec)))
+  check_start_names(start, c(unlist(names_by_term), other_start_names(spec)),
+                    positive_start_names(spec))
   sigma <- if (!is.null(spec$family)) 1 else if ("sigma" %in% names(start)) start[["sigma"]] else {
     rough_sigma(spec)
   }
@@ -35,6 +36,11 @@ start_factors <- function(start, spec, terms) {
 other_start_names <- function(spec) {
   if (is.null(spec$family)) return("sigma")
   c(colnames(spec$X), constant_dispersion_name(spec))
+}
+
+# Those of them that must be above 0. A fixed effect of the same name comes first.
+positive_start_names <- function(spec) {
+  if (is.null(spec$family)) "sigma" else setdiff(constant_dispersion_name(spec), colnames(spec$X))
 }
 
 # What a dispersion that is a constant is called.
@@ -61,8 +67,8 @@ with_generalized_start <- function(spec, start) {
                  x = "It has no {.val {columns[!given]}}."))
   }
   if (any(given)) spec$start_beta <- unname(as.double(start[columns]))
-  name <- constant_dispersion_name(spec)
-  if (!is.null(name) && name %in% names(start)) spec$start_phi <- log(start[[name]])
+  name <- positive_start_names(spec)
+  if (length(name) && name %in% names(start)) spec$start_phi <- log(start[[name]])
   spec
 }
 
@@ -79,7 +85,7 @@ factors_of_fit <- function(fit, terms) {
   })
 }
 
-check_start_names <- function(start, known) {
+check_start_names <- function(start, known, positive) {
   if (!is.numeric(start) || is.null(names(start)) || any(!nzchar(names(start)))) {
     stop_input(c("{.arg start} must be a named numeric vector or an earlier fit.",
                  i = "The names are {.val {known}}."))
@@ -92,13 +98,13 @@ check_start_names <- function(start, known) {
   }
   repeated <- names(start)[duplicated(names(start))]
   if (length(repeated) > 0L) stop_input("{.arg start} names {.val {repeated[1L]}} twice.")
-  for (name in names(start)) check_start_value(start[[name]], name)
+  for (name in names(start)) check_start_value(start[[name]], name, positive)
 }
 
-check_start_value <- function(value, name) {
+check_start_value <- function(value, name, positive) {
   rule <- if (grepl("^cor_.*\\|", name)) "between -1 and 1" else if (grepl("^sd.*\\|", name)) {
     "0 or above"
-  } else if (name %in% c("sigma", "size", "overdispersion", "shape", "precision")) {
+  } else if (name %in% positive) {
     "above 0"
   } else {
     "a number"

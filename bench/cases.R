@@ -73,8 +73,6 @@ bench_cases <- list(
 # Generalized models -------------------------------------------------------------------------------
 # `points` is the number of quadrature points; `adaptive` is the random part for GLMMadaptive.
 
-generalized_fixture <- function(name, factors, ...) transform(fixture(name, factors), ...)
-
 # Counts of `n` rows in `groups` groups; with `size` they are negative binomial.
 grouped_counts <- function(n, groups, size = Inf) {
   set.seed(3)

@@ -39,8 +39,7 @@ peer_log_lik <- function(case) {
   quiet <- function(expr) tryCatch(suppressMessages(expr), error = function(e) NULL,
                                    warning = function(w) NULL)
   name <- family_name(case$family)
-  tmb <- if (case$points == 1L && family_link(case$family) != "loglog" &&
-             name != "inverse.gaussian") quiet({
+  tmb <- if (case$points == 1L && name != "inverse.gaussian") quiet({
     family <- switch(name, nbinom1 = glmmTMB::nbinom1(), nbinom2 = glmmTMB::nbinom2(),
                      beta = glmmTMB::beta_family(), betabinomial = glmmTMB::betabinomial(),
                      case$family)

@@ -277,8 +277,3 @@ dense_condvar <- function(spec, Lambda, sigma) {
     blocks
   })
 }
-
-# evaluate_lmm_cpp().
-dense_evaluate <- function(spec, Lambda) {
-  list(deviance = dense_deviance(spec, Lambda), gradient = dense_gradient(spec, Lambda))
-}

@@ -4,11 +4,7 @@ bacteria <- function() MASS::bacteria
 
 epil <- function() MASS::epil
 
-cbpp <- function() {
-  d <- utils::read.csv(test_path("fixtures", "cbpp.csv"))
-  d[c("herd", "period")] <- lapply(d[c("herd", "period")], factor)
-  d
-}
+cbpp <- function() glmm_data("cbpp")
 
 glmm_cache <- new.env()
 

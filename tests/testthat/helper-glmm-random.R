@@ -182,6 +182,7 @@ truly_separated <- function(case) {
   X[, "x"] <- scale(X[, "x"])
   up <- binary & d$y == d$m
   down <- d$y == 0
+  if (!any(up | down)) return(FALSE)
   free <- unique((X * ifelse(up, 1, -1))[up | down, , drop = FALSE])
   fixed <- X[!(up | down), , drop = FALSE]
   basis <- diag(ncol(X)) # directions that leave `fixed` alone

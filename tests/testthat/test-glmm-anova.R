@@ -61,3 +61,22 @@ test_that("fits by different numbers of points say so", {
   points <- update(laplace, . ~ . - trt, nAGQ = 7)
   expect_match(paste(attr(anova(points, laplace), "heading"), collapse = " "), "7 points")
 })
+
+test_that("an infinite coefficient leaves the tests of the other terms alone", {
+  some <- subset(bacteria(), !(trt == "drug+" & y == "n"))
+  fit <- suppressWarnings(glmm(y ~ trt + week + (1 | ID), some, family = binomial()))
+  z <- coef(summary(fit))["week", "z value"]
+  for (type in c(2, 3)) {
+    table <- anova(fit, type = type)
+    expect_equal(table["week", "Chisq"], z^2, tolerance = 1e-8)
+    expect_true(is.na(table["trt", "Chisq"]))
+  }
+})
+
+test_that("glm.nb() is the negative binomial fit without random effects", {
+  d <- epil()
+  small <- MASS::glm.nb(y ~ trt + lage, d)
+  large <- suppressMessages(glmm(y ~ trt + lage + (1 | subject), d, family = nbinom2()))
+  table <- anova(large, small)
+  expect_equal(table$Chisq[2L], 2 * as.numeric(logLik(large) - logLik(small)), tolerance = 1e-8)
+})

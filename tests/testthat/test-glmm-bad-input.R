@@ -153,3 +153,8 @@ test_that("formulas and data come in every form", {
   error_of(glmm(n ~ x + (1 | g) + (1 | g), d, poisson()), "formula", "same term twice")
   error_of(glmm(n ~ x + (1 | g), as.matrix(d["x"]), poisson()), "input", "not a matrix")
 })
+
+test_that("single trials have no precision to estimate", {
+  expect_error(glmm(y ~ trt + (1 | ID), bacteria(), family = betabinomial()),
+               class = "tiers_error_model")
+})

@@ -404,7 +404,7 @@ test_that("estimates and methods are lme4's for canonical links", {
   control <- lme4::glmerControl(optimizer = "bobyqa", optCtrl = list(rhoend = 1e-9),
                                 check.conv.grad = "ignore")
   cases <- list(list(binary_fit(), y ~ trt + I(week > 2) + (1 | ID), bacteria(), binomial()),
-                list(overdispersed <- count_fit(), y ~ trt * lbase + lage + V4 + (V4 | subject),
+                list(count_fit(), y ~ trt * lbase + lage + V4 + (V4 | subject),
                      epil(), poisson()))
   for (case in cases) {
     fit <- case[[1]]
@@ -432,4 +432,20 @@ test_that("diagnose() compares Laplace with quadrature, and says when it matters
                   poisson())
   expect_null(compared_quadrature(crossed))
   expect_error(logLik(binary_fit(), REML = TRUE), class = "tiers_error_input")
+})
+
+test_that("a class is simulated as one trial, whatever its weight", {
+  d <- bacteria()
+  fit <- suppressMessages(glmm(y ~ 1 + (1 | ID), d, family = binomial(), weights = rep(5, nrow(d))))
+  drawn <- as.matrix(simulate(fit, 50, seed = 1, re.form = NULL))
+  # 11,000 draws: a standard error of 0.004.
+  expect_lt(abs(mean(drawn == "y") - mean(fitted(fit))), 0.02)
+})
+
+test_that("update() keeps the family that was fitted", {
+  fits <- list()
+  for (f in list(poisson(), nbinom2())) {
+    fits[[f$family]] <- glmm(y ~ trt * lbase + (1 | subject), epil(), family = f)
+  }
+  expect_identical(family(update(fits$poisson, . ~ . - trt:lbase))$family, "poisson")
 })

@@ -44,3 +44,12 @@ test_that("what is no start is refused", {
   expect_error(lmm(distance ~ age + (1 | Subject), orthodont(), start = overdispersed_fit()),
                "same kind", class = "tiers_error_input")
 })
+
+test_that("a fixed effect may be called like a dispersion parameter", {
+  set.seed(1)
+  d <- data.frame(g = gl(10, 8), size = rnorm(80))
+  d$n <- rpois(80, exp(0.5 - 0.2 * d$size + rnorm(10, 0, 0.4)[d$g]))
+  fit <- glmm(n ~ size + (1 | g), d, family = poisson())
+  again <- glmm(n ~ size + (1 | g), d, family = poisson(), start = c("(Intercept)" = 1, size = -0.1))
+  expect_equal(fixef(again), fixef(fit), tolerance = 1e-6)
+})
