@@ -6,6 +6,17 @@ namespace tiers {
 
 namespace {
 
+constexpr Index kWaiting = 256;
+constexpr Index kBlock = 4096;  // rows between two polls
+
+template <class Add>
+void for_blocks(Index size, const Poll& poll, Add add) {
+  for (Index start = 0; start < size; start += kBlock) {
+    if (poll && start > 0) poll();
+    add(start, std::min(kBlock, size - start));
+  }
+}
+
 // Rows as the design has them, one pass.
 class DesignRows {
  public:
@@ -13,7 +24,6 @@ class DesignRows {
       : design_(design), layout_(layout), x_(layout.fixed_columns()), z_(layout.factors().size()) {
     for (std::size_t f = 0; f < z_.size(); ++f) z_[f].resize(layout.factors()[f].columns);
   }
-  Index size() const { return design_.rows(); }
   void move_to(Index i) {
     row_ = layout_.row_order()[i];
     weight_ = design_.weight(row_);
@@ -46,7 +56,6 @@ class DesignRows {
 class WeightedRows {
  public:
   WeightedRows(const PackedRows& rows, const Vector& weights) : rows_(rows), weights_(weights) {}
-  Index size() const { return rows_.size(); }
   void move_to(Index i) { row_ = i; }
   double weight() const { return weights_[row_]; }
   const double* fixed() const { return rows_.fixed().col(row_).data(); }
@@ -73,56 +82,62 @@ CrossProducts::CrossProducts(const Design& design, const BlockLayout& layout)
 
 CrossProducts::CrossProducts(const Design& design, const BlockLayout& layout, const Poll& poll)
     : CrossProducts(design, layout) {
-  fixed_columns_ = layout.fixed_columns();
+  clear(true);
   DesignRows rows(design, layout);
-  accumulate(rows, poll);
+  for_blocks(design.rows(), poll, [&](Index start, Index count) { accumulate(rows, start, count); });
 }
 
-void CrossProducts::reweight(const PackedRows& packed, const Vector& w, bool fixed, const Poll& poll) {
-  fixed_columns_ = fixed ? layout_.fixed_columns() : 0;
+void CrossProducts::reweight(const PackedRows& rows, const Vector& w, bool fixed, const Poll& poll) {
+  clear(fixed);
+  for_blocks(rows.size(), poll, [&](Index start, Index count) { add(rows, w, start, count); });
+}
+
+void CrossProducts::clear(bool fixed) {
+  const Index p = fixed ? layout_.fixed_columns() : 0, q = layout_.remainder_columns();
+  fixed_columns_ = p;
   for (auto& own : own_) std::fill(own.begin(), own.end(), 0.0);
   for (auto& panel : panel_) std::fill(panel.begin(), panel.end(), 0.0);
-  WeightedRows rows(packed, w);
-  accumulate(rows, poll);
+  remainder_.setZero(q, q);
+  remainder_fixed_.setZero(q, p);
+  fixed_.setZero(p, p);
+  for (Waiting* waiting : {&positive_, &negative_}) waiting->rows.resize(p, kWaiting);
+}
+
+void CrossProducts::add(const PackedRows& rows, const Vector& w, Index start, Index count) {
+  WeightedRows weighted(rows, w);
+  accumulate(weighted, start, count);
+}
+
+void CrossProducts::add_fixed(const double* x, double weight) {
+  Waiting& waiting = weight > 0.0 ? positive_ : negative_;
+  waiting.rows.col(waiting.count++) =
+      std::sqrt(std::abs(weight)) * Eigen::Map<const Vector>(x, waiting.rows.rows());
+  if (waiting.count == kWaiting) flush_fixed();
+}
+
+void CrossProducts::flush_fixed() {
+  for (Waiting* waiting : {&positive_, &negative_}) {
+    if (waiting->count == 0) continue;
+    fixed_.selfadjointView<Eigen::Lower>().rankUpdate(waiting->rows.leftCols(waiting->count),
+                                                      waiting == &positive_ ? 1.0 : -1.0);
+    waiting->count = 0;
+  }
 }
 
 template <class Rows>
-void CrossProducts::accumulate(Rows& rows, const Poll& poll) {
+void CrossProducts::accumulate(Rows& rows, Index start, Index count) {
   const auto& chain = layout_.chain();
   const auto& factors = layout_.factors();
   const auto& remainder = layout_.remainder();
   const Index p = fixed_columns_, base = layout_.remainder_offset();
   const int depth = static_cast<int>(chain.size());
-  remainder_ = Matrix::Zero(layout_.remainder_columns(), layout_.remainder_columns());
-  remainder_fixed_ = Matrix::Zero(layout_.remainder_columns(), p);
-  fixed_ = Matrix::Zero(p, p);
-
   std::vector<Index> first(remainder.size()), cell(remainder.size());
-  constexpr Index kChunk = 256;
-  // Rows wait here for one rank update of X'WX; those of negative weight have their own.
-  Matrix chunk(p, kChunk), negative(p, kChunk);
-  Index waiting = 0, negative_waiting = 0;
-  auto flush = [&](Matrix& from, Index& count, double sign) {
-    if (count > 0) fixed_.selfadjointView<Eigen::Lower>().rankUpdate(from.leftCols(count), sign);
-    count = 0;
-  };
-
-  for (Index i = 0; i < rows.size(); ++i) {
-    if (poll && (i & 0xfff) == 0xfff) poll();
+  for (Index i = start; i < start + count; ++i) {
     rows.move_to(i);
     const double w = rows.weight();
     if (w == 0.0) continue;
     const double* x = rows.fixed();
-    if (p > 0) {
-      const Eigen::Map<const Vector> values(x, p);
-      if (w > 0.0) {
-        chunk.col(waiting++) = std::sqrt(w) * values;
-        if (waiting == kChunk) flush(chunk, waiting, 1.0);
-      } else {
-        negative.col(negative_waiting++) = std::sqrt(-w) * values;
-        if (negative_waiting == kChunk) flush(negative, negative_waiting, -1.0);
-      }
-    }
+    if (p > 0) add_fixed(x, w);
     for (std::size_t r = 0; r < remainder.size(); ++r) {
       first[r] = rows.first(remainder[r]) - base;
       if (depth > 0) cell[r] = rows.leaf_cell(static_cast<Index>(r));
@@ -178,8 +193,7 @@ void CrossProducts::accumulate(Rows& rows, const Poll& poll) {
       }
     }
   }
-  flush(chunk, waiting, 1.0);
-  flush(negative, negative_waiting, -1.0);
+  flush_fixed();
 }
 
 void CrossProducts::set_response(const Vector& r) {

@@ -13,8 +13,11 @@ class CrossProducts {
   // Empty, until reweight().
   CrossProducts(const Design& design, const BlockLayout& layout);
 
-  // A for weights w, one a packed row; without the parts of X unless `fixed`.
+  // A for weights w, one a packed row; without the parts of X unless `fixed`. At once, or from clear()
+  // on by add() for rows [start, start + count).
   void reweight(const PackedRows& rows, const Vector& w, bool fixed, const Poll& poll);
+  void clear(bool fixed);
+  void add(const PackedRows& rows, const Vector& w, Index start, Index count);
   // Columns of X that are present: p or 0.
   Index fixed_columns() const { return fixed_columns_; }
 
@@ -44,12 +47,22 @@ class CrossProducts {
 
  private:
   template <class Rows>
-  void accumulate(Rows& rows, const Poll& poll);
+  void accumulate(Rows& rows, Index start, Index count);
+  void add_fixed(const double* x, double weight);
+  void flush_fixed();
+
+  // Rows of X, times the roots of their weights, that wait for one rank update of X'WX; those of
+  // negative weight have their own.
+  struct Waiting {
+    Matrix rows;
+    Index count = 0;
+  };
 
   const Design& design_;
   const BlockLayout& layout_;
   std::vector<std::vector<double>> own_, panel_;
   Matrix remainder_, remainder_fixed_, fixed_;
+  Waiting positive_, negative_;
   Vector random_response_, fixed_response_;
   double response_square_ = 0.0;
   Index fixed_columns_ = 0;

@@ -100,7 +100,7 @@ void PackedRows::pack(const Design& design) {
   }
   fixed_.resize(design.rank(), size());
   random_.resize(columns, size());
-  first_.resize(size() * factors_);
+  level_.resize(size() * factors_);
   cell_.resize(size() * remainder_);
   const Factor* leaf = layout.chain().empty() ? nullptr : &factors[layout.chain()[0].factor];
   unit_start_.assign(leaf ? leaf->levels + 1 : 1, 0);
@@ -109,7 +109,7 @@ void PackedRows::pack(const Design& design) {
     design.fixed_row(row, fixed_.col(i).data());
     for (Index f = 0; f < factors_; ++f) {
       factor_row(design, factors[f], row, random_.col(i).data() + random_start_[f]);
-      first_[i * factors_ + f] = static_cast<int>(layout.coordinate(static_cast<int>(f), factors[f].codes[row] - 1));
+      level_[i * factors_ + f] = factors[f].codes[row] - 1;
     }
     if (!leaf) continue;
     const Index unit = leaf->codes[row] - 1;
@@ -125,11 +125,11 @@ void PackedRows::pack(const Design& design) {
   for (std::size_t u = 1; u < unit_start_.size(); ++u) unit_start_[u] += unit_start_[u - 1];
 }
 
-void PackedRows::add_random(const Vector& b, Vector& to) const {
+void PackedRows::add_random(const Vector& b, Index start, Index count, Vector& to) const {
   for (Index f = 0; f < factors_; ++f) {
-    const Index k = layout_.factors()[f].columns, start = random_start_[f];
-    for (Index i = 0; i < size(); ++i) {
-      const double* z = random_.data() + i * random_.rows() + start;
+    const Index k = layout_.factors()[f].columns, column = random_start_[f];
+    for (Index i = start; i < start + count; ++i) {
+      const double* z = random_.data() + i * random_.rows() + column;
       const double* mine = b.data() + first(i, static_cast<int>(f));
       double sum = z[0] * mine[0];
       for (Index a = 1; a < k; ++a) sum += z[a] * mine[a];
@@ -140,15 +140,31 @@ void PackedRows::add_random(const Vector& b, Vector& to) const {
 
 Vector PackedRows::project_random(const Vector& r) const {
   Vector out = Vector::Zero(layout_.random_columns());
+  project_random(r, 0, size(), out);
+  return out;
+}
+
+void PackedRows::project_random(const Vector& r, Index start, Index count, Vector& to) const {
   for (Index f = 0; f < factors_; ++f) {
-    const Index k = layout_.factors()[f].columns, start = random_start_[f];
-    for (Index i = 0; i < size(); ++i) {
-      const double* z = random_.data() + i * random_.rows() + start;
-      double* mine = out.data() + first(i, static_cast<int>(f));
-      for (Index a = 0; a < k; ++a) mine[a] += r[i] * z[a];
+    const Index k = layout_.factors()[f].columns, column = random_start_[f];
+    const double* z = random_.data() + start * random_.rows() + column;
+    for (Index i = start; i < start + count;) {
+      const Index at = first(i, static_cast<int>(f));
+      // Rows of one level mostly lie together: their sum stays in a register.
+      if (k == 1) {
+        double sum = 0.0;
+        do {
+          sum += r[i] * *z;
+          z += random_.rows();
+        } while (++i < start + count && first(i, static_cast<int>(f)) == at);
+        to[at] += sum;
+        continue;
+      }
+      for (Index a = 0; a < k; ++a) to[at + a] += r[i] * z[a];
+      z += random_.rows();
+      ++i;
     }
   }
-  return out;
 }
 
 LocalRows::LocalRows(const PackedRows& rows) : rows_(rows) {

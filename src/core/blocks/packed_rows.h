@@ -23,23 +23,26 @@ class PackedRows {
   const Matrix& fixed() const { return fixed_; }    // p x n
   const Matrix& random() const { return random_; }  // all factors' columns side by side, k_total x n
   Index random_start(int factor) const { return random_start_[factor]; }  // first of a factor's columns
-  Index level(Index row, int factor) const {
-    const Factor& f = layout_.factors()[factor];
-    const Index distance = first(row, factor) - f.offset;
-    return f.columns == 1 ? distance : distance / f.columns;
-  }
+  Index level(Index row, int factor) const { return level_[row * factors_ + factor]; }
   // First coordinate of a row's level of a factor.
-  Index first(Index row, int factor) const { return first_[row * factors_ + factor]; }
+  Index first(Index row, int factor) const { return layout_.coordinate(factor, level(row, factor)); }
   // Place among the leaf unit's cells of a row's level of the r-th factor of the remainder.
   Index cell(Index row, Index r) const { return cell_[row * remainder_ + r]; }
   // Rows of one leaf unit: [unit_start(u), unit_start(u + 1)).
   Index unit_start(Index unit) const { return unit_start_[unit]; }
 
   // to += Z b (n), b a vector over all coordinates.
-  void add_random(const Vector& b, Vector& to) const;
+  void add_random(const Vector& b, Vector& to) const { add_random(b, 0, size(), to); }
   Vector project_random(const Vector& r) const;                              // Z'r, q
   Vector project_fixed(const Vector& r) const { return fixed_ * r; }         // X'r, p
   Vector fixed_predictor(const Vector& beta) const { return fixed_.transpose() * beta; }  // X beta
+
+  // Rows that a pass of several steps takes through all of them before it goes on: they stay in the
+  // first caches meanwhile.
+  static constexpr Index kStrip = 256;
+  // The same for rows [start, start + count) alone; project_random() adds to `to`.
+  void add_random(const Vector& b, Index start, Index count, Vector& to) const;
+  void project_random(const Vector& r, Index start, Index count, Vector& to) const;
 
  private:
   void choose_rows(const Design& design, const Same& same);
@@ -51,7 +54,7 @@ class PackedRows {
   Vector frequency_;
   Matrix fixed_, random_;
   std::vector<Index> random_start_;
-  std::vector<int> first_, cell_;
+  std::vector<int> level_, cell_;
   std::vector<Index> unit_start_;
 };
 

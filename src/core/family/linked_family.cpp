@@ -11,23 +11,6 @@ namespace {
 constexpr Index strip = 256;
 constexpr double largest = std::numeric_limits<double>::max();
 
-template <class T>
-T* move(T* array, Index by) {
-  return array ? array + by : nullptr;
-}
-
-ResponseRows part_of(const ResponseRows& rows, Index start, Index n) {
-  ResponseRows part = rows;
-  part.n = n;
-  part.y = move(rows.y, start);
-  part.size = move(rows.size, start);
-  part.weight = move(rows.weight, start);
-  part.frequency = move(rows.frequency, start);
-  part.constant = move(rows.constant, start);
-  if (rows.phi_by_row) part.phi = move(rows.phi, start);
-  return part;
-}
-
 void fail_row(const RowDerivatives& to, Detail detail, bool phi, Index i) {
   to.logp[i] = -std::numeric_limits<double>::infinity();
   to.s[i] = 0.0;
@@ -65,10 +48,7 @@ void LinkedFamily::evaluate(const ResponseRows& rows, const double* eta, Detail 
   const int order = detail == Detail::score ? 1 : detail == Detail::newton ? 2 : 3;
   for (Index start = 0; start < rows.n; start += strip) {
     const ResponseRows part = part_of(rows, start, std::min(strip, rows.n - start));
-    const RowDerivatives to{move(out.logp, start),    move(out.s, start),
-                            move(out.w, start),       move(out.w_fallback, start),
-                            move(out.dw, start),      move(out.dlogp_dphi, start),
-                            move(out.ds_dphi, start), move(out.dw_dphi, start)};
+    const RowDerivatives to = part_of(out, start);
     link_->base(eta + start, part.n, order, x, x1, x2, x3);
     evaluate_kernel(part, x, detail, to);
     for (Index i = 0; i < part.n; ++i) {

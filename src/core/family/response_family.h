@@ -58,6 +58,13 @@ inline double phi_of(const ResponseRows& rows, Index i) {
   return rows.phi[rows.phi_by_row ? i : 0];
 }
 
+// Rows [start, start + n) of arrays that may be absent.
+template <class T>
+T* part_of(T* array, Index start) {
+  return array ? array + start : nullptr;
+}
+ResponseRows part_of(const ResponseRows& rows, Index start, Index n);
+
 // How much evaluate() fills in: each level includes those before it.
 enum class Detail {
   score,     // logp, s
@@ -77,6 +84,7 @@ struct RowDerivatives {
   double* ds_dphi = nullptr;
   double* dw_dphi = nullptr;
 };
+RowDerivatives part_of(const RowDerivatives& rows, Index start);
 
 class ResponseFamily {
  public:

@@ -1,5 +1,6 @@
 #include "conditional_mode.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -13,6 +14,7 @@ constexpr double kSmallestRoot = 1e-150;
 constexpr double kWall = 1e-2;  // decrement
 constexpr int kMaxHalvings = 40;
 constexpr int kMaxSteps = 200;
+constexpr Index kPollRows = 32 * PackedRows::kStrip;
 
 Vector packed(const double* values, const std::vector<int>& source) {
   Vector out(values ? source.size() : 0);
@@ -159,9 +161,7 @@ Matrix ConditionalMode::solve(const Matrix& of_mode) const {
   return out;
 }
 
-double ConditionalMode::penalized(const Vector& of_mode, Detail detail) {
-  eta_ = fixed_part_;
-  if (size() > 0) eta_ += predictor(of_mode);
+RowDerivatives ConditionalMode::row_derivatives() {
   RowDerivatives out;
   out.logp = logp_.data();
   out.s = s_.data();
@@ -171,13 +171,37 @@ double ConditionalMode::penalized(const Vector& of_mode, Detail detail) {
   out.dlogp_dphi = dlogp_dphi_.data();
   out.ds_dphi = ds_dphi_.data();
   out.dw_dphi = dw_dphi_.data();
-  family_.evaluate(response_.rows(), eta_.data(), detail, out);
-  const double value = of_mode.head(random_count_).squaredNorm() - 2.0 * logp_.sum();
-  return std::isfinite(value) ? value : std::numeric_limits<double>::infinity();
+  return out;
 }
 
-bool ConditionalMode::factorize(const Vector& weights, bool fixed) {
-  cross_.reweight(rows_, weights, fixed, poll_);
+// Strip by strip eta, the rows' derivatives, U's and X's, A. What is no log density ends it early.
+double ConditionalMode::pass(const Vector& of_mode, Detail detail, bool with_fixed) {
+  const RowDerivatives all = row_derivatives();
+  const Vector b = apply_factors(rows_.layout(), lambda_, of_mode.head(random_count_), false);
+  const Vector beta = of_mode.tail(fixed_count_);
+  Vector random_score = Vector::Zero(random_count_), fixed_score = Vector::Zero(fixed_count_);
+  double sum = 0.0;
+  cross_.clear(with_fixed || fixed_count_ > 0);
+  eta_ = fixed_part_;
+  for (Index start = 0; start < rows_.size(); start += PackedRows::kStrip) {
+    if (poll_ && start > 0 && start % kPollRows == 0) poll_();
+    const Index count = std::min(PackedRows::kStrip, rows_.size() - start);
+    rows_.add_random(b, start, count, eta_);
+    const auto x = rows_.fixed().middleCols(start, count);
+    if (fixed_count_ > 0) eta_.segment(start, count).noalias() += x.transpose() * beta;
+    family_.evaluate(part_of(response_.rows(), start, count), eta_.data() + start, detail, part_of(all, start));
+    sum += logp_.segment(start, count).sum();
+    if (!std::isfinite(sum)) return std::numeric_limits<double>::infinity();
+    rows_.project_random(s_, start, count, random_score);
+    if (fixed_count_ > 0) fixed_score.noalias() += x * s_.segment(start, count);
+    cross_.add(rows_, w_, start, count);
+  }
+  residual_.resize(size());
+  residual_ << apply_factors(rows_.layout(), lambda_, random_score, true) - of_mode.head(random_count_), fixed_score;
+  return of_mode.head(random_count_).squaredNorm() - 2.0 * sum;
+}
+
+bool ConditionalMode::factorize() {
   return factor_.factorize(lambda_, poll_) && (fixed_count_ == 0 || factor_.fixed_definite());
 }
 
@@ -187,34 +211,32 @@ bool ConditionalMode::find(const Vector& beta, const std::vector<Matrix>& lambda
   u_ = start;
   fixed_part_ = response_.offset();
   if (beta.size() > 0) fixed_part_ += rows_.fixed_predictor(beta);
-  const bool search = size() > 0, fixed_in_search = fixed_count_ > 0;
-  const auto residual = [&] {
-    Vector r = project(s_);
-    r.head(random_count_) -= u_.head(random_count_);
-    return r;
-  };
-  double value = penalized(u_, search ? Detail::newton : Detail::gradient);
+  const bool search = size() > 0;
+  double value = pass(u_, search ? Detail::newton : Detail::gradient, with_fixed && !search);
   if (!std::isfinite(value) && search) {
     u_.head(random_count_).setZero();
-    value = penalized(u_, Detail::newton);
+    value = pass(u_, Detail::newton, false);
   }
   if (!std::isfinite(value)) return false;
 
   for (int step = 0; search && step < kMaxSteps; ++step) {
     if (poll_) poll_();
-    residual_ = residual();
-    if (!factorize(w_, fixed_in_search) && !factorize(w_fallback_, fixed_in_search)) return false;
+    if (!factorize()) {
+      cross_.reweight(rows_, w_fallback_, fixed_count_ > 0, poll_);
+      if (!factorize()) return false;
+    }
     const Vector direction = solve(residual_);
     const double decrement = residual_.dot(direction);
     if (!std::isfinite(decrement)) return false;
     const bool last = decrement < tolerance;
+    const Detail detail = last ? Detail::gradient : Detail::newton;
     ++steps_;
     double length = 1.0;
     const double slack = kSlack * (1.0 + std::abs(value));
     bool fell = false;
     for (int halving = 0; halving < kMaxHalvings && !fell; ++halving) {
       const Vector trial = u_ + length * direction;
-      const double trial_value = penalized(trial, last ? Detail::gradient : Detail::newton);
+      const double trial_value = pass(trial, detail, last && with_fixed);
       fell = trial_value <= value - kArmijo * length * decrement + slack;
       if (fell) {
         u_ = trial;
@@ -226,14 +248,12 @@ bool ConditionalMode::find(const Vector& beta, const std::vector<Matrix>& lambda
     if (!fell) {
       // No way down at a wall, the edge of the domain of eta, is no mode; close to one it is rounding.
       if (decrement > kWall) return false;
-      penalized(u_, Detail::gradient);
+      pass(u_, Detail::gradient, with_fixed);
     }
     if (last || !fell) break;
     if (step + 1 == kMaxSteps) return false;
   }
-  if (!factorize(w_, with_fixed || fixed_in_search)) return false;
-  residual_ = residual();
-  return true;
+  return factorize();
 }
 
 }  // namespace tiers

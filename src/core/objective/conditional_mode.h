@@ -94,8 +94,11 @@ class ConditionalMode {
   Matrix solve(const Matrix& of_mode) const;
 
  private:
-  double penalized(const Vector& u, Detail detail);
-  bool factorize(const Vector& weights, bool fixed);
+  // The penalized deviance at a vector of the mode, with all that one pass over the rows gives there:
+  // their derivatives, residual(), A by the observed weights (with the part of X if asked for).
+  double pass(const Vector& of_mode, Detail detail, bool with_fixed);
+  bool factorize();
+  RowDerivatives row_derivatives();
 
   const ResponseFamily& family_;
   PackedResponse& response_;

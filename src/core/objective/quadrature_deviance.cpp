@@ -164,14 +164,7 @@ void QuadratureDeviance::evaluate_leaf(Index unit, const Point& point, Visit& vi
     const Index at = rows.random_start(layout.chain()[c].factor), width = layout.chain()[c].columns;
     rest_.noalias() += rows.random().block(at, first, width, count).transpose() * point.shift.segment(start_[c], width);
   }
-  ResponseRows part = mode().response().rows();
-  part.n = count;
-  part.y += first;
-  part.constant += first;
-  part.phi += first;
-  if (part.size) part.size += first;
-  if (part.weight) part.weight += first;
-  if (part.frequency) part.frequency += first;
+  const ResponseRows part = part_of(mode().response().rows(), first, count);
   const auto z = rows.random().block(rows.random_start(layout.chain()[0].factor), first, k, count);
   thread_local Vector eta, logp, unused, unused_dw, unused_ds, unused_dwphi;
   for (Vector* v : {&eta, &logp, &unused, &unused_dw, &unused_ds, &unused_dwphi}) {
