@@ -82,9 +82,9 @@ laplace_findings <- function(fit, compared) {
 accuracy_note <- function(fit, compared) {
   if (!needs_comparison(fit)) return(accuracy_words(fit))
   if (is.null(compared)) {
-    return(paste("How far the Laplace approximation is off cannot be checked here: quadrature takes",
-                 "one grouping factor or nested ones, with few random effects. Laplace is accurate",
-                 "where the levels of the factors have many rows or large counts."))
+    return(paste("How far the Laplace approximation is off cannot be checked here: quadrature",
+                 "takes one grouping factor or nested ones, with few random effects. Laplace is",
+                 "accurate where the levels of the factors have many rows or large counts."))
   }
   paste0("Laplace approximation: at these estimates -2 logLik differs by ",
          format(abs(compared$difference), digits = 2L), " from that by quadrature with ",
@@ -93,8 +93,9 @@ accuracy_note <- function(fit, compared) {
 
 # Laplace is exact for normal responses with the identity link, and says nothing of separated ones.
 needs_comparison <- function(fit) {
-  is_generalized(fit) && length(fit$random) > 0L && all(fit$points == 1L) &&
-    is.null(fit$separation) && !identical(fit$family[1:2], list(name = "gaussian", link = "identity"))
+  if (!is_generalized(fit) || length(fit$random) == 0L || !is.null(fit$separation)) return(FALSE)
+  exact <- fit$family$name == "gaussian" && fit$family$link == "identity"
+  all(fit$points == 1L) && !exact
 }
 
 # The deviance by quadrature at the estimates; NULL where quadrature is not possible.

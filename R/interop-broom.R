@@ -20,7 +20,8 @@
 #' @return A tibble where the package tibble is installed, a data frame otherwise. `tidy()`: one
 #'   row for each estimate. `glance()`: one row. `augment()`: the data with `.fitted`, `.resid`,
 #'   `.hat`, `.cooksd`, `.fixed`, `.mu`, `.offset`, `.sqrtXwt`, `.sqrtrwt`, `.weights` and `.wtres`
-#'   (of a generalized fit without `.sqrtXwt`, `.sqrtrwt` and `.wtres`); with `newdata` only `.fitted` and `.fixed`.
+#'   (of a generalized fit without `.sqrtXwt`, `.sqrtrwt` and `.wtres`); with `newdata` only
+#'   `.fitted` and `.fixed`.
 #' @examples
 #' fit <- lmm(distance ~ age + (age | Subject), nlme::Orthodont)
 #' tidy(fit, conf.int = TRUE)

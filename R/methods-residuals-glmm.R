@@ -54,8 +54,8 @@ by_deviation <- function(value, variance) {
   ifelse(variance %in% c(0, NaN), 0, value / sqrt(variance))
 }
 
-# (y - mu) / mu'(eta), without rounding of a mean to 1 at the edge. At an infinite eta, where this is
-# 0 / 0, the value as far out as the link can tell a mean from its limit.
+# (y - mu) / mu'(eta), without rounding of a mean to 1 at the edge. At an infinite eta, where this
+# is 0 / 0, the value as far out as the link can tell a mean from its limit.
 working_residuals <- function(fit) {
   observed <- unname(observed_response(fit))
   ratio <- function(eta, y) {

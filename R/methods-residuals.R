@@ -9,13 +9,14 @@
 #'   `"pearson"`: divided by the standard deviation that the mean implies, without the dispersion of
 #'   gaussian, Gamma and inverse Gaussian families; in a linear model, times the square root of the
 #'   weight. `"scaled"`: divided by the whole standard deviation of the observation. `"deviance"`:
-#'   signed square root of the contribution to the deviance. `"working"`: divided by the slope of the
-#'   mean in the linear predictor, and so on its scale. `"quantile"` (generalized fits): the normal quantile of the probability of a smaller
-#'   observation, which is standard normal for a right model whatever the family; for counts and
-#'   successes a random point within the probability of the observation.
-#' @param scaled `TRUE` divides the type asked for by the residual standard deviation, as in lme4: of
-#'   Gamma and inverse Gaussian families by [sigma()]. Families without such a scale, and types that
-#'   are in standard deviations already, are not changed.
+#'   signed square root of the contribution to the deviance. `"working"`: divided by the slope of
+#'   the mean in the linear predictor, and so on its scale. `"quantile"` (generalized fits): the
+#'   normal quantile of the probability of a smaller observation, which is standard normal for a
+#'   right model whatever the family; for counts and successes a random point within the probability
+#'   of the observation.
+#' @param scaled `TRUE` divides the type asked for by the residual standard deviation, as in lme4;
+#'   of Gamma and inverse Gaussian families by [sigma()]. Families without such a scale, and types
+#'   that are in standard deviations already, are not changed.
 #' @param seed For quantile residuals: `NULL` to go on with the random numbers of the session, or a
 #'   number for [set.seed()]; then the state of the generator is put back afterwards.
 #' @param ... Not used.

@@ -10,8 +10,8 @@
 #'   same in all rows on its own scale and under its name, as `summary()` does.
 #' @param parm Names or numbers of the coefficients; all of them by default.
 #' @param level Confidence level.
-#' @param method `"wald"`: estimate plus and minus a quantile times the standard error; of dispersion
-#'   parameters on the log scale.
+#' @param method `"wald"`: estimate plus and minus a quantile times the standard error; of
+#'   dispersion parameters on the log scale.
 #' @param ddf How the degrees of freedom of the t quantile are found: see [summary.tiers_fit()].
 #'   `"asymptotic"` and `"none"` take the normal quantile.
 #' @param vcov `NULL`, or a covariance matrix of the fixed effects (or a function of the fit that
