@@ -1,7 +1,8 @@
 # Findings of diagnose() that only a generalized fit can have.
 
-generalized_findings <- function(fit) {
-  rbind(separation_findings(fit), dispersion_findings(fit), accuracy_findings(fit))
+# `compared`: of a Laplace fit compared_quadrature().
+generalized_findings <- function(fit, compared) {
+  rbind(separation_findings(fit), dispersion_findings(fit), accuracy_findings(fit, compared))
 }
 
 separation_findings <- function(fit) {
@@ -11,8 +12,9 @@ separation_findings <- function(fit) {
     if (length(columns)) {
       finding(
         toString(columns),
-        paste(separation_headline(fit, toString(columns)), "Its coefficients are infinite; the",
-              "log-likelihood and the other estimates are their finite limit."),
+        paste(separation_headline(fit, toString(columns)),
+              if (length(columns) == 1L) "Its coefficient is" else "Their coefficients are",
+              "infinite; the log-likelihood and the other estimates are their finite limit."),
         separation_remedy(fit)
       )
     },
@@ -38,7 +40,7 @@ dispersion_findings <- function(fit) {
   )
 }
 
-accuracy_findings <- function(fit) {
+accuracy_findings <- function(fit, compared) {
   if (length(fit$random) == 0L || !is.null(fit$separation)) return(NULL)
   points <- max(fit$points)
   if (points == 0L) {
@@ -48,7 +50,7 @@ accuracy_findings <- function(fit) {
                          "likelihood."),
       "Fit with nAGQ = 1 for a report."))
   }
-  if (points == 1L) laplace_findings(fit) else quadrature_findings(fit, points)
+  if (points == 1L) laplace_findings(fit, compared) else quadrature_findings(fit, points)
 }
 
 quadrature_findings <- function(fit, points) {
@@ -64,8 +66,7 @@ quadrature_findings <- function(fit, points) {
 }
 
 # How far Laplace is from quadrature at the estimates of the fit.
-laplace_findings <- function(fit) {
-  compared <- compared_quadrature(fit)
+laplace_findings <- function(fit, compared) {
   if (is.null(compared) || abs(compared$difference) <= accuracy_limit) return(NULL)
   finding(
     "likelihood",
@@ -75,6 +76,26 @@ laplace_findings <- function(fit) {
            "off as well."),
     "Use nAGQ = \"auto\" to see how much it matters."
   )
+}
+
+# How accurate the likelihood is, where that is no finding.
+accuracy_note <- function(fit, compared) {
+  if (!needs_comparison(fit)) return(accuracy_words(fit))
+  if (is.null(compared)) {
+    return(paste("How far the Laplace approximation is off cannot be checked here: quadrature",
+                 "takes one grouping factor or nested ones, with few random effects. Laplace is",
+                 "accurate where the levels of the factors have many rows or large counts."))
+  }
+  paste0("Laplace approximation: at these estimates -2 logLik differs by ",
+         format(abs(compared$difference), digits = 2L), " from that by quadrature with ",
+         compared$points, " points.")
+}
+
+# Laplace is exact for normal responses with the identity link, and says nothing of separated ones.
+needs_comparison <- function(fit) {
+  if (!is_generalized(fit) || length(fit$random) == 0L || !is.null(fit$separation)) return(FALSE)
+  exact <- fit$family$name == "gaussian" && fit$family$link == "identity"
+  all(fit$points == 1L) && !exact
 }
 
 # The deviance by quadrature at the estimates; NULL where quadrature is not possible.

@@ -7,7 +7,8 @@
 #' @param ... Not used.
 #' @return A list of class `tiers_diagnosis`: `status` (`"converged"`, `"boundary"` or
 #'   `"not_converged"`), `ok` (are the estimates at an optimum?), `headline`, `findings` (a data
-#'   frame with columns `about`, `finding`, `advice`) and `certificate` (a data frame of the figures
+#'   frame with columns `about`, `finding`, `advice`), `note` (of a generalized fit how accurate its
+#'   likelihood is, where that is no finding) and `certificate` (a data frame of the figures
 #'   behind the verdict: the decrease of the deviance still to be had, the norm of the gradient,
 #'   iterations and evaluations, the conditioning of the design; for a generalized fit also the
 #'   steps for the random effects and the bound on the error of minus twice the log-likelihood,
@@ -23,9 +24,10 @@ diagnose.tiers_fit <- function(fit, ...) {
   check_unused(...)
   validate_fit(fit)
   verdict <- fit$convergence
+  compared <- if (needs_comparison(fit)) compared_quadrature(fit)
   findings <- rbind(
     boundary_findings(fit), convergence_findings(fit), column_findings(fit),
-    data_findings(fit), if (is_generalized(fit)) generalized_findings(fit)
+    data_findings(fit), if (is_generalized(fit)) generalized_findings(fit, compared)
   )
   certificate <- data.frame(
     gain = verdict$gain, gradient_norm = verdict$gradient_norm,
@@ -41,6 +43,7 @@ diagnose.tiers_fit <- function(fit, ...) {
     ok = verdict$status != "not_converged",
     headline = status_line(fit),
     findings = findings,
+    note = if (!"likelihood" %in% findings$about) accuracy_note(fit, compared),
     certificate = certificate
   ), class = "tiers_diagnosis")
 }
@@ -162,12 +165,12 @@ print.tiers_diagnosis <- function(x, ...) {
   cat(wrapped("", capitalized(x$headline)), sep = "\n")
   if (is.null(x$findings)) {
     cat("Nothing to report: the estimates are at the optimum, inside the parameter space.\n")
-    return(invisible(x))
   }
-  for (i in seq_len(nrow(x$findings))) {
+  for (i in seq_len(NROW(x$findings))) {
     cat("\n", x$findings$about[i], "\n", sep = "")
     cat(wrapped("  ", x$findings$finding[i]), sep = "\n")
     cat(wrapped("  -> ", x$findings$advice[i]), sep = "\n")
   }
+  if (!is.null(x$note)) cat("", wrapped("", capitalized(x$note)), sep = "\n")
   invisible(x)
 }

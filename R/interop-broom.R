@@ -20,8 +20,8 @@
 #' @return A tibble where the package tibble is installed, a data frame otherwise. `tidy()`: one
 #'   row for each estimate. `glance()`: one row. `augment()`: the data with `.fitted`, `.resid`,
 #'   `.hat`, `.cooksd`, `.fixed`, `.mu`, `.offset`, `.sqrtXwt`, `.sqrtrwt`, `.weights` and `.wtres`
-#'   (of a generalized fit `.fitted`, `.resid`, `.fixed`, `.mu`, `.offset` and `.weights`);
-#'   with `newdata` only `.fitted` and `.fixed`.
+#'   (of a generalized fit without `.sqrtXwt`, `.sqrtrwt` and `.wtres`); with `newdata` only
+#'   `.fitted` and `.fixed`.
 #' @examples
 #' fit <- lmm(distance ~ age + (age | Subject), nlme::Orthodont)
 #' tidy(fit, conf.int = TRUE)
@@ -182,6 +182,7 @@ augment.tiers_glmm <- function(x, data = NULL, newdata = NULL, type.predict = "l
   add_columns(data, list(
     .fitted = unname(stats::predict(x, type = type.predict)),
     .resid = unname(stats::residuals(x, type = type.residuals)),
+    .hat = unname(stats::hatvalues(x)), .cooksd = unname(stats::cooks.distance(x)),
     .fixed = unname(stats::predict(x, re.form = NA, type = type.predict)),
     .mu = pad(x$fitted), .offset = pad(fixed_offset(x)), .weights = pad(prior_weights(x))
   ))

@@ -26,6 +26,17 @@ link_functions <- function(name) {
   )
 }
 
+# 1 - linkinv(eta) without cancellation, by the link of the failures; NULL where the mean is no
+# probability.
+complement_of <- function(family, eta) {
+  failures <- c(logit = "logit", probit = "probit", cauchit = "cauchit", cloglog = "loglog",
+                loglog = "cloglog")
+  if (is.null(family$custom) && family$link %in% names(failures)) {
+    return(link_functions(failures[[family$link]])$linkinv(-eta))
+  }
+  if (family_response_kind(family$name) %in% c("success", "unit")) 1 - mean_of(family, eta)
+}
+
 # The three functions of the link of a family that was read (see family.R).
 link_of <- function(family) family$custom %||% link_functions(family$link)
 

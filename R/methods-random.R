@@ -279,7 +279,9 @@ varcorr_rows <- function(value, group, order, correlated) {
 #' @export
 print.tiers_varcorr <- function(x, digits = max(3L, getOption("digits") - 2L),
                                 comp = "Std.Dev.", ...) {
-  print(varcorr_text(x, digits, comp), quote = FALSE, right = TRUE)
+  if (length(x) == 0L && !attr(x, "useSc")) cat("No random effects\n") else {
+    print(varcorr_text(x, digits, comp), quote = FALSE, right = TRUE)
+  }
   invisible(x)
 }
 

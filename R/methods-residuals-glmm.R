@@ -4,12 +4,14 @@
 #' @export
 residuals.tiers_glmm <- function(object, type = c("deviance", "response", "pearson", "scaled",
                                                   "working", "quantile"),
-                                 level = c("conditional", "marginal"), seed = NULL, ...) {
+                                 level = c("conditional", "marginal"), scaled = FALSE, seed = NULL,
+                                 ...) {
   check_unused(...)
   validate_fit(object)
   known <- c("deviance", "response", "pearson", "scaled", "working", "quantile")
   type <- match_choice(type, known, "type")
   level <- match_level(level)
+  check_flag(scaled, "scaled")
   if (level == "marginal" && !type %in% c("response", "quantile")) {
     stop_input(c("Marginal residuals of a generalized fit are of type {.val response} or
                   {.val quantile}.", "x" = "{.arg type} is {.val {type}}."))
@@ -17,26 +19,58 @@ residuals.tiers_glmm <- function(object, type = c("deviance", "response", "pears
   value <- if (type == "quantile") quantile_residuals(object, level, seed) else {
     generalized_residuals(object, type, level)
   }
+  if (scaled && !type %in% c("scaled", "quantile")) value <- value / row_scale(object)
   stats::naresid(object$na.action, stats::setNames(value, row_names(object)))
 }
 
+# The standard deviation beside the variance function, 1 in families that have none.
+row_scale <- function(fit) family_traits(fit$family$name)$scale(dispersion_values(fit))
+
 generalized_residuals <- function(fit, type, level) {
-  observed <- observed_response(fit)
   mu <- unname(fitted_values(fit, level))
-  if (type == "response") return(observed - mu)
-  # Without rounding of a mean to 1 at the edge.
-  if (type == "working") return((observed - mu) / slope_of(fit$family, fit$eta))
+  if (type == "response") return(observed_response(fit) - mu)
+  if (type == "working") return(working_residuals(fit))
+  moments <- row_moments(fit, mu)
+  rows <- moments$rows
+  distance <- rows$y - count_means(fit, mu, rows)
+  if (type == "deviance") {
+    part <- family_traits(fit$family$name)$deviance(rows$y, mu, rows$d, rows$m, rows$a)
+    return(sign(distance) * sqrt(pmax(part, 0)))
+  }
+  value <- by_deviation(distance, moments$variance)
+  if (type == "pearson") value * row_scale(fit) else value
+}
+
+# The rows, with the variances of their responses given the weights.
+row_moments <- function(fit, mu) {
   rows <- family_rows(fit)
   traits <- family_traits(fit$family$name)
-  if (type == "deviance") {
-    part <- traits$deviance(rows$y, mu, rows$d, rows$m, rows$a)
-    return(sign(observed - mu) * sqrt(pmax(part, 0)))
-  }
   variance <- traits$variance(mu, rows$d, rows$m, rows$a)
-  if (!traits$scaled) variance <- variance / rows$a
-  value <- (rows$y - count_means(fit, mu, rows)) / sqrt(variance)
-  value[variance == 0 | rows$m == 0] <- 0
-  if (type == "pearson" && traits$scaled) value * traits$scale(rows$d) else value
+  list(rows = rows, variance = if (traits$scaled) variance else variance / rows$a)
+}
+
+# A row without variance (no trials, a mean at its limit) has nothing to say.
+by_deviation <- function(value, variance) {
+  ifelse(variance %in% c(0, NaN), 0, value / sqrt(variance))
+}
+
+# (y - mu) / mu'(eta), without rounding of a mean to 1 at the edge. At an infinite eta, where this
+# is 0 / 0, the value as far out as the link can tell a mean from its limit.
+working_residuals <- function(fit) {
+  observed <- unname(observed_response(fit))
+  ratio <- function(eta, y) {
+    rest <- complement_of(fit$family, eta)
+    distance <- if (is.null(rest)) y - mean_of(fit$family, eta) else {
+      ifelse(rest < 0.5, rest - (1 - y), y - mean_of(fit$family, eta))
+    }
+    distance / slope_of(fit$family, eta)
+  }
+  value <- ratio(fit$eta, observed)
+  for (far in 2^(9:0)) {
+    open <- which(is.infinite(fit$eta) & !(is.finite(value) & value != 0))
+    value[open] <- ratio(sign(fit$eta[open]) * far, observed[open])
+  }
+  value
 }
 
 # Normal quantiles of P(Y < y) plus a random part of P(Y = y). Marginally these probabilities are

@@ -9,18 +9,27 @@
 #'   `"pearson"`: divided by the standard deviation that the mean implies, without the dispersion of
 #'   gaussian, Gamma and inverse Gaussian families; in a linear model, times the square root of the
 #'   weight. `"scaled"`: divided by the whole standard deviation of the observation. `"deviance"`:
-#'   signed square root of the contribution to the deviance. `"working"`: on the scale of the linear
-#'   predictor. `"quantile"` (generalized fits): the normal quantile of the probability of a smaller
-#'   observation, which is standard normal for a right model whatever the family; for counts and
-#'   successes a random point within the probability of the observation.
-#' @param scaled `TRUE` divides the type asked for by the residual standard deviation, as in lme4.
+#'   signed square root of the contribution to the deviance. `"working"`: divided by the slope of
+#'   the mean in the linear predictor, and so on its scale. `"quantile"` (generalized fits): the
+#'   normal quantile of the probability of a smaller observation, which is standard normal for a
+#'   right model whatever the family; for counts and successes a random point within the probability
+#'   of the observation.
+#' @param scaled `TRUE` divides the type asked for by the residual standard deviation, as in lme4;
+#'   of Gamma and inverse Gaussian families by [sigma()]. Families without such a scale, and types
+#'   that are in standard deviations already, are not changed.
 #' @param seed For quantile residuals: `NULL` to go on with the random numbers of the session, or a
 #'   number for [set.seed()]; then the state of the generator is put back afterwards.
 #' @param ... Not used.
 #' @return A named vector, one value for each row used. With `na.action = na.exclude` in the fit,
 #'   one for each row of the data, `NA` where a row was left out. `hatvalues()`: the derivative of
-#'   each conditional fitted value by its observation, at the estimated variances.
-#'   `cooks.distance()`: Cook's distance from these.
+#'   each conditional fitted value by its observation, at the estimated variances; of a generalized
+#'   fit in the weighted least squares problem at the estimates, with the square of the slope of the
+#'   mean by the variance of the observation as weights. `cooks.distance()`: Cook's distance from
+#'   these and the scaled residuals, for each fixed effect.
+#' @details
+#' Where separated data make the linear predictor infinite the observation is fitted exactly:
+#' residuals and leverage are 0, and working residuals have the value that they come to far out, 1
+#' or -1 with most links.
 #' @examples
 #' fit <- lmm(distance ~ age * Sex + (age | Subject), nlme::Orthodont)
 #' head(cbind(fitted(fit), fitted(fit, level = "marginal")))
@@ -29,6 +38,7 @@
 #'
 #' counts <- glmm(y ~ trt + V4 + (1 | subject), MASS::epil, family = nbinom2())
 #' head(residuals(counts, type = "quantile", level = "marginal", seed = 1))
+#' head(sort(cooks.distance(counts), decreasing = TRUE))
 #' @name residuals.tiers_fit
 NULL
 
@@ -102,67 +112,4 @@ residual_sd <- function(fit, level) {
     rowSums((basis %*% fit$random[[j]]$Lambda)^2)
   }))
   fit$sigma * sqrt(1 + prior_weights(fit) * between)
-}
-
-#' @rdname residuals.tiers_fit
-#' @importFrom stats hatvalues
-#' @export
-hatvalues.tiers_lmm <- function(model, ...) {
-  check_unused(...)
-  validate_fit(model)
-  stats::naresid(model$na.action, leverages(model))
-}
-
-# H = [C1; C2]'[C1; C2] row by row: C1 = L^-1 Lambda'Z'W^1/2 with L the factor of
-# Lambda'Z'WZ Lambda + I, C2 = R_X^-T (X'W^1/2 - R_ZX'C1). C1 is large and goes by blocks of rows.
-leverages <- function(fit) {
-  root <- unname(sqrt(prior_weights(fit)))
-  Xw <- root * kept_matrix(fit)
-  random <- if (length(fit$random)) random_leverage(fit, root, Xw)
-  gram <- crossprod(Xw)
-  if (!is.null(random)) gram <- gram - crossprod(random$Xc)
-  scale <- sqrt(diag(gram))
-  R <- if (ncol(Xw)) chol(gram / outer(scale, scale))
-  value <- numeric(length(root))
-  for (rows in split(seq_along(root), (seq_along(root) - 1L) %/% 5000L)) {
-    left <- t(Xw[rows, , drop = FALSE])
-    if (!is.null(random)) {
-      C1 <- random$forward(random$U[, rows, drop = FALSE])
-      value[rows] <- Matrix::colSums(C1^2)
-      left <- left - as.matrix(Matrix::crossprod(random$Xc, C1))
-    }
-    if (is.null(R)) next
-    value[rows] <- value[rows] + colSums(backsolve(R, left / scale, transpose = TRUE)^2)
-  }
-  stats::setNames(value, row_names(fit))
-}
-
-# U = Lambda'Z'W^1/2, what solves with L, and R_ZX = L^-1 U X.
-random_leverage <- function(fit, root, Xw) {
-  U <- Matrix::crossprod(relative_factor(fit), Matrix::t(root * random_matrix(fit)))
-  L <- Matrix::Cholesky(Matrix::tcrossprod(U), LDL = FALSE, Imult = 1)
-  forward <- function(B) Matrix::solve(L, Matrix::solve(L, B, system = "P"), system = "L")
-  list(U = U, forward = forward, Xc = as.matrix(forward(U %*% Xw)))
-}
-
-# The block-diagonal factor Lambda of all random effects, sparse.
-relative_factor <- function(fit) {
-  blocks <- lapply(unname(fit$random), function(term) {
-    Matrix::kronecker(Matrix::Diagonal(length(term$levels)), term$Lambda)
-  })
-  methods::as(Matrix::bdiag(blocks), "CsparseMatrix")
-}
-
-#' @rdname residuals.tiers_fit
-#' @importFrom stats cooks.distance
-#' @export
-cooks.distance.tiers_lmm <- function(model, ...) {
-  check_unused(...)
-  validate_fit(model)
-  hat <- leverages(model)
-  residual <- stats::naresid(NULL, observed_response(model) - model$fitted) *
-    sqrt(prior_weights(model))
-  p <- sum(!is.na(model$coefficients))
-  value <- (residual / (1 - hat))^2 * hat / (model$sigma^2 * p)
-  stats::naresid(model$na.action, value)
 }

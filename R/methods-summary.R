@@ -255,7 +255,10 @@ print_fixed <- function(x, digits, signif.stars) {
     paste0("t tests with ", x$ddf_label, " degrees of freedom"))
   if (x$own_vcov) method <- paste0(method, ", covariance matrix given by the user")
   cat("\nFixed effects (", method, "):\n", sep = "")
-  if (x$ddf == "none") {
+  if (!any(is.finite(x$coefficients[, 1:2]))) {
+    # printCoefmat() leaves such a table blank.
+    print(x$coefficients, digits = digits)
+  } else if (x$ddf == "none") {
     stats::printCoefmat(x$coefficients, digits = digits, has.Pvalue = FALSE)
   } else if (x$ddf == "asymptotic") {
     stats::printCoefmat(x$coefficients, digits = digits, signif.stars = signif.stars)

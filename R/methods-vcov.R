@@ -6,22 +6,29 @@
 #' @param complete Have rows and columns of `NA` for coefficients that could not be estimated, as
 #'   in `lm()`? With `FALSE` they are left out.
 #' @param component `"conditional"`: the fixed effects. `"dispersion"`: the coefficients of the log
-#'   dispersion parameter of a generalized fit.
+#'   dispersion parameter of a generalized fit; `confint()` gives a dispersion parameter that is the
+#'   same in all rows on its own scale and under its name, as `summary()` does.
 #' @param parm Names or numbers of the coefficients; all of them by default.
 #' @param level Confidence level.
-#' @param method `"wald"`: estimate plus and minus a quantile times the standard error.
+#' @param method `"wald"`: estimate plus and minus a quantile times the standard error; of
+#'   dispersion parameters on the log scale.
 #' @param ddf How the degrees of freedom of the t quantile are found: see [summary.tiers_fit()].
 #'   `"asymptotic"` and `"none"` take the normal quantile.
 #' @param vcov `NULL`, or a covariance matrix of the fixed effects (or a function of the fit that
 #'   returns one) to use in place of the model's own.
 #' @param ... Not used.
 #' @return `vcov()`: a matrix with the names of the coefficients. `confint()`: a matrix with one
-#'   row for each coefficient and the lower and upper limit in its columns.
+#'   row for each coefficient and the lower and upper limit in its columns: `NA` where a coefficient
+#'   or dispersion parameter has no finite estimate from these data (columns that were dropped, no
+#'   overdispersion), infinite limits where separated data leave a coefficient without any.
 #' @examples
 #' fit <- lmm(distance ~ age * Sex + (age | Subject), nlme::Orthodont)
 #' sqrt(diag(vcov(fit)))
 #' confint(fit)
 #' confint(fit, "age", level = 0.9, ddf = "none")
+#'
+#' counts <- glmm(y ~ trt + lbase + (1 | subject), MASS::epil, family = nbinom2())
+#' confint(counts, component = "dispersion")
 #' @name vcov.tiers_fit
 NULL
 
@@ -51,18 +58,27 @@ dispersion_part <- function(fit) {
 #' @rdname vcov.tiers_fit
 #' @export
 confint.tiers_fit <- function(object, parm, level = 0.95, method = "wald", ddf = NULL,
-                              vcov = NULL, ...) {
+                              vcov = NULL, component = c("conditional", "dispersion"), ...) {
   check_unused(...)
+  component <- match_choice(component, c("conditional", "dispersion"), "component")
   if (!identical(tolower(method), "wald")) {
     stop_input(c("{.arg method} must be {.val wald}.", "x" = "It is {.val {method}}."))
   }
   check_level(level)
   validate_fit(object)
+  tails <- c((1 - level) / 2, 1 - (1 - level) / 2)
+  if (component == "dispersion") {
+    if (!is.null(ddf) || !is.null(vcov)) {
+      stop_input("{.arg ddf} and {.arg vcov} are for the fixed effects, not for the dispersion.")
+    }
+    limits <- dispersion_limits(object, tails)
+    names <- rownames(limits)
+    return(limits[if (missing(parm)) names else match_coefficients(parm, names), , drop = FALSE])
+  }
   names <- names(object$coefficients)
   parm <- if (missing(parm)) names else match_coefficients(parm, names)
   prepared <- prepare_ddf(object, ddf, vcov)
   tests <- test_rows(kept_coefficients(object), prepared, kept_rows(object))
-  tails <- c((1 - level) / 2, 1 - (1 - level) / 2)
   limits <- tests$estimate + outer(tests$std.error, c(1, 1)) *
     cbind(stats::qt(tails[1L], tests$df), stats::qt(tails[2L], tests$df))
   # Of an infinite coefficient the data give no limits.
@@ -71,6 +87,18 @@ confint.tiers_fit <- function(object, parm, level = 0.95, method = "wald", ddf =
   full <- matrix(NA_real_, length(names), 2L, dimnames = list(names, percent_labels(tails)))
   full[!is.na(object$coefficients), ] <- limits
   full[parm, , drop = FALSE]
+}
+
+# Normal limits of the log-linear coefficients, or of a constant dispersion parameter itself.
+dispersion_limits <- function(fit, tails) {
+  part <- dispersion_part(fit)
+  se <- sqrt(pmax(diag(part$vcov), 0))
+  limits <- part$coefficients + outer(se, stats::qnorm(tails))
+  limits[!is.finite(limits)] <- NA_real_
+  constant <- is.null(part$terms)
+  names <- if (constant) family_traits(fit$family$name)$dispersion else names(part$coefficients)
+  dimnames(limits) <- list(names, percent_labels(tails))
+  if (constant) exp(limits) else limits
 }
 
 check_level <- function(level) {
@@ -91,7 +119,7 @@ match_coefficients <- function(parm, names) {
   if (identical(parm, "beta_")) return(names)
   unknown <- setdiff(as.character(parm), names)
   if (length(unknown)) {
-    stop_input(c("{.arg parm} must name fixed effects.",
+    stop_input(c("{.arg parm} must name coefficients.",
                  "x" = "{.val {unknown}} {?is/are} not among {.val {names}}."))
   }
   as.character(parm)

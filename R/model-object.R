@@ -185,6 +185,7 @@ update_fit <- function(fit, spec, result) {
   check_perfect_fit(result)
   fit <- with_estimates(fit, spec, result)
   if (!is_generalized(fit)) fit$frame[[1L]] <- spec$y
+  if (is_generalized(fit)) report_generalized(fit)
   report_convergence(fit)
   fit
 }

@@ -33,11 +33,13 @@ finite_part <- function(fit) {
   X <- fixed_matrix(fit)
   rest <- fit$eta - fixed_offset(fit) - random_values(fit, random_parts(fit, NULL))
   rows <- separation_side(fit, X) == 0 & is.finite(rest)
-  parts <- svd(X[rows, kept, drop = FALSE])
+  X[!rows, ] <- 0
+  rest[!rows] <- 0
+  parts <- svd(X[, kept, drop = FALSE])
   use <- parts$d > 1e-10 * max(parts$d, 0)
   basis <- parts$v[, use, drop = FALSE]
   u <- parts$u[, use, drop = FALSE]
-  list(coefficients = drop(basis %*% (crossprod(u, rest[rows]) / parts$d[use])), basis = basis)
+  list(coefficients = drop(basis %*% (crossprod(u, rest) / parts$d[use])), basis = basis)
 }
 
 # X beta with infinite coefficients. NA: a row that is not separated and that the rows of the fit

@@ -79,8 +79,7 @@ glmm_standard_errors <- function(fit) {
   at <- setdiff(seq_along(psi), c(seq_len(sum(kept)), length(psi) + 1L - seq_along(part$phi)))
   covariances <- function(theta) relative_covariances(dense_unpack(part$spec, theta))
   J <- numDeriv::jacobian(covariances, psi[at])
-  se <- sqrt(rowSums((J %*% variance[at, at, drop = FALSE]) * J))
-  list(random = ifelse(se > 0, se, Inf), # elements that are zero by the model
+  list(random = sqrt(rowSums((J %*% variance[at, at, drop = FALSE]) * J)),
        phi = sqrt(diag(variance))[length(psi) - rev(seq_along(part$phi)) + 1L])
 }
 

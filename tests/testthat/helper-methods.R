@@ -42,3 +42,8 @@ lmer_test_fit <- function(formula, data, REML = TRUE, weights = NULL) {
     lmerTest::lmer(formula, data, REML = REML, weights = weights, control = control)
   ))
 }
+
+# Derivative by differences, exact to the fourth order in h; f takes and gives vectors.
+slope_by_differences <- function(f, x, h) {
+  (8 * (f(x + h) - f(x - h)) - (f(x + 2 * h) - f(x - 2 * h))) / (12 * h)
+}

@@ -350,6 +350,8 @@ test_that("tidy, glance and augment", {
   expect_equal(data$.mu, unname(fitted(fit)))
   expect_equal(data$.fitted, unname(predict(fit)))
   expect_equal(data$.resid, unname(residuals(fit)))
+  expect_equal(data$.hat, unname(hatvalues(fit)))
+  expect_equal(data$.cooksd, unname(cooks.distance(fit)))
   new <- augment(fit, newdata = bacteria()[1:4, ], type.predict = "response")
   expect_equal(new$.fitted, unname(fitted(fit)[1:4]), tolerance = 1e-8)
 })
@@ -431,6 +433,13 @@ test_that("diagnose() compares Laplace with quadrature, and says when it matters
   crossed <- glmm(poisson ~ x + (1 | g) + (1 | h), transform(family_data(), h = rep(1:10, 40)),
                   poisson())
   expect_null(compared_quadrature(crossed))
+  expect_null(diagnose(crossed)$findings)
+  expect_match(diagnose(crossed)$note, "cannot be checked")
+  expect_output(print(diagnose(crossed)), "cannot be checked")
+  large <- glmm(n ~ x + (1 | g), transform(small_counts(), n = 50 * n), poisson())
+  expect_match(diagnose(large)$note, "from that by quadrature with 15 points")
+  expect_null(diagnose(binary_fit())$note)
+  expect_null(diagnose(family_fit("gaussian"))$note)
   expect_error(logLik(binary_fit(), REML = TRUE), class = "tiers_error_input")
 })
 
@@ -448,4 +457,19 @@ test_that("update() keeps the family that was fitted", {
     fits[[f$family]] <- glmm(y ~ trt * lbase + (1 | subject), epil(), family = f)
   }
   expect_identical(family(update(fits$poisson, . ~ . - trt:lbase))$family, "poisson")
+})
+
+test_that("fits without random effects and fits in which all is infinite print", {
+  plain <- suppressMessages(glmm(y ~ trt, epil(), poisson()))
+  expect_output(print(VarCorr(plain)), "No random effects")
+  d <- data.frame(y = rep(0:1, 20), g = gl(10, 4))
+  d$z <- d$y
+  all <- suppressWarnings(glmm(y ~ z + (1 | g), d, binomial()))
+  expect_output(print(summary(all)), "z +Inf")
+  expect_output(print(diagnose(all)), "Their coefficients are")
+  expect_equal(unname(predict(all, d[1:4, ], type = "response")), c(0, 1, 0, 1))
+  # A new response that is separated says so, as the first one does.
+  mixed <- transform(d, y = rep(c(0, 1, 1, 0), 10))
+  part <- suppressMessages(glmm(y ~ z + (1 | g), mixed, binomial()))
+  expect_warning(refit_response(part, d$y), class = "tiers_warning_separation")
 })

@@ -38,9 +38,44 @@ test_that("residuals, leverage and Cook's distance are those of lme4", {
   }
 })
 
-test_that("without random terms leverage is that of lm", {
-  d <- machines()
-  fit <- suppressMessages(lmm(score ~ Machine + x, d))
-  expect_equal(hatvalues(fit), hatvalues(lm(score ~ Machine + x, d)))
-  expect_equal(cooks.distance(fit), cooks.distance(lm(score ~ Machine + x, d)))
+test_that("`scaled` divides by sigma where a family has one", {
+  for (name in c("gaussian", "Gamma", "inverse.gaussian")) {
+    fit <- family_fit(name)
+    for (type in c("response", "pearson", "deviance", "working")) {
+      expect_equal(residuals(fit, type, scaled = TRUE), residuals(fit, type) / sigma(fit))
+    }
+    expect_equal(residuals(fit, "pearson", scaled = TRUE), residuals(fit, "scaled"))
+    expect_equal(residuals(fit, "scaled", scaled = TRUE), residuals(fit, "scaled"))
+    expect_equal(residuals(fit, "quantile", scaled = TRUE), residuals(fit, "quantile"))
+  }
+  for (fit in list(binary_fit(), overdispersed_fit(), family_fit("beta"))) {
+    expect_equal(residuals(fit, "pearson", scaled = TRUE), residuals(fit, "pearson"))
+  }
+  expect_error(residuals(binary_fit(), scaled = "yes"), class = "tiers_error_input")
+})
+
+# A fit with given linear predictors: the working residual of 0 is -mu / mu'(eta), of 1
+# (1 - mu) / mu'(eta).
+working_at <- function(fit, link, eta) {
+  fit$family$link <- link
+  fit$eta[] <- rep_len(eta, length(fit$eta))
+  unname(residuals(fit, "working"))[seq_along(eta)]
+}
+
+test_that("working residuals keep their digits at the edge and have a limit", {
+  d <- data.frame(y = rep(0:1, 10), g = gl(5, 4))
+  fit <- suppressMessages(glmm(y ~ 1 + (1 | g), d, binomial()))
+  for (size in c(1, 30, 40, 300)) {
+    expect_equal(working_at(fit, "logit", c(-size, size)), c(-1, 1) * (1 + exp(-size)),
+                 info = size)
+  }
+  expect_equal(working_at(fit, "probit", c(-20, 20)),
+               c(-1, 1) * pnorm(-20) / dnorm(20), tolerance = 1e-10)
+  expect_equal(working_at(fit, "logit", c(-Inf, Inf)), c(-1, 1))
+  expect_equal(working_at(fit, "cloglog", c(-Inf, -Inf))[1], -1)
+  for (link in c("probit", "cauchit", "cloglog", "loglog")) {
+    expect_true(all(is.finite(working_at(fit, link, c(-Inf, Inf)))), info = link)
+  }
+  count <- suppressWarnings(glmm(n ~ f, data.frame(n = c(0, 0, 3, 5), f = gl(2, 2)), poisson()))
+  expect_equal(unname(residuals(count, "working"))[1:2], c(-1, -1))
 })

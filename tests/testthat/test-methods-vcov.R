@@ -82,3 +82,34 @@ test_that("step works on ML fits of models with the same random part", {
   fit <- growth_fit()
   expect_equal(extractAIC(fit), c(8, AIC(update(fit, REML = FALSE))), tolerance = 1e-8)
 })
+
+test_that("intervals of dispersion parameters are normal on the log scale", {
+  fit <- overdispersed_fit()
+  half <- qnorm(0.975) * sqrt(vcov(fit, component = "dispersion")[1])
+  limits <- confint(fit, component = "dispersion")
+  expect_equal(dimnames(limits), list("size", c("2.5 %", "97.5 %")))
+  expect_equal(c(limits), sigma(fit) * exp(c(-half, half)))
+  expect_equal(rownames(confint(family_fit("Gamma"), component = "dispersion")), "shape")
+  expect_equal(confint(fit, "size", component = "dispersion"), limits)
+  # A model of the dispersion: its coefficients, as fixef() and summary() have them.
+  model <- glmm(nbinom2 ~ x + (1 | g), family_data(), nbinom2(), dispersion = ~ x)
+  table <- summary(model)$dispersion
+  limits <- confint(model, component = "dispersion", level = 0.9)
+  expect_equal(unname(limits[, 2]), unname(table[, 1] + qnorm(0.95) * table[, 2]))
+  expect_equal(rownames(limits), names(fixef(model, component = "dispersion")))
+  expect_equal(confint(model, 2, component = "dispersion", level = 0.9), limits[2, , drop = FALSE])
+  expect_equal(dim(confint(binary_fit(), component = "dispersion")), c(0L, 2L))
+  expect_error(confint(fit, component = "dispersion", ddf = "residual"),
+               class = "tiers_error_input")
+  expect_error(confint(fit, "trt", component = "dispersion"), class = "tiers_error_input")
+  expect_error(confint(growth_fit(), component = "dispersion"), class = "tiers_error_input")
+})
+
+test_that("a dispersion parameter at its limit has no interval", {
+  d <- small_counts()
+  d$n <- rep(2:3, 48)
+  for (family in list(nbinom2(), nbinom1())) {
+    fit <- suppressMessages(glmm(n ~ x + (1 | g), d, family))
+    expect_true(all(is.na(confint(fit, component = "dispersion"))))
+  }
+})
