@@ -179,10 +179,11 @@ augment.tiers_glmm <- function(x, data = NULL, newdata = NULL, type.predict = "l
     x <- plain_rows(x)
   }
   pad <- function(value) unname(stats::naresid(x$na.action, value))
+  hat <- leverages(x)
   add_columns(data, list(
     .fitted = unname(stats::predict(x, type = type.predict)),
     .resid = unname(stats::residuals(x, type = type.residuals)),
-    .hat = unname(stats::hatvalues(x)), .cooksd = unname(stats::cooks.distance(x)),
+    .hat = pad(hat), .cooksd = pad(cooks_distances(x, hat)),
     .fixed = unname(stats::predict(x, re.form = NA, type = type.predict)),
     .mu = pad(x$fitted), .offset = pad(fixed_offset(x)), .weights = pad(prior_weights(x))
   ))
@@ -207,9 +208,10 @@ augment.tiers_lmm <- function(x, data = NULL, newdata = NULL, ...) {
   pad <- function(value) unname(stats::naresid(x$na.action, value))
   residual <- observed_response(x) - x$fitted
   offset <- fixed_offset(x)
+  hat <- leverages(x)
   columns <- list(
-    .fitted = pad(x$fitted), .resid = pad(residual), .hat = unname(stats::hatvalues(x)),
-    .cooksd = unname(stats::cooks.distance(x)), .fixed = pad(fitted_values(x, "marginal")),
+    .fitted = pad(x$fitted), .resid = pad(residual), .hat = pad(hat),
+    .cooksd = pad(cooks_distances(x, hat)), .fixed = pad(fitted_values(x, "marginal")),
     .mu = pad(x$fitted), .offset = pad(if (length(offset)) offset else 0 * weights),
     .sqrtXwt = pad(sqrt(weights)), .sqrtrwt = pad(sqrt(weights)), .weights = pad(weights),
     .wtres = pad(sqrt(weights) * residual)

@@ -15,9 +15,12 @@ hatvalues.tiers_fit <- function(model, ...) {
 cooks.distance.tiers_fit <- function(model, ...) {
   check_unused(...)
   validate_fit(model)
-  hat <- leverages(model)
-  residual <- stats::residuals(plain_rows(model), type = "scaled")
-  stats::naresid(model$na.action, (residual / (1 - hat))^2 * hat / nrow(model$vcov))
+  stats::naresid(model$na.action, cooks_distances(model, leverages(model)))
+}
+
+cooks_distances <- function(fit, hat) {
+  residual <- stats::residuals(plain_rows(fit), type = "scaled")
+  (residual / (1 - hat))^2 * hat / nrow(fit$vcov)
 }
 
 # The columns of X that beta belongs to; of separated data a basis of what has finite estimates.

@@ -146,7 +146,8 @@ class ConeSearch {
           working.insert(working.end(), against.begin(), against.end());
           continue;
         }
-        if (!separate(direction)) return finish();
+        // Rows that it parts by their rounding alone are equalities as well.
+        if (!separate(direction)) within_ = remaining(rows, within_);
         break;
       }
     }
