@@ -182,14 +182,16 @@ double ConditionalMode::pass(const Vector& of_mode, Detail detail, bool with_fix
   Vector random_score = Vector::Zero(random_count_), fixed_score = Vector::Zero(fixed_count_);
   double sum = 0.0;
   cross_.clear(with_fixed || fixed_count_ > 0);
-  eta_ = fixed_part_;
+  eta_.setZero(rows_.size());  // the offset comes last: a large one costs digits of what is added to it
   for (Index start = 0; start < rows_.size(); start += PackedRows::kStrip) {
     if (poll_ && start > 0 && start % kPollRows == 0) poll_();
     const Index count = std::min(PackedRows::kStrip, rows_.size() - start);
     rows_.add_random(b, start, count, eta_);
     const auto x = rows_.fixed().middleCols(start, count);
     if (fixed_count_ > 0) eta_.segment(start, count).noalias() += x.transpose() * beta;
-    family_.evaluate(part_of(response_.rows(), start, count), eta_.data() + start, detail, part_of(all, start));
+    eta_.segment(start, count) += fixed_part_.segment(start, count);
+    family_.evaluate(part_of(response_.rows(), start, count), eta_.data() + start, detail,
+                     part_of(all, start));
     sum += logp_.segment(start, count).sum();
     if (!std::isfinite(sum)) return std::numeric_limits<double>::infinity();
     rows_.project_random(s_, start, count, random_score);
@@ -197,7 +199,8 @@ double ConditionalMode::pass(const Vector& of_mode, Detail detail, bool with_fix
     cross_.add(rows_, w_, start, count);
   }
   residual_.resize(size());
-  residual_ << apply_factors(rows_.layout(), lambda_, random_score, true) - of_mode.head(random_count_), fixed_score;
+  residual_ << apply_factors(rows_.layout(), lambda_, random_score, true) - of_mode.head(random_count_),
+      fixed_score;
   return of_mode.head(random_count_).squaredNorm() - 2.0 * sum;
 }
 
