@@ -209,13 +209,13 @@ bool ConditionalMode::factorize() {
 }
 
 bool ConditionalMode::find(const Vector& beta, const std::vector<Matrix>& lambda, const Vector& start,
-                           double tolerance, bool with_fixed) {
+                           double tolerance, bool with_fixed, double accepted) {
   lambda_ = lambda;
   u_ = start;
   fixed_part_ = response_.offset();
   if (beta.size() > 0) fixed_part_ += rows_.fixed_predictor(beta);
-  const bool search = size() > 0;
-  double value = pass(u_, search ? Detail::newton : Detail::gradient, with_fixed && !search);
+  const bool search = size() > 0, acceptable = !search || accepted > 0.0;
+  double value = pass(u_, acceptable ? Detail::gradient : Detail::newton, acceptable && with_fixed);
   if (!std::isfinite(value) && search) {
     u_.head(random_count_).setZero();
     value = pass(u_, Detail::newton, false);
@@ -224,13 +224,15 @@ bool ConditionalMode::find(const Vector& beta, const std::vector<Matrix>& lambda
 
   for (int step = 0; search && step < kMaxSteps; ++step) {
     if (poll_) poll_();
-    if (!factorize()) {
+    const bool definite = factorize();
+    if (!definite) {
       cross_.reweight(rows_, w_fallback_, fixed_count_ > 0, poll_);
       if (!factorize()) return false;
     }
     const Vector direction = solve(residual_);
     const double decrement = residual_.dot(direction);
     if (!std::isfinite(decrement)) return false;
+    if (step == 0 && definite && decrement < accepted) return true;
     const bool last = decrement < tolerance;
     const Detail detail = last ? Detail::gradient : Detail::newton;
     ++steps_;

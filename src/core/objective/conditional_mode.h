@@ -61,9 +61,9 @@ class ConditionalMode {
   // Finds the mode from `start`; false where it does not exist or H is not positive definite there.
   // The Newton step before the last has a decrement below `tolerance`; `residual()` is what is left.
   // beta is empty where it is part of the mode. The factor has the part of X only if `with_fixed`:
-  // gradients do without.
+  // gradients do without. A start with a decrement below `accepted` is taken for the mode.
   bool find(const Vector& beta, const std::vector<Matrix>& lambda, const Vector& start, double tolerance,
-            bool with_fixed);
+            bool with_fixed, double accepted = 0.0);
 
   // At the mode:
   const Vector& u() const { return u_; }

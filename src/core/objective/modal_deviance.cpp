@@ -12,6 +12,9 @@ namespace {
 constexpr double kDispersionStep = 3.0;
 // Step of the differences of the gradient, in standard errors of the parameter.
 constexpr double kDifference = 1e-3;
+// Decrement at a mode that was predicted to first order from one that close: what is left of it is the
+// same on both sides and leaves the difference of the gradients.
+constexpr double kPredicted = 1e-8;
 
 // Standard errors by a curvature matrix that need not be positive definite.
 Vector standard_errors(const Matrix& curvature) {
@@ -40,7 +43,7 @@ Matrix ModalDeviance::modes(int term) const {
 
 double ModalDeviance::value(const Vector& psi) { return evaluate(psi, predicted_start(psi)); }
 
-double ModalDeviance::evaluate(const Vector& psi, const Vector& start, bool with_fixed) {
+double ModalDeviance::evaluate(const Vector& psi, const Vector& start, bool differenced) {
   psi_ = psi;
   lambda_ = places_.factors(psi);
   factor_at_base_ = false;
@@ -48,7 +51,8 @@ double ModalDeviance::evaluate(const Vector& psi, const Vector& start, bool with
   integral_ = Integral();
   integral_.u = Vector::Zero(start.size());
   defined_ = psi.allFinite() &&
-      mode_.find(psi.segment(fixed_start(), fixed_count_), lambda_, start, tolerance_, with_fixed);
+      mode_.find(psi.segment(fixed_start(), fixed_count_), lambda_, start, tolerance_, !differenced,
+                 differenced ? kPredicted : 0.0);
   if (!defined_) return std::numeric_limits<double>::infinity();
   mean_own_.clear();
   for (std::size_t f = 0; f < lambda_.size(); ++f) {
@@ -233,9 +237,9 @@ Matrix ModalDeviance::hessian() {
     Vector ahead = psi, behind = psi;
     ahead[i] += step[i];
     behind[i] -= step[i];
-    const bool fine = std::isfinite(evaluate(ahead, mode_here + changes.col(i), false));
+    const bool fine = std::isfinite(evaluate(ahead, mode_here + changes.col(i), true));
     const Vector gradient_ahead = fine ? gradient() : gradient_here;
-    const bool fine_behind = std::isfinite(evaluate(behind, mode_here - changes.col(i), false));
+    const bool fine_behind = std::isfinite(evaluate(behind, mode_here - changes.col(i), true));
     const Vector gradient_behind = fine_behind ? gradient() : gradient_here;
     const double width = (fine ? step[i] : 0.0) + (fine_behind ? step[i] : 0.0);
     out.col(i) = width > 0.0 ? Vector((gradient_ahead - gradient_behind) / width)

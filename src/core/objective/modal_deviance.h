@@ -66,7 +66,8 @@ class ModalDeviance : public MixedObjective {
   ConditionalMode& mode() { return mode_; }
 
  private:
-  double evaluate(const Vector& psi, const Vector& start, bool with_fixed = true);
+  // `differenced`: for the difference of two gradients, without the factor's part of X.
+  double evaluate(const Vector& psi, const Vector& start, bool differenced = false);
   Vector predicted_start(const Vector& psi);
   Matrix mode_changes(const Matrix& steps) const;
   Vector gradient();
