@@ -85,6 +85,14 @@ test_that("gradient where a factor is singular", {
     expect_gradient(case, paste("rank one", family[1L]))
     case$Lambda[[2L]][] <- 0
     expect_gradient(case, paste("one term zero", family[1L]))
+    case <- glmm_case(family[1L], family[2L], "slope", n = 72L, seed = 600L, points = 7L)
+    case$Lambda[[1L]][2L, 2L] <- 0
+    expect_gradient(case, paste("rank one, 7 points", family[1L]))
+    case$Lambda[[1L]][] <- 0
+    expect_gradient(case, paste("zero, 7 points", family[1L]))
+    case <- glmm_case(family[1L], family[2L], "nested", n = 72L, seed = 600L, points = 5L)
+    case$Lambda[[1L]][] <- 0
+    expect_gradient(case, paste("nested, one term zero, 5 points", family[1L]))
   }
 })
 

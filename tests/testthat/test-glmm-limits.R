@@ -28,3 +28,21 @@ test_that("a fit that was not allowed to iterate has not converged", {
   heard <- listen(fit <- glmm(n ~ x + (x | g), d, poisson(), control = list(maxit = 0)))
   expect_true("tiers_warning_notconverged" %in% class(heard$conditions[[1]]))
 })
+
+test_that("quadrature finds singular optima of vector-valued random effects", {
+  for (seed in 3001:3010) {
+    set.seed(seed)
+    d <- data.frame(g = rep(1:40, each = 6L), x = rnorm(240L))
+    d$y <- rbinom(240L, 1L, plogis(0.2 + 0.4 * d$x + rnorm(40L, 0, 0.8)[d$g] + rnorm(40L, 0, 0.5)[d$g] * d$x))
+    expect_no_warning(fit <- suppressMessages(glmm(y ~ x + (x | g), d, family = binomial, nAGQ = 5)))
+    # No direction leads down from there.
+    spec <- fit_specification(fit)
+    at <- glmm_pack(spec, fixef(fit), fit_lambdas(fit))
+    value <- of_packed(glmm_deviance, spec)
+    here <- value(at)
+    expect_deviance(fit$deviance, here, info = seed)
+    for (i in seq_along(at)) for (step in c(-0.01, 0.01)) {
+      expect_gt(value(replace(at, i, at[i] + step)), here - 1e-9)
+    }
+  }
+})

@@ -37,14 +37,41 @@ bool LaplaceDeviance::integrate(Integral& out) {
     const Eigen::Map<const Matrix> z_f(z.data() + factors[f].offset, k, levels);
     const Eigen::Map<const Matrix> u_f(out.u.data() + factors[f].offset, k, levels);
     out.outer.push_back(-2.0 * z_f * u_f.transpose());
-    Matrix inner = static_cast<double>(levels) * Matrix::Identity(k, k) - inverse_sum[f];
+    // Z'WU H^-1 = Lambda^-T (I - H^-1), block by block of the diagonal.
+    Matrix inner;
     if (!near_zero(static_cast<int>(f))) {
-      // Z'WU H^-1 = Lambda^-T (I - H^-1), block by block of the diagonal.
-      inner = lambda()[f].transpose().triangularView<Eigen::Upper>().solve(inner).eval();
+      inner = static_cast<double>(levels) * Matrix::Identity(k, k) - inverse_sum[f];
+      inner = 2.0 * lambda()[f].transpose().triangularView<Eigen::Upper>().solve(inner);
     }
-    out.variance.push_back(2.0 * inner);
+    out.variance.push_back(inner);
   }
   return true;
+}
+
+// D_j = Lambda^-T (q I - T) Lambda^-1 - sum_l z_l z_l' + (tau_l z_l' + z_l tau_l')/2 with T of the moved
+// Lambda alone.
+std::vector<Matrix> LaplaceDeviance::sigma_gradient_beside_zero(const Adjoint& at_mode) {
+  const auto& factors = mode().rows().layout().factors();
+  const std::vector<Matrix>& moved = divisible_lambda();
+  std::vector<Matrix> inverse_sum;
+  for (const auto& factor : factors) inverse_sum.push_back(Matrix::Zero(factor.columns, factor.columns));
+  mode().factor().factorize(moved, mode().poll());
+  mode().factor().visit_inverse_blocks(
+      [&](int f, Index, const auto& block) { inverse_sum[f] += block; }, mode().poll());
+  std::vector<Matrix> out;
+  for (std::size_t f = 0; f < factors.size(); ++f) {
+    const Index k = factors[f].columns, levels = factors[f].levels;
+    const auto upper = moved[f].transpose().triangularView<Eigen::Upper>();
+    const Matrix inner = static_cast<double>(levels) * Matrix::Identity(k, k) - inverse_sum[f];
+    const Matrix half = upper.solve(inner);
+    const Matrix half_transposed = half.transpose();
+    Matrix d = upper.solve(half_transposed);
+    const Eigen::Map<const Matrix> z_f(at_mode.z.data() + factors[f].offset, k, levels);
+    const Eigen::Map<const Matrix> tau_f(at_mode.tau.data() + factors[f].offset, k, levels);
+    d += (tau_f - z_f) * z_f.transpose();
+    out.push_back(0.5 * (d + d.transpose()));
+  }
+  return out;
 }
 
 }  // namespace tiers

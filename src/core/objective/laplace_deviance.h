@@ -13,6 +13,7 @@ class LaplaceDeviance final : public ModalDeviance {
 
  protected:
   bool integrate(Integral& out) override;
+  std::vector<Matrix> sigma_gradient_beside_zero(const Adjoint& at_mode) override;
 };
 
 }  // namespace tiers

@@ -116,84 +116,98 @@ void ModalDeviance::derivatives(Vector& gradient_out, Matrix& curvature_out) {
   factor_at_base_ = true;
 }
 
-Vector ModalDeviance::gradient() {
+ModalDeviance::Adjoint ModalDeviance::adjoint() const {
   const PackedRows& rows = mode_.rows();
-  const auto& factors = rows.layout().factors();
+  Adjoint out;
   const Vector omega = mode_.dw().cwiseProduct(integral_.leverage);
-  Vector v(integral_.u.size()), moved = Vector::Zero(rows.size());
-  if (v.size() > 0) {
+  out.v.resize(integral_.u.size());
+  out.moved = Vector::Zero(rows.size());
+  if (out.v.size() > 0) {
     Vector right = mode_.project(omega);
     if (integral_.node_score.size() > 0) right -= 2.0 * integral_.node_score;
-    v = mode_.solve(right);
-    moved = mode_.predictor(v);
+    out.v = mode_.solve(right);
+    out.moved = mode_.predictor(out.v);
   }
-  const Vector t = omega - mode_.w().cwiseProduct(moved);
-  const Vector z = rows.project_random(integral_.score_at_mode), tau = rows.project_random(t);
+  out.t = omega - mode_.w().cwiseProduct(out.moved);
+  out.z = rows.project_random(integral_.score_at_mode);
+  out.tau = rows.project_random(out.t);
+  return out;
+}
 
+// df/dLambda of a factor.
+Matrix ModalDeviance::factor_gradient(int f, const Adjoint& adjoint) const {
+  const Factor& factor = mode_.rows().layout().factors()[f];
+  const auto part = [&factor](const Vector& x) {
+    return Eigen::Map<const Matrix>(x.data() + factor.offset, factor.columns, factor.levels);
+  };
+  return integral_.outer[f] + integral_.variance[f] + part(adjoint.tau) * part(integral_.u).transpose() +
+      part(adjoint.z) * part(adjoint.v).transpose();
+}
+
+Vector ModalDeviance::gradient() {
+  const PackedRows& rows = mode_.rows();
+  const int factors = static_cast<int>(rows.layout().factors().size());
+  const Adjoint at_mode = adjoint();
   Vector out(size());
   if (fixed_count_ > 0) {
-    out.segment(fixed_start(), fixed_count_) = rows.project_fixed(t - 2.0 * integral_.score);
+    out.segment(fixed_start(), fixed_count_) = rows.project_fixed(at_mode.t - 2.0 * integral_.score);
   }
   if (dispersion_count_ > 0) {
     const Vector by_row = -2.0 * integral_.dispersion_score +
-        mode_.dw_dphi().cwiseProduct(integral_.leverage) + moved.cwiseProduct(mode_.ds_dphi());
+        mode_.dw_dphi().cwiseProduct(integral_.leverage) + at_mode.moved.cwiseProduct(mode_.ds_dphi());
     out.tail(dispersion_count_) = mode_.response().dispersion_slope().transpose() * by_row;
   }
 
-  std::vector<Matrix> by_factor(factors.size());  // df/dLambda
-  std::vector<Matrix> beside_zero;
-  if (divisible_lambda_ != lambda_) beside_zero = sigma_gradient_beside_zero(z, tau);
-  for (std::size_t f = 0; f < factors.size(); ++f) {
-    if (near_zero(static_cast<int>(f))) {
-      by_factor[f] = 2.0 * beside_zero[f] * lambda_[f];
-      continue;
-    }
-    const Index k = factors[f].columns, at = factors[f].offset, levels = factors[f].levels;
-    const Eigen::Map<const Matrix> u_f(integral_.u.data() + at, k, levels), v_f(v.data() + at, k, levels);
-    const Eigen::Map<const Matrix> z_f(z.data() + at, k, levels), tau_f(tau.data() + at, k, levels);
-    by_factor[f] = integral_.outer[f] + integral_.variance[f] + tau_f * u_f.transpose() + z_f * v_f.transpose();
+  std::vector<Matrix> by_factor(factors), beside_zero(factors);  // df/dLambda; D
+  if (divisible_lambda_ != lambda_) beside_zero = sigma_gradient_beside_zero(at_mode);
+  for (int f = 0; f < factors; ++f) {
+    by_factor[f] = integral_.variance[f].size() > 0 ? factor_gradient(f, at_mode)
+                                                    : Matrix(2.0 * beside_zero[f] * lambda_[f]);
   }
   std::vector<Matrix> by_term(parameters_.terms());
   sigma_gradient_.assign(parameters_.terms(), Matrix());
   for (int j = 0; j < parameters_.terms(); ++j) {
     by_term[j] = places_.block(by_factor, j);
-    if (near_zero(places_.factor(j))) {
-      sigma_gradient_[j] = places_.block(beside_zero, j);
-      continue;
-    }
-    // df/dLambda = 2 D Lambda.
-    const Matrix lambda = places_.block(lambda_, j);
-    const Matrix transposed = lambda.transpose().triangularView<Eigen::Upper>().solve(
-        Matrix(by_term[j].transpose()));
-    sigma_gradient_[j] = 0.25 * (transposed + transposed.transpose());
+    sigma_gradient_[j] = near_zero(places_.factor(j)) ? places_.block(beside_zero, j)
+                                                      : sigma_gradient(by_term[j], places_.block(lambda_, j));
   }
   out.head(parameters_.size()) = parameters_.gradient(psi_, by_term);
   return out;
 }
 
-// D_j = Lambda^-T (q I - T) Lambda^-1 - sum_l z_l z_l' + (tau_l z_l' + z_l tau_l')/2 with Lambda's diagonal
-// moved just off zero: there T is to be had, and D is that of the point to 8 digits.
-std::vector<Matrix> ModalDeviance::sigma_gradient_beside_zero(const Vector& z, const Vector& tau) {
-  const auto& factors = mode_.rows().layout().factors();
-  const std::vector<Matrix>& floored = divisible_lambda_;
-  std::vector<Matrix> inverse_sum;
-  for (const auto& factor : factors) inverse_sum.push_back(Matrix::Zero(factor.columns, factor.columns));
-  mode_.factor().factorize(floored, mode_.poll());
-  mode_.factor().visit_inverse_blocks(
-      [&](int f, Index, const auto& block) { inverse_sum[f] += block; }, mode_.poll());
+// D from df/dLambda = 2 D Lambda.
+Matrix ModalDeviance::sigma_gradient(const Matrix& by_lambda, const Matrix& lambda) {
+  const Matrix transposed =
+      lambda.transpose().triangularView<Eigen::Upper>().solve(Matrix(by_lambda.transpose()));
+  return 0.25 * (transposed + transposed.transpose());
+}
+
+// D of every factor with Lambda's diagonal moved just off zero: there it is to be had, and is that of the
+// point to 8 digits. As a rule from df/dLambda there; then the mode of the point is put back.
+std::vector<Matrix> ModalDeviance::sigma_gradient_beside_zero(const Adjoint&) {
+  const std::vector<Matrix> lambda = lambda_;
+  const Integral integral = integral_;
+  const Vector beta = psi_.segment(fixed_start(), fixed_count_);
+  lambda_ = divisible_lambda_;
+  integral_ = Integral();
+  const bool defined = mode_.find(beta, lambda_, integral.u, tolerance_, false) && integrate(integral_);
   std::vector<Matrix> out;
-  for (std::size_t f = 0; f < factors.size(); ++f) {
-    const Index k = factors[f].columns, levels = factors[f].levels;
-    const auto upper = floored[f].transpose().triangularView<Eigen::Upper>();
-    const Matrix inner = static_cast<double>(levels) * Matrix::Identity(k, k) - inverse_sum[f];
-    const Matrix half = upper.solve(inner);
-    const Matrix half_transposed = half.transpose();
-    Matrix d = upper.solve(half_transposed);
-    const Eigen::Map<const Matrix> z_f(z.data() + factors[f].offset, k, levels);
-    const Eigen::Map<const Matrix> tau_f(tau.data() + factors[f].offset, k, levels);
-    d += (tau_f - z_f) * z_f.transpose();
-    out.push_back(0.5 * (d + d.transpose()));
+  for (const auto& factor : lambda_) out.push_back(Matrix::Zero(factor.rows(), factor.cols()));
+  if (defined) {
+    const Adjoint beside = adjoint();
+    std::vector<Matrix> by_factor;
+    for (std::size_t f = 0; f < out.size(); ++f) {
+      by_factor.push_back(factor_gradient(static_cast<int>(f), beside));
+    }
+    for (int j = 0; j < parameters_.terms(); ++j) {
+      const Matrix own = places_.block(lambda_, j);
+      out[places_.factor(j)].block(places_.column(j), places_.column(j), own.rows(), own.cols()) =
+          sigma_gradient(places_.block(by_factor, j), own);
+    }
   }
+  lambda_ = lambda;
+  integral_ = integral;
+  mode_.find(beta, lambda_, integral_.u, tolerance_, true, kPredicted);
   return out;
 }
 

@@ -57,10 +57,19 @@ class ModalDeviance : public MixedObjective {
     Vector leverage;                  // h_i = U_i V U_i' (n)
     Vector node_score;                // gbar: mean of U's - u over the nodes (q); empty: zero
     std::vector<Matrix> outer;        // per factor: -2 mean of sum_l (Z's)_l u_l'
-    std::vector<Matrix> variance;     // per factor: 2 sum_l (Z'WUV)_ll; not read where near_zero(f)
+    // Per factor 2 sum_l (Z'WUV)_ll; empty: not to be had at this Lambda, but sigma_gradient_beside_zero().
+    std::vector<Matrix> variance;
   };
   virtual bool integrate(Integral& out) = 0;
+  // The leverages' part of the gradient, spread by H^-1.
+  struct Adjoint {
+    Vector v, moved, t;  // of the mode; by row: what v adds to eta, and what is left
+    Vector z, tau;       // Z' of the scores at the mode and of t
+  };
+  // D = df/dSigma of every factor; read where near_zero().
+  virtual std::vector<Matrix> sigma_gradient_beside_zero(const Adjoint& at_mode);
   const std::vector<Matrix>& lambda() const { return lambda_; }  // per factor
+  const std::vector<Matrix>& divisible_lambda() const { return divisible_lambda_; }  // moved off zero
   // Whether a diagonal element of the factor's Lambda is too small to divide by.
   bool near_zero(int factor) const { return lambda_[factor] != divisible_lambda_[factor]; }
   ConditionalMode& mode() { return mode_; }
@@ -71,7 +80,9 @@ class ModalDeviance : public MixedObjective {
   Vector predicted_start(const Vector& psi);
   Matrix mode_changes(const Matrix& steps) const;
   Vector gradient();
-  std::vector<Matrix> sigma_gradient_beside_zero(const Vector& z, const Vector& tau);
+  Adjoint adjoint() const;
+  Matrix factor_gradient(int f, const Adjoint& adjoint) const;
+  static Matrix sigma_gradient(const Matrix& by_lambda, const Matrix& lambda);
   Matrix curvature() const;
 
   ConditionalMode& mode_;
