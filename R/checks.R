@@ -149,6 +149,21 @@ check_offset_term <- function(value, expr) {
              variable = name)
 }
 
+# NaN in an `offset()` is no missing value, for which the row could be left out.
+check_offsets_defined <- function(terms, data, subset, env) {
+  for (i in attr(terms, "offset")) {
+    expr <- attr(terms, "variables")[[i + 1L]]
+    # What cannot be evaluated is told by the frame.
+    value <- tryCatch(suppressWarnings(eval(expr, data, env)), error = function(e) NULL)
+    bad <- if (is.numeric(value)) which(is.nan(value))
+    if (!is.null(subset)) bad <- intersect(bad, subset)
+    if (length(bad) == 0L) next
+    name <- plain_text(text_of(expr[[2L]]))
+    labels <- if (is.data.frame(data)) row.names(data) else seq_along(value)
+    stop_rows(bad, labels, paste0("The offset `", name, "` is undefined (NaN)"))
+  }
+}
+
 check_offset <- function(frame, labels) {
   offset <- stats::model.offset(frame)
   if (!is.null(offset)) check_finite(offset, "offset", labels)

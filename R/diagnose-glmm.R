@@ -29,6 +29,20 @@ separation_findings <- function(fit) {
   )
 }
 
+# What the verdict in one line says of separated data.
+infinite_words <- function(fit, brief) {
+  if (!is_separated(fit)) return("")
+  if (brief) return("; infinite coefficients (separated data)")
+  paste0("; separated data, with infinite coefficients of ", toString(fit$separation$columns))
+}
+
+separated_groups_words <- function(fit, brief) {
+  labels <- toString(vapply(fit$random[fit$separation$terms], `[[`, "", "label"))
+  if (brief) return(paste0("NO finite estimate, ", labels, " separated: see diagnose()"))
+  paste0("NO finite estimate: the groups of ", labels, " are separated, its standard deviation and ",
+         "the tests below mean nothing: see diagnose()")
+}
+
 dispersion_findings <- function(fit) {
   limit <- dispersion_limit(fit)
   if (is.null(limit)) return(NULL)
@@ -72,8 +86,7 @@ laplace_findings <- function(fit, compared) {
     "likelihood",
     paste0("At these estimates -2 logLik is ", format(fit$deviance, digits = 6L),
            " by the Laplace approximation and ", format(compared$deviance, digits = 6L),
-           " by quadrature with ", compared$points, " points; variances and fixed effects may be ",
-           "off as well."),
+           " by ", compared_words(compared), "; variances and fixed effects may be off as well."),
     "Use nAGQ = \"auto\" to see how much it matters."
   )
 }
@@ -87,8 +100,8 @@ accuracy_note <- function(fit, compared) {
                  "accurate where the levels of the factors have many rows or large counts."))
   }
   paste0("Laplace approximation: at these estimates -2 logLik differs by ",
-         format(abs(compared$difference), digits = 2L), " from that by quadrature with ",
-         compared$points, " points.")
+         format(abs(compared$difference), digits = 2L), " from that by ", compared_words(compared),
+         ".")
 }
 
 # Laplace is exact for normal responses with the identity link, and says nothing of separated ones.
@@ -98,18 +111,31 @@ needs_comparison <- function(fit) {
   all(fit$points == 1L) && !exact
 }
 
-# The deviance by quadrature at the estimates; NULL where quadrature is not possible.
+# "quadrature with 25 points", and how far it may be off where that is not next to nothing.
+compared_words <- function(compared) {
+  paste0("quadrature with ", compared$points, " points", if (compared$bound > sure_accuracy) {
+    paste0(" (which may itself be off by ", format(compared$bound, digits = 2L), ")")
+  })
+}
+
+sure_accuracy <- 0.01
+
+# The deviance by quadrature at the estimates, with more and more points until its bound is small;
+# NULL where quadrature is not possible.
 compared_quadrature <- function(fit) {
   spec <- fit_specification(fit)
   dimensions <- sum(vapply(fit$random, function(term) length(term$columns), 1L))
-  points <- if (dimensions == 1L) 15L else 7L
-  spec$points[] <- points
-  possible <- tryCatch({
-    check_nested(fit$random_terms, spec$terms)
-    points^dimensions <= 1000
-  }, tiers_error_model = function(e) FALSE)
-  if (!possible) return(NULL)
-  deviance <- run_glmm_evaluate(spec, engine_coefficients(fit), fit_lambdas(fit),
-                                engine_dispersion(fit))$deviance
-  list(points = points, deviance = deviance, difference = deviance - fit$deviance)
+  numbers <- c(if (dimensions > 1L) 7L, 15L, 25L, 51L, 101L)
+  # A second or two at most.
+  numbers <- numbers[numbers^dimensions <= max(1000, 2e7 / nrow(fit$frame))]
+  nested <- tryCatch(is.null(check_nested(fit$random_terms, spec$terms)),
+                     tiers_error_model = function(e) FALSE)
+  if (!nested) return(NULL)
+  for (points in numbers) {
+    spec$points[] <- points
+    at <- run_glmm_evaluate(spec, engine_coefficients(fit), fit_lambdas(fit), engine_dispersion(fit))
+    if (at$accuracy <= sure_accuracy) break
+  }
+  if (length(numbers)) list(points = points, deviance = at$deviance, bound = at$accuracy,
+                            difference = at$deviance - fit$deviance)
 }

@@ -40,12 +40,16 @@ diagnose.tiers_fit <- function(fit, ...) {
   }
   structure(list(
     status = verdict$status,
-    ok = verdict$status != "not_converged",
+    ok = is_at_optimum(fit),
     headline = status_line(fit),
     findings = findings,
     note = if (!"likelihood" %in% findings$about) accuracy_note(fit, compared),
     certificate = certificate
   ), class = "tiers_diagnosis")
+}
+
+is_at_optimum <- function(fit) {
+  fit$convergence$status != "not_converged" && length(fit$separation$terms) == 0L
 }
 
 # The verdict in one line, for every printout. `brief` leaves the certificate out.
@@ -56,7 +60,8 @@ status_line <- function(fit, brief = FALSE) {
   if (length(fit$random) == 0L && !is_generalized(fit)) {
     return("solved directly: no variance to iterate on")
   }
-  switch(
+  if (length(fit$separation$terms)) return(separated_groups_words(fit, brief))
+  words <- switch(
     verdict$status,
     converged = paste0("converged in ", count, if (!brief) paste0(" (", gain, ")")),
     boundary = paste0("converged in ", count, " at the boundary: ",
@@ -64,6 +69,7 @@ status_line <- function(fit, brief = FALSE) {
     not_converged = paste0("NOT converged after ", count, " (", gain, "): see diagnose()"),
     verdict$status
   )
+  paste0(words, infinite_words(fit, brief))
 }
 
 tiny <- function(value) {

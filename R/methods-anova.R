@@ -15,10 +15,13 @@
 #' they are; they must have the same fixed effects. A test that sets a variance to zero is
 #' conservative: the true p value is smaller than the printed one, by half for a single variance.
 #'
-#' Generalized fits of different families compare by their log-likelihoods, AIC and BIC where the
-#' response is the same and all give it probabilities (or all densities); a test is shown only where
-#' one family is a limit of the other (Poisson of the negative binomials, binomial of the
-#' beta-binomial).
+#' Fits of different families compare by their log-likelihoods, AIC and BIC where the response is
+#' the same and all give it probabilities (or all densities). A test is shown only where it can be
+#' one: not between families of which neither is a limit of the other (Poisson is one of the negative
+#' binomials, binomial of the beta-binomial), not between the Laplace approximation and quadrature,
+#' not between different weights, and not where the model with more parameters has the lower
+#' likelihood and so cannot contain the other. The printout says which. That the smaller model is
+#' part of the larger one is otherwise left to the user.
 #'
 #' @param object A fit made by [lmm()] or [glmm()].
 #' @param ... Further fits to compare with, made by [lmm()], [glmm()], `lm()` or `glm()`.
@@ -93,10 +96,14 @@ anova_terms <- function(fit, type, ddf, vcov) {
   absent_words <- if (length(absent)) {
     paste("Not tested, nothing to estimate:", toString(absent))
   }
+  infinite <- names(hypotheses)[is.na(tests$statistic) & tests$num_df > 0]
+  infinite_words <- if (length(infinite)) {
+    paste("Not tested, infinite coefficients:", toString(infinite))
+  }
   structure(
     table,
     heading = c(paste0("Type ", c("I", "II", "III")[type], " ", test_words, df_words),
-                absent_words),
+                absent_words, infinite_words),
     hypotheses = hypotheses, class = c("anova", "data.frame")
   )
 }
@@ -118,166 +125,4 @@ chisq_table <- function(tests) {
 
 empty_test <- function() {
   data.frame(num_df = double(), den_df = double(), statistic = double(), p.value = double())
-}
-
-is_comparable <- function(fit) inherits(fit, c("tiers_fit", "lm"))
-
-# What the user typed where that is a name; model1, model2 … otherwise.
-comparison_names <- function(typed) {
-  symbols <- vapply(typed, is.symbol, NA)
-  names <- paste0("model", seq_along(typed))
-  names[symbols] <- vapply(typed[symbols], as.character, "")
-  explicit <- names(typed)
-  if (!is.null(explicit)) names[nzchar(explicit)] <- explicit[nzchar(explicit)]
-  make.unique(names)
-}
-
-compare_fits <- function(fits, names, refit) {
-  comparable <- vapply(fits, is_comparable, NA)
-  if (!all(comparable)) {
-    stop_input(c(
-      "{.fn anova} compares fits made by {.fn lmm}, {.fn glmm}, {.fn lm} or {.fn glm}.",
-      "x" = "{.val {names[!comparable]}} {?is/are} not."
-    ))
-  }
-  if (length(names) != length(fits)) {
-    stop_input("{.arg model.names} must have {length(fits)} names, not {length(names)}.")
-  }
-  for (fit in fits) if (inherits(fit, "tiers_fit")) validate_fit(fit)
-  check_same_response(fits, names)
-  check_same_measure(fits, names)
-  fits <- comparable_likelihoods(fits, refit)
-  loglik <- lapply(fits, stats::logLik)
-  npar <- vapply(loglik, function(l) as.double(attr(l, "df")), 0)
-  order <- order(npar)
-  value <- vapply(loglik, as.double, 0)[order]
-  npar <- npar[order]
-  n <- stats::nobs(fits[[1L]])
-  chisq <- c(NA, pmax(2 * diff(value), 0))
-  df <- c(NA, diff(npar))
-  tested <- c(FALSE, vapply(seq_along(fits)[-1L], function(i) {
-    families_nested(fits[[order[i - 1L]]], fits[[order[i]]])
-  }, NA))
-  chisq[!tested] <- NA
-  p <- stats::pchisq(chisq, df, lower.tail = FALSE)
-  p[!is.na(df) & df == 0] <- NA
-  table <- data.frame(
-    npar = npar, AIC = 2 * npar - 2 * value, BIC = log(n) * npar - 2 * value, logLik = value,
-    deviance = -2 * value, Chisq = chisq, Df = df, `Pr(>Chisq)` = p,
-    check.names = FALSE, row.names = names[order]
-  )
-  formulas <- vapply(fits[order], function(fit) text_of(stats::formula(fit)), "")
-  criterion <- if (is_reml(fits[[1L]])) "restricted likelihood" else "likelihood"
-  structure(table, class = c("anova", "data.frame"), heading = c(
-    paste0("Comparison of fits by ", criterion, ", ", n, " rows"),
-    paste0(format(paste0(names[order], ":")), " ", formulas, family_notes(fits[order])), ""
-  ))
-}
-
-# Family and link of a fit of any class.
-family_of <- function(fit) {
-  if (inherits(fit, "tiers_glmm")) return(fit$family[c("name", "link")])
-  if (inherits(fit, "negbin")) return(list(name = "nbinom2", link = fit$family$link))
-  family <- if (inherits(fit, "glm")) fit$family else list(family = "gaussian", link = "identity")
-  list(name = family$family, link = family$link)
-}
-
-# What tells generalized fits apart beside their formulas.
-family_notes <- function(fits) {
-  generalized <- vapply(fits, is_generalized, NA)
-  if (!any(generalized)) return(rep("", length(fits)))
-  words <- vapply(fits, function(fit) family_words(family_of(fit)), "")
-  methods <- vapply(fits, function(fit) if (is_generalized(fit)) approximation_words(fit) else "",
-                    "")
-  notes <- if (length(unique(words)) > 1L) paste0(" (", words, ")") else rep("", length(fits))
-  if (length(unique(methods[generalized])) > 1L) {
-    notes[generalized] <- paste0(notes[generalized], " [", methods[generalized], "]")
-  }
-  notes
-}
-
-# Probabilities and densities have no common measure.
-check_same_measure <- function(fits, names) {
-  families <- vapply(fits, function(fit) family_of(fit)$name, "")
-  if (any(grepl("^quasi", families))) {
-    stop_input("Quasi-likelihood fits have no likelihood to compare: {.val {names[grepl('^quasi',
-                families)]}}.")
-  }
-  continuous <- vapply(families, function(name) {
-    name %in% family_names() && family_traits(name)$continuous
-  }, NA)
-  if (length(unique(continuous)) == 1L) return(invisible())
-  stop_input(c("Fits of discrete and of continuous families cannot be compared by their likelihoods:
-                {.val {unique(families)}}.",
-               "x" = "The one is a product of probabilities, the other of densities."))
-}
-
-# Is the first family the second or a limit of it?
-families_nested <- function(small, large) {
-  small <- family_of(small)
-  large <- family_of(large)
-  if (!identical(small$link, large$link)) return(FALSE)
-  limits <- list(nbinom1 = "poisson", nbinom2 = "poisson", betabinomial = "binomial")
-  small$name == large$name || identical(limits[[large$name]], small$name)
-}
-
-is_reml <- function(fit) inherits(fit, "tiers_fit") && isTRUE(fit$REML)
-
-check_same_response <- function(fits, names) {
-  first <- response_values(fits[[1L]])
-  same <- vapply(fits, function(fit) {
-    y <- response_values(fit)
-    length(y) == length(first) && isTRUE(all.equal(y, first, tolerance = 1e-12))
-  }, NA)
-  if (all(same)) return(invisible())
-  sizes <- vapply(fits, stats::nobs, 1)
-  stop_input(c(
-    "Only fits to the same rows of the same response can be compared.",
-    "x" = "{.val {names[!same]}} {?differs/differ} from {.val {names[1]}}.",
-    "i" = if (length(unique(sizes)) > 1L) {
-      "Rows used: {.val {sizes}}. Drop rows with missing values before fitting."
-    }
-  ))
-}
-
-response_values <- function(fit) {
-  frame <- stats::model.frame(fit)
-  y <- stats::model.response(frame)
-  weights <- stats::model.weights(frame)
-  if (!is.null(weights)) y <- if (is.matrix(y)) y[weights > 0, ] else y[weights > 0]
-  as.double(y)
-}
-
-comparable_likelihoods <- function(fits, refit) {
-  reml <- vapply(fits, is_reml, NA)
-  if (!any(reml)) return(fits)
-  if (isTRUE(refit)) {
-    inform("tiers_message_refit", c(
-      "Fits by REML were fitted again by maximum likelihood for this comparison.",
-      "i" = "Use {.code refit = FALSE} to compare REML fits with the same fixed effects."
-    ))
-    fits[reml] <- lapply(fits[reml], fit_by_ml)
-    return(fits)
-  }
-  if (!all(reml)) {
-    stop_input(c("Fits by REML and by maximum likelihood cannot be compared as they are.",
-                 "i" = "Leave {.code refit = TRUE}."))
-  }
-  first <- fixed_matrix(fits[[1L]])
-  same <- vapply(fits, function(fit) {
-    identical(dim(fixed_matrix(fit)), dim(first)) && max(abs(fixed_matrix(fit) - first)) == 0
-  }, NA)
-  if (!all(same)) {
-    stop_input(c(
-      "REML fits with different fixed effects cannot be compared.",
-      "i" = "Leave {.code refit = TRUE}, which compares them by maximum likelihood."
-    ))
-  }
-  fits
-}
-
-# The same model fitted by maximum likelihood, from what the fit has stored.
-fit_by_ml <- function(fit) {
-  fit$REML <- FALSE
-  refit_with(fit, as.double(stats::model.response(fit$frame)))
 }

@@ -3,18 +3,18 @@
 #' @param object A fit made by [lmm()] or [glmm()].
 #' @param newdata A data frame with the variables of the formula; `NULL` for the rows of the fit.
 #'   Grouping factors are needed only for the random terms that are asked for.
-#' @param re.form Which random effects to add: `NULL` all, `NA` or `~ 0` none, a one-sided formula
-#'   such as `~ (1 | school)` those of its bar terms. A bar term may name part of a term of the
-#'   fit: `~ (1 | Subject)` takes the intercepts of `(Days | Subject)`.
+#' @param re.form Which random effects to add: `NULL` all (but see `type = "marginal"`), `NA` or
+#'   `~ 0` none, a one-sided formula such as `~ (1 | school)` those of its bar terms. A bar term may
+#'   name part of a term of the fit: `~ (1 | Subject)` takes the intercepts of `(Days | Subject)`.
 #' @param allow.new.levels May grouping factors have levels that the fit has not seen? These get
 #'   random effects of zero. By default they are an error. A missing group counts as a new level
 #'   with `TRUE` and makes the prediction `NA` otherwise.
 #' @param type `"link"`: the linear predictor. `"response"`: the mean of the response (of one trial,
 #'   for binomial kinds) given the random effects that are added; with `re.form = NA` that is the
 #'   median group, not the population. `"marginal"`: the mean of the response over the population of
-#'   groups; random effects named by `re.form` are kept at their estimates, all others (by default
-#'   all) are integrated over. `"dispersion"`: the dispersion parameter of the row. For a linear
-#'   model the first two are the same.
+#'   groups. Here `re.form = NULL` means, unlike elsewhere, that all random effects are integrated
+#'   over, as with `NA`; those that a formula names are kept at their estimates. `"dispersion"`: the
+#'   dispersion parameter of the row. For a linear model the first two are the same.
 #' @param na.action What to do with rows of `newdata` that have missing values: with `na.pass`
 #'   (the default) their prediction is `NA`, `na.omit` leaves them out, `na.fail` stops.
 #' @param ... Not used.

@@ -222,6 +222,8 @@ VarCorr.tiers_fit <- function(x, sigma = 1, ...) {
     correlation <- tcrossprod(term$Lambda / sqrt(rowSums(term$Lambda^2)))
     # Without correlations in the structure there is none to be undefined where an SD is 0.
     if (!has_correlations(term$structure, nrow(value))) correlation[] <- 0
+    # That of an effect without variance is not defined.
+    correlation[is.nan(correlation)] <- NA
     diag(correlation) <- 1
     dimnames(correlation) <- dimnames(value)
     structure(value, stddev = sd, correlation = correlation)

@@ -37,7 +37,7 @@ summary.tiers_fit <- function(object, ddf = NULL, vcov = NULL, correlation = FAL
                       dropped = dropped_rows(object), weight_zero = zero_rows(object)),
     groups = groups_table(object),
     status = status_line(object),
-    converged = object$convergence$status != "not_converged",
+    converged = is_at_optimum(object),
     criteria = criteria_table(object),
     random = random_table(object),
     correlations = correlation_table(object),
@@ -112,11 +112,18 @@ random_table <- function(fit) {
 # Coefficients of the log dispersion parameter; NULL where the family has none.
 dispersion_table <- function(fit) {
   if (!is_generalized(fit) || length(fit$dispersion$coefficients) == 0L) return(NULL)
+  se <- dispersion_errors(fit)
   estimate <- fit$dispersion$coefficients
-  se <- sqrt(pmax(diag(fit$dispersion$vcov), 0))
+  estimate[is.na(se)] <- NA
   z <- ifelse(is.finite(se), estimate / se, NA_real_)
   cbind(Estimate = estimate, `Std. Error` = se, `z value` = z,
         `Pr(>|z|)` = 2 * stats::pnorm(-abs(z)))
+}
+
+# Standard errors; NA of coefficients about which no row says anything.
+dispersion_errors <- function(fit) {
+  variances <- diag(fit$dispersion$vcov)
+  sqrt(replace(variances, !(variances > 0), NA))
 }
 
 # The dispersion in words: its value where it is a constant, else what the table is about.
@@ -224,9 +231,13 @@ print_dispersion <- function(x, digits, signif.stars) {
   stats::printCoefmat(x$dispersion, digits = digits, signif.stars = signif.stars)
 }
 
+# Lines of text; an argument and its value stay together.
 wrapped <- function(label, text) {
-  strwrap(text, width = max(40L, getOption("width") - 1L), initial = label,
-          exdent = nchar(label))
+  marked <- gsub(" = ", "\001=\001", text, fixed = TRUE)
+  # The mark has no width.
+  room <- getOption("width") - if (identical(marked, text)) 1L else 3L
+  lines <- strwrap(marked, width = max(40L, room), initial = label, exdent = nchar(label))
+  gsub("\001", " ", lines, fixed = TRUE)
 }
 
 data_words <- function(data) {

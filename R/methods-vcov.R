@@ -92,7 +92,7 @@ confint.tiers_fit <- function(object, parm, level = 0.95, method = "wald", ddf =
 # Normal limits of the log-linear coefficients, or of a constant dispersion parameter itself.
 dispersion_limits <- function(fit, tails) {
   part <- dispersion_part(fit)
-  se <- sqrt(pmax(diag(part$vcov), 0))
+  se <- dispersion_errors(fit)
   limits <- part$coefficients + outer(se, stats::qnorm(tails))
   limits[!is.finite(limits)] <- NA_real_
   constant <- is.null(part$terms)

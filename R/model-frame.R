@@ -137,6 +137,7 @@ frame_terms <- function(fixed, bars, dispersion = NULL) {
 }
 
 evaluate_frame <- function(terms, data, rows, na.action, parsed, n) {
+  check_offsets_defined(terms, data, rows$subset, parsed$env)
   args <- list(formula = terms, data = data, subset = rows$subset, na.action = na.action,
                drop.unused.levels = TRUE)
   if (is.null(data)) args$data <- parsed$env

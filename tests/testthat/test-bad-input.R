@@ -247,6 +247,13 @@ test_that("rows 52-53: offsets", {
   refused(lmm(small_formula, d, offset = c(1, Inf, rep(1, 58))), "input", "(row 2)")
   refused(lmm(small_formula, d, offset = c(1, NaN, rep(1, 58))), "input", "(row 2)")
   refused(lmm(y ~ x + offset(1 / (x - x[2])) + (1 | g), d), "input", "infinite value")
+  # NaN is no missing value: the row is not left out.
+  d$e <- replace(abs(d$x) + 1, c(2, 5), c(-1, NaN))
+  refused(lmm(y ~ x + offset(log(e)) + (1 | g), d), "input", "`log(e)` is undefined (NaN) (rows 2, 5)")
+  part <- suppressWarnings(lmm(y ~ x + offset(log(e)) + (1 | g), d, subset = -c(2, 5)))
+  expect_equal(part$nobs, 58)
+  d$e <- replace(abs(d$x) + 1, 2, NA)
+  expect_equal(said_only(lmm(y ~ x + offset(log(e)) + (1 | g), d))$nobs, 59)
   plain <- lmm(small_formula, d)
   both <- said_only(lmm(y ~ x + offset(2 * x) + (1 | g), d, offset = x))
   expect_equal(both$logLik, plain$logLik, tolerance = 1e-10)

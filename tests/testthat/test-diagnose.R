@@ -42,3 +42,24 @@ test_that("dropped columns and few levels are pointed out", {
   about <- diagnose(fit)$findings$about
   expect_true(all(c("z", "f") %in% about))
 })
+
+test_that("Laplace is compared with as many points as it takes, or the bound is printed", {
+  toenail <- utils::read.csv(system.file("extdata", "toenail.csv", package = "tiers"))
+  fit <- glmm(y ~ terbinafine * time + (1 | patient), toenail, family = binomial())
+  compared <- compared_quadrature(fit)
+  # By a fixed grid.
+  eta <- drop(model.matrix(fit) %*% fixef(fit))
+  sd <- fit$random$patient$Lambda[1, 1]
+  u <- seq(-9, 9, 0.005)
+  exact <- -2 * sum(vapply(split(seq_along(eta), toenail$patient), function(rows) {
+    sign <- 2 * toenail$y[rows] - 1
+    terms <- stats::plogis(sign * eta[rows] + outer(sign, sd * u), log.p = TRUE)
+    log(sum(stats::dnorm(u) * 0.005 * exp(colSums(terms))))
+  }, 0))
+  expect_lt(compared$bound, 0.01)
+  expect_equal(compared$deviance, exact, tolerance = 1e-6)
+  expect_match(diagnose(fit)$findings$finding, "1257.85 by quadrature with 101 points;",
+               fixed = TRUE)
+  slopes <- suppressMessages(glmm(y ~ terbinafine * time + (time | patient), toenail, binomial()))
+  expect_match(diagnose(slopes)$findings$finding[1], "(which may itself be off by", fixed = TRUE)
+})

@@ -23,6 +23,7 @@ test_that("a double bar is one diagonal term, for factors too", {
   bars <- parse(y ~ (x || g))$bars
   expect_length(bars, 1L)
   expect_equal(bars[[1L]]$structure, "diag")
+  expect_equal(bars[[1L]]$label, "(x || g)")
   bars <- parse(y ~ (f || g / h))$bars
   expect_equal(vapply(bars, `[[`, "", "structure"), c("diag", "diag"))
 })

@@ -21,6 +21,8 @@ test_that("infinite, missing and constant values", {
            "`offset` has 1 infinite or undefined value (row 2)")
   error_of(glmm(n ~ x + offset(log(replace(m, 2, 0))) + (1 | g), d, poisson()), "input",
            "`offset` has 1 infinite value (row 2)")
+  error_of(glmm(n ~ x + offset(log(replace(m, 2, -1))) + (1 | g), d, poisson()), "input",
+           "is undefined (NaN) (row 2)")
   d$x[4] <- NA
   expect_equal(nobs(silent_fit(glmm(n ~ x + (1 | g), d, poisson()))), 95)
   d$y <- 2

@@ -1,5 +1,11 @@
 lines_of <- function(fit) capture.output(print(fit))
 
+at_width <- function(width, expr) {
+  old <- options(width = width)
+  on.exit(options(old))
+  expr
+}
+
 test_that("print has at most fifteen lines, whatever the model", {
   d <- machines()
   set.seed(4)
@@ -24,4 +30,13 @@ test_that("print says what was fitted and how it went", {
   singular <- suppressMessages(lmm(Yield ~ 1 + (1 | Batch), fixture_data("dyestuff2")))
   expect_match(paste(lines_of(singular), collapse = "\n"), "at the boundary")
   capture.output(expect_invisible(print(growth_fit())))
+})
+
+test_that("an argument and its value stay on one line", {
+  fit <- glmm(y ~ trt + (1 | ID), bacteria(), binomial(), nAGQ = 0)
+  for (width in 60:90) {
+    out <- at_width(width, c(capture.output(print(fit)), capture.output(print(summary(fit)))))
+    expect_true(sum(grepl("(nAGQ = 0)", out, fixed = TRUE)) == 2L)
+    expect_lte(max(nchar(out[1:3])), width)
+  }
 })

@@ -87,3 +87,17 @@ test_that("printing goes through", {
   expect_output(print(VarCorr(growth_fit())), "Std.Dev.")
   expect_output(print(VarCorr(growth_fit()), comp = "Variance"), "Variance")
 })
+
+test_that("the correlation of an effect without variance is NA", {
+  set.seed(2)
+  d <- data.frame(g = gl(10, 6), x = rep(c(-1, 1), 30))
+  d$y <- 1 + d$x + rep(c(-1, -1, 0, 0, 1, 1), 10)
+  fit <- suppressMessages(lmm(y ~ x + (x | g), d))
+  expect_equal(fit$convergence$status, "boundary")
+  correlation <- attr(VarCorr(fit)$g, "correlation")[2, 1]
+  expect_true(is.na(correlation) && !is.nan(correlation))
+  for (printed in list(capture.output(print(fit)), capture.output(print(summary(fit))),
+                       capture.output(print(VarCorr(fit))))) {
+    expect_false(any(grepl("NaN", printed)))
+  }
+})

@@ -117,3 +117,37 @@ test_that("separated groups are a warning of their own", {
   expect_match(conditionMessage(warned[[1]]), "not estimable")
   expect_true("(1 | g)" %in% diagnose(fit)$findings$about)
 })
+
+test_that("printouts say in their verdict that estimates are infinite", {
+  printed <- capture.output(print(partly()))
+  expect_true("infinite coefficients (separated data)" ==
+                sub(".*; ", "", grep("^Fit: converged", printed, value = TRUE)))
+  expect_match(summary(partly())$status, "infinite coefficients of x", fixed = TRUE)
+  expect_equal(tidy(partly())$estimate[2], Inf)
+  expect_true(is.na(tidy(partly())$p.value[2]))
+  expect_equal(glance(partly())$logLik, partly()$logLik)
+  expect_match(attr(anova(partly()), "heading")[2], "infinite coefficients: x")
+})
+
+test_that("printouts say in their verdict that groups are separated", {
+  d <- separated_data()
+  d$y <- as.integer(as.integer(d$g) > 5)
+  fit <- quiet(glmm(y ~ z + (1 | g), d, binomial()))
+  expect_true("Fit: NO finite estimate, (1 | g) separated: see diagnose()" %in%
+                capture.output(print(fit)))
+  expect_match(summary(fit)$status, "NO finite estimate", fixed = TRUE)
+  expect_false(summary(fit)$converged)
+  expect_false(diagnose(fit)$ok)
+})
+
+test_that("a dispersion coefficient that no row speaks of is NA", {
+  set.seed(9)
+  d <- data.frame(g = gl(20, 15), f = gl(3, 1, 300, labels = letters[1:3]), x = rnorm(300))
+  d$n <- rnbinom(300, mu = exp(1 + 0.3 * d$x), size = 2)
+  d$n[d$f == "c"] <- 0
+  fit <- quiet(glmm(n ~ x + f + (1 | g), d, nbinom2(), dispersion = ~ f))
+  table <- summary(fit)$dispersion
+  expect_true(all(is.na(table["fc", ]) & !is.nan(table["fc", ])))
+  expect_false(anyNA(table[c("(Intercept)", "fb"), ]))
+  expect_true(all(is.na(confint(fit, "fc", component = "dispersion"))))
+})

@@ -1,0 +1,220 @@
+# Comparison of fits by their likelihoods.
+
+is_comparable <- function(fit) inherits(fit, c("tiers_fit", "lm"))
+
+# What the user typed where that is a name; model1, model2 … otherwise.
+comparison_names <- function(typed) {
+  symbols <- vapply(typed, is.symbol, NA)
+  names <- paste0("model", seq_along(typed))
+  names[symbols] <- vapply(typed[symbols], as.character, "")
+  explicit <- names(typed)
+  if (!is.null(explicit)) names[nzchar(explicit)] <- explicit[nzchar(explicit)]
+  make.unique(names)
+}
+
+compare_fits <- function(fits, names, refit) {
+  comparable <- vapply(fits, is_comparable, NA)
+  if (!all(comparable)) {
+    stop_input(c(
+      "{.fn anova} compares fits made by {.fn lmm}, {.fn glmm}, {.fn lm} or {.fn glm}.",
+      "x" = "{.val {names[!comparable]}} {?is/are} not."
+    ))
+  }
+  if (length(names) != length(fits)) {
+    stop_input("{.arg model.names} must have {length(fits)} names, not {length(names)}.")
+  }
+  for (fit in fits) if (inherits(fit, "tiers_fit")) validate_fit(fit)
+  check_same_measure(fits, names)
+  rows <- lapply(fits, likelihood_rows)
+  check_same_response(fits, rows, names)
+  fits <- comparable_likelihoods(fits, refit)
+  order <- order(vapply(fits, function(fit) attr(stats::logLik(fit), "df"), 0))
+  fits <- fits[order]
+  rows <- rows[order]
+  names <- names[order]
+  loglik <- lapply(fits, stats::logLik)
+  npar <- vapply(loglik, function(l) as.double(attr(l, "df")), 0)
+  value <- vapply(loglik, as.double, 0)
+  n <- stats::nobs(fits[[1L]])
+  df <- c(NA, diff(npar))
+  obstacles <- c("", vapply(seq_along(fits)[-1L], function(i) {
+    test_obstacle(fits[i - 1:0], rows[i - 1:0])
+  }, ""))
+  chisq <- c(NA, pmax(2 * diff(value), 0))
+  chisq[nzchar(obstacles)] <- NA
+  p <- stats::pchisq(chisq, df, lower.tail = FALSE)
+  p[!is.na(df) & df == 0] <- NA
+  table <- data.frame(
+    npar = npar, AIC = 2 * npar - 2 * value, BIC = log(n) * npar - 2 * value, logLik = value,
+    deviance = -2 * value, Chisq = chisq, Df = df, `Pr(>Chisq)` = p,
+    check.names = FALSE, row.names = names
+  )
+  formulas <- vapply(fits, function(fit) text_of(stats::formula(fit)), "")
+  criterion <- if (is_reml(fits[[1L]])) "restricted likelihood" else "likelihood"
+  at <- which(nzchar(obstacles))
+  structure(table, class = c("anova", "data.frame"), heading = c(
+    paste0("Comparison of fits by ", criterion, ", ", n, " rows"),
+    paste0(format(paste0(names, ":")), " ", formulas, family_notes(fits)),
+    if (length(at)) paste0("No test of ", names[at - 1L], " against ", names[at], ": ", obstacles[at]), ""
+  ))
+}
+
+# Why two fits, the one with fewer parameters first, have no likelihood ratio test; "" if they have.
+test_obstacle <- function(fits, rows) {
+  if (!families_nested(fits[[1L]], fits[[2L]])) return("different families")
+  if (!same_numbers(rows[[1L]]$a, rows[[2L]]$a)) return("different weights")
+  kinds <- vapply(fits, integral_kind, "")
+  if (kinds[1L] != kinds[2L] && !"exact" %in% kinds) {
+    return("different approximations of the likelihood")
+  }
+  loglik <- lapply(fits, stats::logLik)
+  # More than two optima can differ by rounding.
+  lower <- as.double(loglik[[2L]]) < as.double(loglik[[1L]]) - 1e-4
+  if (lower && attr(loglik[[2L]], "df") > attr(loglik[[1L]], "df")) {
+    return("not nested, the larger model has the lower likelihood")
+  }
+  ""
+}
+
+# How the likelihood of a fit was computed, as far as it matters to a comparison.
+integral_kind <- function(fit) {
+  if (!is_generalized(fit) || length(fit$random) == 0L) return("exact")
+  laplace_is_exact <- fit$family$name == "gaussian" && fit$family$link == "identity"
+  if (laplace_is_exact && all(fit$points >= 1L)) return("exact")
+  accurate <- all(fit$points > 1L) && isTRUE(fit$accuracy[["total"]] <= accuracy_limit)
+  if (accurate) "quadrature" else approximation_words(fit)
+}
+
+# Family and link of a fit of any class.
+family_of <- function(fit) {
+  if (inherits(fit, "tiers_glmm")) return(fit$family[c("name", "link")])
+  if (inherits(fit, "negbin")) return(list(name = "nbinom2", link = fit$family$link))
+  family <- if (inherits(fit, "glm")) fit$family else list(family = "gaussian", link = "identity")
+  list(name = family$family, link = family$link)
+}
+
+# What tells generalized fits apart beside their formulas.
+family_notes <- function(fits) {
+  generalized <- vapply(fits, is_generalized, NA)
+  if (!any(generalized)) return(rep("", length(fits)))
+  words <- vapply(fits, function(fit) family_words(family_of(fit)), "")
+  methods <- vapply(fits, function(fit) if (is_generalized(fit)) approximation_words(fit) else "",
+                    "")
+  notes <- if (length(unique(words)) > 1L) paste0(" (", words, ")") else rep("", length(fits))
+  if (length(unique(methods[generalized])) > 1L) {
+    notes[generalized] <- paste0(notes[generalized], " [", methods[generalized], "]")
+  }
+  notes
+}
+
+# Probabilities and densities have no common measure.
+check_same_measure <- function(fits, names) {
+  families <- vapply(fits, function(fit) family_of(fit)$name, "")
+  if (any(grepl("^quasi", families))) {
+    stop_input("Quasi-likelihood fits have no likelihood to compare: {.val {names[grepl('^quasi',
+                families)]}}.")
+  }
+  continuous <- vapply(families, function(name) {
+    name %in% family_names() && family_traits(name)$continuous
+  }, NA)
+  if (length(unique(continuous)) == 1L) return(invisible())
+  stop_input(c("Fits of discrete and of continuous families cannot be compared by their likelihoods:
+                {.val {unique(families)}}.",
+               "x" = "The one is a product of probabilities, the other of densities."))
+}
+
+# Is the first family the second or a limit of it?
+families_nested <- function(small, large) {
+  small <- family_of(small)
+  large <- family_of(large)
+  if (!identical(small$link, large$link)) return(FALSE)
+  limits <- list(nbinom1 = "poisson", nbinom2 = "poisson", betabinomial = "binomial")
+  small$name == large$name || identical(limits[[large$name]], small$name)
+}
+
+is_reml <- function(fit) inherits(fit, "tiers_fit") && isTRUE(fit$REML)
+
+check_same_response <- function(fits, rows, names) {
+  same <- vapply(rows, function(row) {
+    same_numbers(row$y, rows[[1L]]$y) && same_numbers(row$m, rows[[1L]]$m)
+  }, NA)
+  if (!all(same)) {
+    sizes <- vapply(fits, stats::nobs, 1)
+    stop_input(c(
+      "Only fits to the same rows of the same response can be compared.",
+      "x" = "{.val {names[!same]}} {?differs/differ} from {.val {names[1]}}.",
+      "i" = if (length(unique(sizes)) > 1L) {
+        "Rows used: {.val {sizes}}. Drop rows with missing values before fitting."
+      }
+    ))
+  }
+  # Weights that divide a dispersion are part of the model, others multiply the log-likelihood.
+  multiplied <- vapply(fits, function(fit) {
+    name <- family_of(fit)$name
+    !name %in% family_names() || !family_traits(name)$scaled
+  }, NA)
+  same <- vapply(rows, function(row) same_numbers(row$a, rows[[1L]]$a), NA)
+  if (any(multiplied) && !all(same)) {
+    stop_input(c("Fits with different weights cannot be compared: weights multiply the log-likelihood
+                  of their rows.",
+                 "x" = "{.val {names[!same]}} {?differs/differ} from {.val {names[1]}}."))
+  }
+}
+
+same_numbers <- function(a, b) {
+  length(a) == length(b) && isTRUE(all.equal(a, b, tolerance = 1e-12))
+}
+
+# What the likelihood of a fit of any class is a function of, in rows that count: the response (of
+# binomial kinds successes, in whatever form they were given), trials and weights.
+likelihood_rows <- function(fit) {
+  frame <- stats::model.frame(fit)
+  y <- stats::model.response(frame)
+  n <- NROW(y)
+  weights <- stats::model.weights(frame)
+  response <- if (inherits(fit, "tiers_fit")) fit_response(fit) else if (inherits(fit, "glm") &&
+    family_of(fit)$name == "binomial") {
+    suppressMessages(read_successes(y, family_of(fit), if (is.null(weights)) double() else weights,
+                                    names(frame)[1L], row.names(frame)))
+  } else {
+    list(y = as.double(y), weights = weights)
+  }
+  one <- function(x) if (length(x)) as.double(x) else rep(1, n)
+  a <- one(response$weights)
+  used <- a > 0
+  list(y = response$y[used], m = one(response$size)[used], a = a[used])
+}
+
+comparable_likelihoods <- function(fits, refit) {
+  reml <- vapply(fits, is_reml, NA)
+  if (!any(reml)) return(fits)
+  if (isTRUE(refit)) {
+    inform("tiers_message_refit", c(
+      "Fits by REML were fitted again by maximum likelihood for this comparison.",
+      "i" = "Use {.code refit = FALSE} to compare REML fits with the same fixed effects."
+    ))
+    fits[reml] <- lapply(fits[reml], fit_by_ml)
+    return(fits)
+  }
+  if (!all(reml)) {
+    stop_input(c("Fits by REML and by maximum likelihood cannot be compared as they are.",
+                 "i" = "Leave {.code refit = TRUE}."))
+  }
+  first <- fixed_matrix(fits[[1L]])
+  same <- vapply(fits, function(fit) {
+    identical(dim(fixed_matrix(fit)), dim(first)) && max(abs(fixed_matrix(fit) - first)) == 0
+  }, NA)
+  if (!all(same)) {
+    stop_input(c(
+      "REML fits with different fixed effects cannot be compared.",
+      "i" = "Leave {.code refit = TRUE}, which compares them by maximum likelihood."
+    ))
+  }
+  fits
+}
+
+# The same model fitted by maximum likelihood, from what the fit has stored.
+fit_by_ml <- function(fit) {
+  fit$REML <- FALSE
+  refit_with(fit, as.double(stats::model.response(fit$frame)))
+}

@@ -1,0 +1,114 @@
+# Adding and dropping single terms of the fixed part, which is what stats::step() goes by. The
+# defaults of stats would look for the data in the formula's environment only.
+
+#' Add or drop single terms of the fixed part
+#'
+#' The table of AIC (and of likelihood ratio tests) of the models with one term more or less. Random
+#' terms stay as they are. [stats::step()] searches through models with these methods. Fits by REML
+#' are compared by maximum likelihood.
+#'
+#' @param object A fit made by [lmm()] or [glmm()].
+#' @param scope The terms to look at: a formula such as `~ . + x`, where bar terms do not matter,
+#'   or labels of terms. `drop1()` without it takes every term that no other term contains.
+#' @param scale Not used.
+#' @param test `"Chisq"` for likelihood ratio tests.
+#' @param k The penalty for a parameter: 2 for AIC.
+#' @param trace Say which model is being fitted?
+#' @param ... Not used.
+#' @return A data frame of class `anova` with columns `Df`, `AIC` and, with a test, `LRT` and
+#'   `Pr(>Chi)`.
+#' @examples
+#' fit <- glmm(y ~ trt + lbase + lage + (1 | subject), MASS::epil, family = nbinom2())
+#' drop1(fit, test = "Chisq")
+#' add1(fit, ~ . + V4 + trt:lbase)
+#' step(fit, trace = 0)
+#' @name drop1.tiers_fit
+NULL
+
+#' @rdname drop1.tiers_fit
+#' @importFrom stats drop1
+#' @export
+drop1.tiers_fit <- function(object, scope, scale = 0, test = c("none", "Chisq"), k = 2,
+                            trace = FALSE, ...) {
+  check_unused(...)
+  validate_fit(object)
+  labels <- if (missing(scope)) stats::drop.scope(terms(object)) else if (is.character(scope)) {
+    scope
+  } else {
+    attr(scope_terms(object, scope), "term.labels")
+  }
+  absent <- setdiff(labels, attr(terms(object), "term.labels"))
+  if (length(absent)) {
+    stop_input("{.arg scope} of {.fn drop1} has {.val {absent}}, which {?is/are} no fixed term{?s} of
+                the fit.")
+  }
+  single_terms(object, labels, "-", test, k, trace, user_frame(parent.frame()))
+}
+
+#' @rdname drop1.tiers_fit
+#' @importFrom stats add1
+#' @export
+add1.tiers_fit <- function(object, scope, scale = 0, test = c("none", "Chisq"), k = 2,
+                           trace = FALSE, ...) {
+  check_unused(...)
+  validate_fit(object)
+  if (missing(scope) || is.null(scope)) {
+    stop_input("{.fn add1} needs a {.arg scope}, for instance {.code ~ . + x}.")
+  }
+  labels <- if (is.character(scope)) scope else {
+    stats::add.scope(terms(object), scope_terms(object, scope))
+  }
+  for (label in labels[vapply(labels, is_bar_label, NA)]) check_bar_in_model(object, label)
+  if (length(labels) == 0L) stop_input("{.arg scope} of {.fn add1} has no fixed term to add.")
+  single_terms(object, labels, "+", test, k, trace, user_frame(parent.frame()))
+}
+
+# Terms of the fixed part of a scope.
+scope_terms <- function(fit, scope) {
+  full <- changed_formula(full_formula(fit), scope)
+  fixed <- split_bars(full[[3L]], environment(full))$fixed
+  full[[3L]] <- if (is.null(fixed)) 1 else fixed
+  stats::terms(full)
+}
+
+# To step() the bar terms of a scope are terms like others. Those of the fit add nothing.
+is_bar_label <- function(label) has_bar(str2lang(label))
+
+check_bar_in_model <- function(fit, label) {
+  own <- vapply(fit$random_terms, `[[`, "", "label")
+  if (all(vapply(expand_bar(str2lang(label)), `[[`, "", "label") %in% own)) return(invisible())
+  stop_input(c("{.fn add1} adds fixed terms only: `{label}` is none.",
+               "i" = "Add it with {.fn update} and compare the fits with {.fn anova}."))
+}
+
+single_terms <- function(fit, labels, sign, test, k, trace, caller) {
+  test <- match_choice(test, c("none", "Chisq"), "test")
+  if (fit$REML) {
+    fit <- fit_by_ml(fit)
+    fit$call$REML <- FALSE
+  }
+  own <- stats::extractAIC(fit, k = k)
+  criteria <- vapply(labels, function(label) {
+    if (is_bar_label(label)) return(own)
+    if (trace > 1) cat("trying", sign, label, "\n")
+    changed <- update_in(fit, paste("~ .", sign, label), list(), caller)
+    if (changed$nobs != fit$nobs) {
+      stop_input(c("With or without `{label}` the model uses other rows ({changed$nobs}) than the fit
+                    ({fit$nobs}).", "i" = "Drop rows with missing values before fitting."))
+    }
+    stats::extractAIC(changed, k = k)
+  }, c(0, 0))
+  df <- if (sign == "+") criteria[1L, ] - own[1L] else own[1L] - criteria[1L, ]
+  table <- data.frame(Df = c(NA, df), AIC = c(own[2L], criteria[2L, ]),
+                      row.names = c("<none>", labels))
+  if (test == "Chisq") {
+    deviance <- table$AIC - k * c(own[1L], criteria[1L, ])
+    gain <- deviance[-1L] - deviance[1L]
+    table$LRT <- c(NA, if (sign == "+") -gain else gain)
+    table[["Pr(>Chi)"]] <- stats::pchisq(table$LRT, replace(table$Df, c(FALSE, df <= 0), NA),
+                                         lower.tail = FALSE)
+  }
+  structure(table, class = c("anova", "data.frame"), heading = c(
+    paste("Single term", if (sign == "+") "additions" else "deletions"), "\nModel:",
+    text_of(full_formula(fit))))
+}
