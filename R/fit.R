@@ -96,8 +96,9 @@ lmm <- function(formula, data, REML = TRUE, residual = NULL, dispersion = ~ 1, w
 #'   [beta_family()] and [betabinomial()].
 #' @param nAGQ Number of quadrature points per random effect. 1 is the Laplace approximation; more,
 #'   for one grouping factor or nested ones, is adaptive Gauss-Hermite quadrature, with `"auto"`
-#'   for as many (at most 51) as bring the error of -2 logLik below 0.01, and a named vector for a number of its
-#'   own for each factor: `c(school = 7, class = 5)`. 0 is the fast approximation of lme4.
+#'   for as many (at most 51) as bring the error of -2 logLik below 0.01, and a named vector for a
+#'   number of its own for each factor: `c(school = 7, class = 5)`. 0 is the fast approximation of
+#'   lme4.
 #' @param method `"laplace"` or `"agq"`: says the same as `nAGQ`.
 #' @param dispersion A one-sided formula: a log-linear model of the dispersion parameter of the
 #'   family (sigma, shape, size, overdispersion or precision).
