@@ -32,9 +32,11 @@ GlmStart glm_start(const GeneralizedEngine& engine, const Control& control) {
 // variances at it otherwise.
 Vector start_point(GeneralizedEngine& engine, const GlmStart& start, const Control& control) {
   engine.cross.reweight(engine.rows, start.weight, true, control.poll);
+  engine.response.set_dispersion(engine.response.parameters(start.phi));
   const std::vector<Matrix> by_factor =
       variance_start(engine.cross, engine.rows.project_random(start.score),
-                     engine.spec.family->predictor_unit(engine.response.rows(), start.eta.data()));
+                     engine.spec.family->predictor_unit(engine.response.rows(), start.eta.data()) /
+                         engine.model.predictor_unit);
   std::vector<Matrix> factors(engine.parameters.terms());
   for (std::size_t f = 0; f < by_factor.size(); ++f) {
     const Factor& factor = engine.layout.factors()[f];

@@ -34,8 +34,10 @@ Index LinkedFamily::first_invalid_response(const ResponseRows& rows) const {
 }
 
 void LinkedFamily::start_eta(const ResponseRows& rows, double* eta) const {
+  double size = 0.0;
+  for (Index i = 0; i < rows.n; ++i) size += std::fabs(rows.y[i]) / static_cast<double>(rows.n);
   for (Index i = 0; i < rows.n; ++i) {
-    eta[i] = start_mean(rows.y[i], size_of(rows, i));
+    eta[i] = start_mean(rows.y[i], size_of(rows, i), size);
   }
   link_->eta(eta, rows.n, eta);
 }
