@@ -108,3 +108,37 @@ dispersion_limit <- function(fit) {
   used <- simple > 0 & rows$a > 0
   if (any(used) && all(variance[used] <= simple[used] * (1 + 1e-6))) limit
 }
+
+# Why a fit ended short of an optimum, and what to do.
+not_converged_words <- function(fit) {
+  edge <- edge_rows(fit)
+  if (length(edge) > 0L) return(c(x = edge_words(fit, edge), i = edge_advice(fit)))
+  if (fit$convergence$iterations >= fit$control$maxit) {
+    return(c(i = "Raise {.code control = tiers_control(maxit = )}, or start from this fit with
+                  {.code start = fit}."))
+  }
+  c(i = "The search found no way on from here: more iterations will not help. Start elsewhere
+         ({.code start = }), or simplify the random effects.")
+}
+
+# Rows whose linear predictor has come to the end of what the link can take.
+edge_rows <- function(fit) {
+  if (!is_generalized(fit)) return(integer())
+  used <- prior_weights(fit) > 0 & is.finite(fit$eta)
+  near <- 1e-3 * stats::median(abs(fit$eta[used]))
+  inside <- in_link_domain(fit$family, fit$eta - near) & in_link_domain(fit$family, fit$eta + near)
+  which(used & !inside)
+}
+
+edge_words <- function(fit, rows) {
+  shown <- plain_text(first_rows(rows))
+  paste0("The linear predictor of row ", shown, " is at the edge of what the ", fit$family$link,
+         " link can take, and the likelihood still rises towards it: beyond, the random effects of ",
+         "these rows have no most likely values, and no approximation of the likelihood.")
+}
+
+edge_advice <- function(fit) {
+  link <- if (is_success_family(fit$family) || fit$family$name == "beta") "logit" else "log"
+  paste0("Fit the model with a link without such an edge, `family = ", fit$family$name, "(\"", link,
+         "\")`.")
+}

@@ -82,8 +82,7 @@ report_convergence <- function(fit) {
       paste0(": another step is predicted to lower the deviance by ", signif(verdict$gain, 3))
     }
     warn_notconverged(c("The fit has not converged after {verdict$iterations} iteration{?s}{gain}.",
-                        i = "Raise {.code control = tiers_control(maxit = )}, or start from this fit
-                             with {.code start = fit}."),
+                        not_converged_words(fit)),
                       gradient_norm = verdict$gradient_norm, gain = verdict$gain,
                       best = fit$random)
   }
