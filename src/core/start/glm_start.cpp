@@ -87,6 +87,7 @@ class Climb {
       out.quadratic = out.quadratic && quadratic;
       if (!has_phi_) break;
     }
+    out.quadratic = out.quadratic && scores_left();
     out.beta = now_.beta;
     out.eta = now_.eta;
     out.score = now_.score;
@@ -272,6 +273,17 @@ class Climb {
       }
     }
     return false;
+  }
+
+  // At a finite maximum the rows at the edge of their response still pull. In a family whose weights
+  // vanish faster than its scores (beta-binomial) the climb also ends where nothing pulls any more.
+  bool scores_left() const {
+    const double least = 1e-8 * now_.score.lpNorm<Eigen::Infinity>();
+    for (Index i = 0; i < rows_.n; ++i) {
+      const bool edge = rows_.y[i] == 0.0 || (family_.uses_trials() && rows_.y[i] == size_of(rows_, i));
+      if (counts(i) && edge && size_of(rows_, i) > 0.0 && !(std::fabs(now_.score[i]) > least)) return false;
+    }
+    return true;
   }
 
   const ResponseFamily& family_;
