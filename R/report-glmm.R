@@ -50,11 +50,13 @@ report_group_separation <- function(fit) {
   labels <- vapply(fit$random[terms], `[[`, "", "label")
   shown <- paste0("`", plain_text(labels), "`", collapse = ", ")
   group <- fit$random[[terms[1L]]]$group
+  several <- length(fit$random[[terms[1L]]]$columns) > 1L
   warn_tiers("tiers_warning_separation", c(
-    "The groups of {shown} are separated: within each of them all responses are alike, or the fixed
-     effects tell them apart.",
-    x = "The standard deviation is not estimable: the likelihood keeps rising as it grows, and the
-         printed value is where the approximation of the likelihood has its peak.",
+    "The groups of {shown} are separated: within each of them all responses are alike, or the
+     {if (several) 'columns of the term and the '}fixed effects tell them apart.",
+    x = "{if (several) 'The covariance matrix is' else 'The standard deviation is'} not estimable: the
+         likelihood keeps rising as it grows, and the printed value is where the approximation of the
+         likelihood has its peak.",
     i = "Use more rows for each level of `{group}`, leave the term out, or analyse one value for
          each level."), terms = labels, .envir = environment())
 }

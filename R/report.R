@@ -89,8 +89,10 @@ report_convergence <- function(fit) {
   if (identical(verdict$status, "boundary")) {
     lines <- paste0(c(plain_text(boundary_words(fit)), fixed_group_lines(fit)), ".")
     lines <- as_bullets(c(paste0("The estimate lies at the boundary: ", lines[1L]), lines[-1L]))
-    inform_singular(c(lines, i = "This is a valid estimate: the data show no more variation than
-                                  that."), boundary = verdict$boundary)
+    if (length(fit$separation$terms) == 0L) {
+      lines <- c(lines, i = "This is a valid estimate: the data show no more variation than that.")
+    }
+    inform_singular(lines, boundary = verdict$boundary)
     return(invisible())
   }
   notes <- c(fixed_group_lines(fit), dispersion_limit_lines(fit))

@@ -280,7 +280,7 @@ class Climb {
   bool scores_left() const {
     const double least = 1e-8 * now_.score.lpNorm<Eigen::Infinity>();
     for (Index i = 0; i < rows_.n; ++i) {
-      const bool edge = rows_.y[i] == 0.0 || (family_.uses_trials() && rows_.y[i] == size_of(rows_, i));
+      const bool edge = rows_.y[i] <= 0.0 || (family_.uses_trials() && rows_.y[i] == size_of(rows_, i));
       if (counts(i) && edge && size_of(rows_, i) > 0.0 && !(std::fabs(now_.score[i]) > least)) return false;
     }
     return true;
