@@ -136,7 +136,7 @@ edge_words <- function(fit, rows) {
   shown <- plain_text(first_rows(rows))
   paste0("The linear predictor of row ", shown, " is at the edge of what the ", fit$family$link,
          " link can take, and the likelihood still rises towards it: beyond, the random effects of ",
-         "these rows have no most likely values, and no approximation of the likelihood.")
+         "such rows have no most likely values, and no approximation of the likelihood.")
 }
 
 edge_advice <- function(fit) {

@@ -12,6 +12,7 @@ constexpr int largest_round = 4;      // of beta given phi, phi given beta
 constexpr int largest_step = 25;      // in one round
 constexpr int quadratic_within = 10;  // steps
 constexpr double quadratic_step = 1e-3;
+constexpr double largest_change = 30.0;  // of a linear predictor in a step, in units of order one
 constexpr double enough = 1e-9;  // gain in log-likelihood that is not worth another step
 
 // Solves h x = g for a positive semidefinite h of any scale; directions without information get 0.
@@ -256,15 +257,15 @@ class Climb {
         if (counts(i)) largest = std::max(largest, std::fabs(change[i]));
       }
       if (step <= quadratic_within && largest < quadratic_step) quadratic = true;
-      if (!advance(direction, gain, next)) return quadratic;
+      const double limit = largest_change * family_.predictor_unit(rows_, now_.eta.data());
+      if (!advance(direction, gain, std::min(1.0, limit / largest), next)) return quadratic;
       if (0.5 * gain < enough && (quadratic || step > quadratic_within)) return quadratic;
     }
     return quadratic;
   }
 
-  bool advance(const Vector& direction, double gain, Point& next) {
+  bool advance(const Vector& direction, double gain, double share, Point& next) {
     const double slack = 1e-12 * (1.0 + std::fabs(now_.value));
-    double share = 1.0;
     for (int halving = 0; halving < 40; ++halving, share *= 0.5) {
       move_to(now_.beta + share * direction, next);
       if (next.value >= now_.value + 1e-4 * share * gain - slack) {
