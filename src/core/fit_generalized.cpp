@@ -96,9 +96,10 @@ BoundaryOptimum minimize(GeneralizedEngine& engine, const Vector& start, const C
   return found;
 }
 
-// A term of binary data whose groups, with the fixed effects and all other random effects, may tell the
-// successes from the failures. lambda: internal, by term.
-int separated_term(const GeneralizedEngine& engine, const std::vector<Matrix>& lambda, const Control& control) {
+// A term of binary data whose groups, with the fixed effects and all other random effects, tell the
+// successes from the failures; -1: none. lambda: internal, by term.
+int separated_term(const GeneralizedEngine& engine, const std::vector<Matrix>& lambda,
+                   const Control& control) {
   if (!engine.spec.family->uses_trials()) return -1;
   for (std::size_t f = 0; f < engine.layout.factors().size(); ++f) {
     const Factor& factor = engine.layout.factors()[f];
@@ -106,7 +107,8 @@ int separated_term(const GeneralizedEngine& engine, const std::vector<Matrix>& l
     int largest = factor.terms[0];
     for (std::size_t t = 0; t < factor.terms.size(); ++t) {
       const int j = factor.terms[t];
-      joint.block(factor.first_column[t], factor.first_column[t], lambda[j].rows(), lambda[j].cols()) = lambda[j];
+      const Index at = factor.first_column[t], columns = lambda[j].cols();
+      joint.block(at, at, columns, columns) = lambda[j];
       if (lambda[j].norm() > lambda[largest].norm()) largest = j;
     }
     if (groups_separated(engine.rows, static_cast<int>(f), joint, engine.response.rows(), control.poll)) {

@@ -228,7 +228,8 @@ class ConeSearch {
 }  // namespace
 
 Vector find_cone_direction(const Matrix& rows) {
-  const Vector d = NonNegativeSum(rows, rows.rowwise().sum()).minimize(static_cast<double>(rows.cols()), 1e-12);
+  NonNegativeSum sum(rows, rows.rowwise().sum());
+  const Vector d = sum.minimize(static_cast<double>(rows.cols()), 1e-12);
   return d.size() > 0 && (rows.transpose() * d).maxCoeff() > cone_tolerance ? d : Vector();
 }
 
