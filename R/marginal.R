@@ -60,7 +60,7 @@ marginal_mean <- function(family, eta, sd) {
     switch(
       family$link,
       identity = eta + 0 * sd,
-      log = exp(eta + sd^2 / 2),
+      log = if (is_success_family(family)) log_probability(eta, sd)$mean else exp(eta + sd^2 / 2),
       sqrt = eta^2 + sd^2,
       probit = stats::pnorm(eta / sqrt(1 + sd^2)))
   }
@@ -74,13 +74,25 @@ marginal_slope <- function(family, eta, sd) {
     switch(
       family$link,
       identity = 1 + 0 * sd,
-      log = exp(eta + sd^2 / 2),
+      log = if (is_success_family(family)) log_probability(eta, sd)$slope else exp(eta + sd^2 / 2),
       sqrt = 2 * eta + 0 * sd,
       probit = stats::dnorm(eta / sqrt(1 + sd^2)) / sqrt(1 + sd^2))
   }
   if (!is.null(closed)) return(unname(closed))
   check_mean_exists(family, sd)
   average_normal(function(x) slope_of(family, x), unname(eta), unname(sd))
+}
+
+# The log link of a probability has no density for groups with eta + sd Z > 0, and the likelihood
+# integrates over the others: the mean over these, exp(eta + sd^2/2) P(Z < -eta/sd - sd) /
+# P(Z < -eta/sd), and its derivative by eta.
+log_probability <- function(eta, sd) {
+  edge <- -eta / sd
+  log_inside <- stats::pnorm(edge, log.p = TRUE)
+  mean <- exp(eta + sd^2 / 2 + stats::pnorm(edge - sd, log.p = TRUE) - log_inside)
+  slope <- mean - (1 - mean) * exp(stats::dnorm(edge, log = TRUE) - log_inside) / sd
+  flat <- sd == 0 | is.infinite(eta)
+  list(mean = ifelse(flat, exp(eta), mean), slope = ifelse(flat, exp(eta), slope))
 }
 
 # 1 / eta over a normal eta has no mean.
@@ -106,7 +118,8 @@ check_mean_exists <- function(family, sd) {
 #' fixed effects; the variances of the random effects are taken as known.
 #'
 #' With an identity link the two kinds of coefficients are the same, with a log link they differ by
-#' the intercept alone where the random effects are intercepts, and with the probit link the
+#' the intercept alone where the random effects are intercepts (not for probabilities, where the mean
+#' is over the random effects that keep them below 1), and with the probit link the
 #' marginal ones are smaller by the factor `1 / sqrt(1 + variance)`.
 #'
 #' @param fit A fit made by [glmm()] or [lmm()].

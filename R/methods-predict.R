@@ -70,11 +70,14 @@ linear_predictor <- function(fit, parts, newdata, allow_new) {
 
 on_scale <- function(fit, eta, type, parts, newdata) {
   if (type == "link" || !is_generalized(fit)) return(eta)
-  if (type == "marginal") return(marginal_mean(fit$family, eta, random_sd(fit, parts, newdata)))
-  if (is.null(newdata) && takes_all(fit, parts)) return(fit$fitted)
+  if (type == "response" && is.null(newdata) && takes_all(fit, parts)) return(fit$fitted)
   value <- eta
   known <- !is.na(eta)
-  value[known] <- mean_of(fit$family, eta[known])
+  value[known] <- if (type == "marginal") {
+    marginal_mean(fit$family, eta[known], random_sd(fit, parts, newdata)[known])
+  } else {
+    mean_of(fit$family, eta[known])
+  }
   outside <- which(known & !in_link_domain(fit$family, eta))
   if (length(outside)) {
     value[outside] <- NA_real_

@@ -50,11 +50,13 @@ report_group_separation <- function(fit) {
   labels <- vapply(fit$random[terms], `[[`, "", "label")
   shown <- paste0("`", plain_text(labels), "`", collapse = ", ")
   group <- fit$random[[terms[1L]]]$group
+  several <- length(fit$random[[terms[1L]]]$columns) > 1L
   warn_tiers("tiers_warning_separation", c(
-    "The groups of {shown} are separated: within each of them all responses are alike, or the fixed
-     effects tell them apart.",
-    x = "The standard deviation is not estimable: the likelihood keeps rising as it grows, and the
-         printed value is where the approximation of the likelihood has its peak.",
+    "The groups of {shown} are separated: within each of them all responses are alike, or the
+     {if (several) 'columns of the term and the '}fixed effects tell them apart.",
+    x = "{if (several) 'The covariance matrix is' else 'The standard deviation is'} not estimable: the
+         likelihood keeps rising as it grows, and the printed value is where the approximation of the
+         likelihood has its peak.",
     i = "Use more rows for each level of `{group}`, leave the term out, or analyse one value for
          each level."), terms = labels, .envir = environment())
 }
@@ -107,4 +109,38 @@ dispersion_limit <- function(fit) {
   simple <- family_traits(limit)$variance(mu, rows$d, rows$m, rows$a)
   used <- simple > 0 & rows$a > 0
   if (any(used) && all(variance[used] <= simple[used] * (1 + 1e-6))) limit
+}
+
+# Why a fit ended short of an optimum, and what to do.
+not_converged_words <- function(fit) {
+  edge <- edge_rows(fit)
+  if (length(edge) > 0L) return(c(x = edge_words(fit, edge), i = edge_advice(fit)))
+  if (fit$convergence$iterations >= fit$control$maxit) {
+    return(c(i = "Raise {.code control = tiers_control(maxit = )}, or start from this fit with
+                  {.code start = fit}."))
+  }
+  c(i = "The search found no way on from here: more iterations will not help. Start elsewhere
+         ({.code start = }), or simplify the random effects.")
+}
+
+# Rows whose linear predictor has come to the end of what the link can take.
+edge_rows <- function(fit) {
+  if (!is_generalized(fit)) return(integer())
+  used <- prior_weights(fit) > 0 & is.finite(fit$eta)
+  near <- 1e-3 * stats::median(abs(fit$eta[used]))
+  inside <- in_link_domain(fit$family, fit$eta - near) & in_link_domain(fit$family, fit$eta + near)
+  which(used & !inside)
+}
+
+edge_words <- function(fit, rows) {
+  shown <- plain_text(first_rows(rows))
+  paste0("The linear predictor of row ", shown, " is at the edge of what the ", fit$family$link,
+         " link can take, and the likelihood still rises towards it: beyond, the random effects of ",
+         "such rows have no most likely values, and no approximation of the likelihood.")
+}
+
+edge_advice <- function(fit) {
+  link <- if (is_success_family(fit$family) || fit$family$name == "beta") "logit" else "log"
+  paste0("Fit the model with a link without such an edge, `family = ", fit$family$name, "(\"", link,
+         "\")`.")
 }

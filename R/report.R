@@ -82,16 +82,17 @@ report_convergence <- function(fit) {
       paste0(": another step is predicted to lower the deviance by ", signif(verdict$gain, 3))
     }
     warn_notconverged(c("The fit has not converged after {verdict$iterations} iteration{?s}{gain}.",
-                        i = "Raise {.code control = tiers_control(maxit = )}, or start from this fit
-                             with {.code start = fit}."),
+                        not_converged_words(fit)),
                       gradient_norm = verdict$gradient_norm, gain = verdict$gain,
                       best = fit$random)
   }
   if (identical(verdict$status, "boundary")) {
     lines <- paste0(c(plain_text(boundary_words(fit)), fixed_group_lines(fit)), ".")
     lines <- as_bullets(c(paste0("The estimate lies at the boundary: ", lines[1L]), lines[-1L]))
-    inform_singular(c(lines, i = "This is a valid estimate: the data show no more variation than
-                                  that."), boundary = verdict$boundary)
+    if (length(fit$separation$terms) == 0L) {
+      lines <- c(lines, i = "This is a valid estimate: the data show no more variation than that.")
+    }
+    inform_singular(lines, boundary = verdict$boundary)
     return(invisible())
   }
   notes <- c(fixed_group_lines(fit), dispersion_limit_lines(fit))

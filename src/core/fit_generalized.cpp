@@ -20,8 +20,6 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr int kAutomaticPoints[] = {7, 15, 25, 51};
 constexpr double kAccurate = 0.01;
 constexpr double kMaxNodes = 4000.0;
-// Standard deviation on the scale of the linear predictor from which groups are looked at.
-constexpr double kLargeDeviation = 10.0;
 
 GlmStart glm_start(const GeneralizedEngine& engine, const Control& control) {
   const Matrix& d = engine.response.dispersion();
@@ -32,9 +30,11 @@ GlmStart glm_start(const GeneralizedEngine& engine, const Control& control) {
 // variances at it otherwise.
 Vector start_point(GeneralizedEngine& engine, const GlmStart& start, const Control& control) {
   engine.cross.reweight(engine.rows, start.weight, true, control.poll);
+  engine.response.set_dispersion(engine.response.parameters(start.phi));
   const std::vector<Matrix> by_factor =
       variance_start(engine.cross, engine.rows.project_random(start.score),
-                     engine.spec.family->predictor_unit(engine.response.rows(), start.eta.data()));
+                     engine.spec.family->predictor_unit(engine.response.rows(), start.eta.data()) /
+                         engine.model.predictor_unit);
   std::vector<Matrix> factors(engine.parameters.terms());
   for (std::size_t f = 0; f < by_factor.size(); ++f) {
     const Factor& factor = engine.layout.factors()[f];
@@ -96,15 +96,23 @@ BoundaryOptimum minimize(GeneralizedEngine& engine, const Vector& start, const C
   return found;
 }
 
-// A random intercept of binary data so large that its groups, with the fixed effects and all other
-// random effects, may tell the successes from the failures.
-int separated_term(const GeneralizedEngine& engine, const std::vector<Matrix>& lambda, const Control& control) {
+// A term of binary data whose groups, with the fixed effects and all other random effects, tell the
+// successes from the failures; -1: none. lambda: internal, by term.
+int separated_term(const GeneralizedEngine& engine, const std::vector<Matrix>& lambda,
+                   const Control& control) {
   if (!engine.spec.family->uses_trials()) return -1;
   for (std::size_t f = 0; f < engine.layout.factors().size(); ++f) {
-    for (const int j : engine.layout.factors()[f].terms) {
-      const RandomTerm& term = engine.model.terms[j];
-      if (term.columns != 1 || term.intercept != 1 || !(lambda[j](0, 0) > kLargeDeviation)) continue;
-      if (groups_separated(engine.rows, static_cast<int>(f), engine.response.rows(), control.poll)) return j;
+    const Factor& factor = engine.layout.factors()[f];
+    Matrix joint = Matrix::Zero(factor.columns, factor.columns);
+    int largest = factor.terms[0];
+    for (std::size_t t = 0; t < factor.terms.size(); ++t) {
+      const int j = factor.terms[t];
+      const Index at = factor.first_column[t], columns = lambda[j].cols();
+      joint.block(at, at, columns, columns) = lambda[j];
+      if (lambda[j].norm() > lambda[largest].norm()) largest = j;
+    }
+    if (groups_separated(engine.rows, static_cast<int>(f), joint, engine.response.rows(), control.poll)) {
+      return largest;
     }
   }
   return -1;
@@ -164,7 +172,7 @@ GeneralizedResult fit_once(GeneralizedEngine& engine, const GlmStart& start, con
   out.linear_predictor = engine.user_predictor(beta);
   out.accuracy = engine.quadrature ? engine.quadrature->accuracy() : kNaN;
   out.largest_error = engine.quadrature ? engine.quadrature->largest_error() : kNaN;
-  out.separated_term = separated_term(engine, out.lambda, control);
+  out.separated_term = separated_term(engine, factors, control);
   return out;
 }
 
@@ -184,7 +192,8 @@ Vector user_entries(const GeneralizedEngine& engine, const Matrix& directions) {
 }
 
 // The limit in a direction that separates: the rows that it separates have probability one there
-// and say nothing more, so the rest is a fit without them.
+// and say nothing more, so the rest is a fit without them. Where they do say more, a fit of all goes far
+// enough for the limit of its deviance.
 GeneralizedResult fit_limit(const GeneralizedSpecification& spec, const GeneralizedEngine& whole,
                             const Separation& separation, const Control& control) {
   std::vector<double> weights(spec.model.n);
@@ -196,9 +205,9 @@ GeneralizedResult fit_limit(const GeneralizedSpecification& spec, const Generali
     weights[i] = separated(i) ? 0.0 : spec.model.weights ? spec.model.weights[i] : 1.0;
   }
   GeneralizedResult out;
-  if (separation.kind == Separation::Kind::quasi) {
+  if (separation.kind == Separation::Kind::quasi || separation.rows_inform) {
     GeneralizedSpecification rest = spec;
-    rest.model.weights = weights.data();
+    if (!separation.rows_inform) rest.model.weights = weights.data();
     GeneralizedEngine engine(rest, control);
     out = fit_once(engine, glm_start(engine, control), control);
   } else {

@@ -10,9 +10,34 @@ namespace tiers {
 
 namespace {
 
-Specification unscaled(const Specification& spec) {
-  Specification out = prepare(spec);
+// Of the linear predictor where the response has its root mean square and, on the real line, its standard
+// deviation; 1 where that is near enough.
+double predictor_unit(const GeneralizedSpecification& spec) {
+  constexpr double near = 4.0;  // powers of two
+  if (spec.family->uses_trials()) return 1.0;
+  std::vector<double> used;
+  for (Index i = 0; i < spec.model.n; ++i) {
+    if (!(spec.model.weights && spec.model.weights[i] == 0.0)) used.push_back(spec.model.y[i]);
+  }
+  const Eigen::Map<const Eigen::ArrayXd> y(used.data(), static_cast<Index>(used.size()));
+  const double largest = y.size() > 0 ? y.abs().maxCoeff() : 0.0;
+  if (largest == 0.0) return 1.0;
+  const double middle = largest * std::sqrt((y / largest).square().mean());
+  const double phi = std::log(largest) + 0.5 * std::log((y / largest - (y / largest).mean()).square().mean());
+  ResponseRows one;
+  one.n = 1;
+  one.y = &middle;
+  one.phi = &phi;
+  double eta = 0.0;
+  spec.family->start_eta(one, &eta);
+  const double power = std::round(std::log2(spec.family->predictor_unit(one, &eta)));
+  return std::abs(power) < near || !std::isfinite(power) ? 1.0 : std::exp2(power);
+}
+
+Specification internal(const GeneralizedSpecification& given) {
+  Specification out = prepare(given.model);
   out.linear = false;
+  out.predictor_unit = predictor_unit(given);
   return out;
 }
 
@@ -21,7 +46,7 @@ bool fast(const GeneralizedSpecification& spec) { return !spec.points.empty() &&
 }  // namespace
 
 GeneralizedEngine::GeneralizedEngine(const GeneralizedSpecification& given, const Control& control)
-    : spec(given), model(unscaled(given.model)), design(model), layout(design),
+    : spec(given), model(internal(given)), design(model), layout(design),
       rows((layout.require_memory(), design), layout,
            [&given](Index a, Index b) { return PackedResponse::same(given, a, b); }),
       response(spec, rows), cross(design, layout), parameters(model.terms),

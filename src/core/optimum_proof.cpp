@@ -41,6 +41,11 @@ Proof prove(ModalDeviance& objective, const CovarianceParameters& parameters, Bo
     Proof out;
     Matrix curvature;
     optimum.value = objective.value(optimum.psi);
+    // A mode found better may turn out to lie beyond the edge of the domain of the link: back inside.
+    for (double share = 1e-9; share < 1.0 && !std::isfinite(optimum.value); share *= 10.0) {
+      optimum.psi.head(parameters.size()) *= 1.0 - share;
+      optimum.value = objective.value(optimum.psi);
+    }
     if (!std::isfinite(optimum.value)) throw std::runtime_error("the likelihood is not finite where it ended");
     objective.derivatives(optimum.gradient, curvature);
     const Matrix hessian = objective.hessian();

@@ -151,3 +151,79 @@ test_that("a dispersion coefficient that no row speaks of is NA", {
   expect_false(anyNA(table[c("(Intercept)", "fb"), ]))
   expect_true(all(is.na(confint(fit, "fc", component = "dispersion"))))
 })
+
+separations <- function(heard) {
+  Filter(function(x) inherits(x, "tiers_warning_separation"), heard$conditions)
+}
+
+test_that("beta-binomial responses separate as binomial ones do", {
+  set.seed(6)
+  n <- 200
+  d <- data.frame(g = factor(sample(20, n, TRUE)), x = rnorm(n), f = factor(sample(letters[1:3], n, TRUE)))
+  p <- plogis(rnorm(20)[d$g])
+  s <- rbinom(n, 5, rbeta(n, 4 * p, 4 * (1 - p)))
+  for (link in c("logit", "cloglog")) {
+    family <- betabinomial(link)
+    rest <- glmm(cbind(s, 5 - s) ~ x + f + (1 | g), droplevels(cbind(d, s)[d$f != "c", ]), family)
+    for (end in c(5, 0)) {
+      d$s <- ifelse(d$f == "c", end, s)
+      heard <- listen(fit <- glmm(cbind(s, 5 - s) ~ x + f + (1 | g), d, family))
+      expect_length(separations(heard), 1L)
+      expect_equal(separations(heard)[[1]]$columns, "fc")
+      expect_equal(fixef(fit)[["fc"]], if (end == 5) Inf else -Inf)
+      expect_equal(fit$logLik, rest$logLik, tolerance = 1e-9)
+      expect_equal(fixef(fit)[1:3], fixef(rest), tolerance = 1e-6)
+    }
+  }
+})
+
+test_that("a gaussian mean of zero under the log link is a limit with a density", {
+  set.seed(8)
+  d <- data.frame(g = gl(10, 12), f = rep(c("a", "b", "c"), 40), x = rnorm(120))
+  d$y <- exp(0.5 + 0.3 * d$x + 0.2 * rnorm(10)[d$g]) + rnorm(120, sd = 0.3)
+  for (low in list(0, -abs(rnorm(40)))) {
+    d$y[d$f == "b"] <- low
+    heard <- listen(fit <- glmm(y ~ x + f + (1 | g), d, gaussian("log")))
+    expect_equal(separations(heard)[[1]]$columns, "fb")
+    expect_equal(fixef(fit)[["fb"]], -Inf)
+    expect_equal(unname(fitted(fit)[d$f == "b"]), rep(0, 40))
+    far <- glmm(y ~ x + I(f == "c") + (1 | g) + offset(-100 * (f == "b")), d, gaussian("log"))
+    expect_equal(fit$logLik, far$logLik, tolerance = 1e-9)
+    expect_equal(unname(fixef(fit)[c(1, 2, 4)]), unname(fixef(far)), tolerance = 1e-5)
+  }
+})
+
+# Groups that are alike within, or told apart by columns of a term.
+grouped_data <- function() {
+  set.seed(1)
+  d <- data.frame(g = factor(sample(20, 200, TRUE)), x = rnorm(200),
+                  f = factor(sample(c("a", "b"), 200, TRUE)), h = gl(4, 50))
+  up <- rbinom(20, 1, 0.5)
+  turn <- sample(c(-1, 1), 20, TRUE)
+  d$alike <- up[d$g]
+  d$told <- as.integer(turn[d$g] * d$x + 0.3 * rnorm(20)[d$g] > 0)
+  d$level <- ifelse(d$f == "a", up[d$g], rbinom(200, 1, 0.5))
+  d$some <- rbinom(200, 1, ifelse(as.integer(d$g) > 8, up[d$g], 0.5))
+  d
+}
+
+test_that("groups are separated in any random effects", {
+  d <- grouped_data()
+  for (formula in list(alike ~ x + (x | g), alike ~ x + (x || g), alike ~ x + (0 + f | g),
+                       alike ~ x + (1 | g) + (1 | h), told ~ x + (x || g),
+                       level ~ f + (0 + f | g), level ~ f + (f | g))) {
+    heard <- listen(glmm(formula, d, binomial()))
+    expect_length(separations(heard), 1L)
+    texts <- paste(condition_texts(heard$conditions), collapse = "\n")
+    expect_match(texts, "groups of `.*g.*` are separated.*not estimable")
+    expect_no_match(texts, "valid estimate")
+  }
+})
+
+test_that("groups of which only some are alike are not separated", {
+  d <- grouped_data()
+  for (formula in list(some ~ x + (1 | g), some ~ x + (x | g), some ~ x + (0 + f | g),
+                       told ~ x + (1 | g), told ~ x + (0 + x | g))) {
+    expect_length(separations(listen(glmm(formula, d, binomial()))), 0L)
+  }
+})

@@ -32,7 +32,7 @@ class Beta : public LinkedFamily {
 
  protected:
   bool valid_response(double y, double) const override { return y > 0.0 && y < 1.0; }
-  double start_mean(double y, double) const override { return y; }
+  double start_mean(double y, double, double) const override { return y; }
   bool own_weights_can_be_negative(const std::string&) const override { return true; }
 };
 

@@ -24,7 +24,7 @@ class SuccessFamily : public LinkedFamily {
   bool valid_response(double y, double m) const override {
     return y >= 0.0 && y <= m && y == std::floor(y) && m == std::floor(m);
   }
-  double start_mean(double y, double m) const override { return (y + 0.5) / (m + 1.0); }
+  double start_mean(double y, double m, double) const override { return (y + 0.5) / (m + 1.0); }
 };
 
 }  // namespace tiers

@@ -29,9 +29,10 @@ class Gaussian : public LinkedFamily {
  protected:
   bool valid_response(double, double) const override { return true; }
   // Log and inverse links need a mean away from zero, and a log link a positive one.
-  double start_mean(double y, double) const override {
-    if (link_name() == "log") return y > 1e-3 ? y : 1e-3;
-    if (link_name() == "inverse") return std::fabs(y) > 1e-3 ? y : 1e-3;
+  double start_mean(double y, double, double size) const override {
+    const double least = 1e-3 * size;
+    if (link_name() == "log") return y > least ? y : least;
+    if (link_name() == "inverse") return std::fabs(y) > least ? y : least;
     return y;
   }
   bool own_weights_can_be_negative(const std::string& link) const override {

@@ -33,7 +33,7 @@ class InverseGaussian : public LinkedFamily {
 
  protected:
   bool valid_response(double y, double) const override { return y > 0.0; }
-  double start_mean(double y, double) const override { return y; }
+  double start_mean(double y, double, double) const override { return y; }
   bool own_weights_can_be_negative(const std::string& link) const override { return link == "log"; }
 };
 

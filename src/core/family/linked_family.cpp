@@ -34,8 +34,10 @@ Index LinkedFamily::first_invalid_response(const ResponseRows& rows) const {
 }
 
 void LinkedFamily::start_eta(const ResponseRows& rows, double* eta) const {
+  double size = 0.0;
+  for (Index i = 0; i < rows.n; ++i) size += std::fabs(rows.y[i]) / static_cast<double>(rows.n);
   for (Index i = 0; i < rows.n; ++i) {
-    eta[i] = start_mean(rows.y[i], size_of(rows, i));
+    eta[i] = start_mean(rows.y[i], size_of(rows, i), size);
   }
   link_->eta(eta, rows.n, eta);
 }
@@ -79,6 +81,7 @@ void LinkedFamily::evaluate(const ResponseRows& rows, const double* eta, Detail 
   }
 }
 
+// On the real line by the mean information, to which rows with a mean at its limit add nothing.
 double LinkedFamily::predictor_unit(const ResponseRows& rows, const double* eta) const {
   double sum = 0.0, count = 0.0;
   double x[strip], x1[strip], x2[strip], x3[strip], mu[strip], variance[strip];
@@ -92,14 +95,16 @@ double LinkedFamily::predictor_unit(const ResponseRows& rows, const double* eta)
     }
     for (Index i = 0; i < part.n; ++i) {
       if (!(weight_of(part, i) > 0.0)) continue;
-      const double unit = std::log((real ? std::sqrt(variance[i]) : 1.0) / std::fabs(x1[i]));
-      if (!finite(unit) || !finite(x[i])) continue;
+      const double ratio = std::fabs(x1[i]) / (real ? std::sqrt(variance[i]) : 1.0);
+      const double value = real ? ratio * ratio : std::log(ratio);
+      if (!finite(value) || !finite(x[i])) continue;
       const double times = frequency_of(part, i);
-      sum += times * unit;
+      sum += times * value;
       count += times;
     }
   }
-  return count > 0.0 ? std::exp(sum / count) : 1.0;
+  const double unit = real ? std::sqrt(count / sum) : std::exp(-sum / count);
+  return unit > 0.0 && finite(unit) ? unit : 1.0;
 }
 
 double log_without_overdispersion(const ResponseRows& rows, bool trials) {

@@ -36,7 +36,8 @@ class LinkedFamily : public ResponseFamily {
 
  protected:
   virtual bool valid_response(double y, double m) const = 0;
-  virtual double start_mean(double y, double m) const = 0;
+  // `size`: mean |y|.
+  virtual double start_mean(double y, double m, double size) const = 0;
   virtual bool own_weights_can_be_negative(const std::string& link) const = 0;
   virtual void evaluate_kernel(const ResponseRows& rows, const double* x, Detail detail,
                                const RowDerivatives& out) const = 0;

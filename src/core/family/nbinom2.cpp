@@ -38,7 +38,7 @@ class Nbinom2 : public LinkedFamily {
 
  protected:
   bool valid_response(double y, double) const override { return y >= 0.0 && y == std::floor(y); }
-  double start_mean(double y, double) const override { return y > 0.0 ? y : 1.0 / 6.0; }
+  double start_mean(double y, double, double) const override { return y > 0.0 ? y : 1.0 / 6.0; }
   bool own_weights_can_be_negative(const std::string&) const override { return false; }
 };
 

@@ -22,7 +22,7 @@ class Poisson : public LinkedFamily {
 
  protected:
   bool valid_response(double y, double) const override { return y >= 0.0 && y == std::floor(y); }
-  double start_mean(double y, double) const override { return y + 0.1; }
+  double start_mean(double y, double, double) const override { return y + 0.1; }
   bool own_weights_can_be_negative(const std::string&) const override { return false; }
 };
 

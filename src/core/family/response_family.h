@@ -115,7 +115,7 @@ class ResponseFamily {
   // Var(y) of the response as it stands in rows.y (the count of successes, not the share).
   virtual void variance(const ResponseRows& rows, const double* mu, double* out) const = 0;
 
-  // Linear predictors to start from, one row at a time from its y (glm's mustart).
+  // Linear predictors to start from, each row from its y (glm's mustart).
   virtual void start_eta(const ResponseRows& rows, double* eta) const = 0;
   // What is a change of order one in the linear predictor, near these: a factor e in the mean or in
   // its odds, or a standard deviation of a response on the real line (there phi is read). 1 on the

@@ -63,6 +63,7 @@ Design::Design(const Specification& spec) : spec_(spec) {
   scale_response();
   scale_fixed();
   scale_random();
+  apply_unit();
 }
 
 void Design::scale_weights() {
@@ -298,6 +299,14 @@ void Design::scale_random() {
     }
     random_.push_back(scale);
   }
+}
+
+void Design::apply_unit() {
+  if (spec_.predictor_unit == 1.0) return;
+  inverse_scale_ *= spec_.predictor_unit;
+  map_ *= spec_.predictor_unit;
+  orthogonal_ *= spec_.predictor_unit;
+  for (RandomScale& scale : random_) scale.inverse_scale *= spec_.predictor_unit;
 }
 
 // T_j: column a is (e_a - centre_a e_intercept) / scale_a.

@@ -4,6 +4,7 @@
 // (at a data value, so that the subtraction is exact) and scaled (by a power of two, exact too);
 // so are random columns where their structure allows it. Internal rows, for kept columns X,
 //   x_i = T' x,  y_i = (y - offset - c 1) / s,  z_i = T_j' z,  w_i = w / w0,
+// in a generalized model multiplied by the unit of its linear predictor (part of T and T_j),
 // and back: beta = s T beta_i + c v (v with X v = 1), sigma^2 = s^2 w0 sigma_i^2,
 // Lambda_j = T_j Lambda_i / sqrt(w0), b_j = s T_j b_i.
 // Columns of X that are linear combinations of earlier ones are dropped; the decision is taken on
@@ -40,7 +41,8 @@ class Design {
     const RandomTerm& t = spec_.terms[term];
     const auto& map = random_[term];
     for (Index a = 0; a < t.columns; ++a) {
-      z[a] = t.basis ? (t.basis[row + t.n * a] - map.centre[a]) * map.inverse_scale[a] : 1.0;
+      z[a] = t.basis ? (t.basis[row + t.n * a] - map.centre[a]) * map.inverse_scale[a]
+                       : map.inverse_scale[a];
     }
   }
 
@@ -73,6 +75,7 @@ class Design {
   void scale_fixed();
   void scale_response();
   void scale_random();
+  void apply_unit();
   void orthogonalize_rows(const std::vector<Index>& order, double tolerance);
   Matrix random_map(int term) const;
   bool used(Index row) const { return !spec_.weights || spec_.weights[row] > 0.0; }

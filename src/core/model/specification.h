@@ -45,6 +45,9 @@ struct Specification {
   // False: the response belongs to a family. It is not rescaled then, and neither are the weights,
   // which only say here which rows count.
   bool linear = true;
+  // A power of two, of the order of the changes in the linear predictor that the data can tell: internal
+  // columns are multiplied by it, so that coefficients and standard deviations are of order one.
+  double predictor_unit = 1.0;
   std::vector<RandomTerm> terms;
 };
 

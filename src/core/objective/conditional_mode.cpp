@@ -11,8 +11,9 @@ namespace {
 constexpr double kArmijo = 1e-4;
 constexpr double kSlack = 1e-10;
 constexpr double kSmallestRoot = 1e-150;
-constexpr double kWall = 1e-2;  // decrement
+constexpr double kNoise = 1e-2;  // decrement
 constexpr int kMaxHalvings = 40;
+constexpr int kWallHalvings = 15;
 constexpr int kMaxSteps = 200;
 constexpr Index kPollRows = 32 * PackedRows::kStrip;
 
@@ -238,10 +239,11 @@ bool ConditionalMode::find(const Vector& beta, const std::vector<Matrix>& lambda
     ++steps_;
     double length = 1.0;
     const double slack = kSlack * (1.0 + std::abs(value));
-    bool fell = false;
-    for (int halving = 0; halving < kMaxHalvings && !fell; ++halving) {
+    bool fell = false, wall = false;
+    for (int halving = 0; halving < (wall ? kWallHalvings : kMaxHalvings) && !fell; ++halving) {
       const Vector trial = u_ + length * direction;
       const double trial_value = pass(trial, detail, last && with_fixed);
+      wall = wall || !std::isfinite(trial_value);
       fell = trial_value <= value - kArmijo * length * decrement + slack;
       if (fell) {
         u_ = trial;
@@ -250,9 +252,10 @@ bool ConditionalMode::find(const Vector& beta, const std::vector<Matrix>& lambda
         length *= 0.5;
       }
     }
+    // A mode beyond a wall, the edge of the domain of eta, is none.
+    if (wall && (last || !fell)) return false;
     if (!fell) {
-      // No way down at a wall, the edge of the domain of eta, is no mode; close to one it is rounding.
-      if (decrement > kWall) return false;
+      if (decrement > kNoise) return false;  // more than rounding
       pass(u_, Detail::gradient, with_fixed);
     }
     if (last || !fell) break;

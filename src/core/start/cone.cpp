@@ -8,35 +8,38 @@ namespace tiers {
 
 namespace {
 
-// Lawson and Hanson's active set for min |sum (1 + lambda_i) a_i|.
+// Lawson and Hanson's active set for min |start + sum lambda_i a_i|.
 class NonNegativeSum {
  public:
-  explicit NonNegativeSum(const Matrix& rows) : rows_(rows), sum_(rows.rowwise().sum()) {
+  NonNegativeSum(const Matrix& rows, const Vector& start) : rows_(rows), start_(start) {
     passive_.assign(rows.cols(), 0);
     basis_ = Matrix::Zero(rows.rows(), 0);
   }
 
-  Vector direction() {
+  // The direction of the vector of least length; of size 0 if that is zero, next to `size` and the lambdas.
+  Vector minimize(double size, double zero) {
     const Index limit = 500 + 10 * rows_.rows();
     for (Index step = 0; step < limit; ++step) {
-      Vector d = sum_ - basis_ * (basis_.transpose() * sum_);
+      Vector d = start_ - basis_ * (basis_.transpose() * start_);
       d -= basis_ * (basis_.transpose() * d);
-      double size = static_cast<double>(rows_.cols());
-      for (const double value : lambda_) size += value;
       const double length = d.norm();
-      if (!(length > 1e-12 * size)) return Vector();
+      if (!(length > zero * std::accumulate(lambda_.begin(), lambda_.end(), size))) return Vector();
       d /= length;
       const Vector along = rows_.transpose() * d;
       Index worst = -1;
       for (Index i = 0; i < along.size(); ++i) {
         if (!passive_[i] && (worst < 0 || along[i] < along[worst])) worst = i;
       }
-      if (worst < 0 || along[worst] >= -cone_tolerance) {
-        return along.maxCoeff() > cone_tolerance ? d : Vector();
-      }
+      if (worst < 0 || along[worst] >= -cone_tolerance) return d;
       add(worst);
     }
     return Vector();
+  }
+
+  Vector lambda() const {
+    Vector out = Vector::Zero(rows_.cols());
+    for (std::size_t i = 0; i < set_.size(); ++i) out[set_[i]] = lambda_[i];
+    return out;
   }
 
  private:
@@ -81,12 +84,12 @@ class NonNegativeSum {
     const Matrix upper = factor.matrixQR().topLeftCorner(rank, rank);
     Vector out = Vector::Zero(k);
     out.head(rank) =
-        upper.triangularView<Eigen::Upper>().solve(Vector(-(basis_.transpose() * sum_)));
+        upper.triangularView<Eigen::Upper>().solve(Vector(-(basis_.transpose() * start_)));
     return out;
   }
 
   const Matrix& rows_;
-  const Vector sum_;
+  const Vector start_;
   std::vector<char> passive_;
   std::vector<Index> set_;
   std::vector<double> lambda_;
@@ -224,7 +227,19 @@ class ConeSearch {
 
 }  // namespace
 
-Vector find_cone_direction(const Matrix& rows) { return NonNegativeSum(rows).direction(); }
+Vector find_cone_direction(const Matrix& rows) {
+  NonNegativeSum sum(rows, rows.rowwise().sum());
+  const Vector d = sum.minimize(static_cast<double>(rows.cols()), 1e-12);
+  return d.size() > 0 && (rows.transpose() * d).maxCoeff() > cone_tolerance ? d : Vector();
+}
+
+// A last row of ones, and minus one to start from, ask for weights of sum 1.
+Vector vanishing_combination(const Matrix& rows) {
+  Matrix lifted(rows.rows() + 1, rows.cols());
+  lifted << rows, Eigen::RowVectorXd::Ones(rows.cols());
+  NonNegativeSum sum(lifted, -Vector::Unit(rows.rows() + 1, rows.rows()));
+  return sum.minimize(1.0, cone_tolerance).size() > 0 ? Vector() : sum.lambda();
+}
 
 Cone find_cone(const ConstMatrixMap& x, const std::vector<signed char>& sign, const Matrix& within,
                const Poll& poll) {

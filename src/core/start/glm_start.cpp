@@ -12,6 +12,7 @@ constexpr int largest_round = 4;      // of beta given phi, phi given beta
 constexpr int largest_step = 25;      // in one round
 constexpr int quadratic_within = 10;  // steps
 constexpr double quadratic_step = 1e-3;
+constexpr double largest_change = 30.0;  // of a linear predictor in a step, in units of order one
 constexpr double enough = 1e-9;  // gain in log-likelihood that is not worth another step
 
 // Solves h x = g for a positive semidefinite h of any scale; directions without information get 0.
@@ -87,6 +88,7 @@ class Climb {
       out.quadratic = out.quadratic && quadratic;
       if (!has_phi_) break;
     }
+    out.quadratic = out.quadratic && scores_left();
     out.beta = now_.beta;
     out.eta = now_.eta;
     out.score = now_.score;
@@ -255,15 +257,15 @@ class Climb {
         if (counts(i)) largest = std::max(largest, std::fabs(change[i]));
       }
       if (step <= quadratic_within && largest < quadratic_step) quadratic = true;
-      if (!advance(direction, gain, next)) return quadratic;
+      const double limit = largest_change * family_.predictor_unit(rows_, now_.eta.data());
+      if (!advance(direction, gain, std::min(1.0, limit / largest), next)) return quadratic;
       if (0.5 * gain < enough && (quadratic || step > quadratic_within)) return quadratic;
     }
     return quadratic;
   }
 
-  bool advance(const Vector& direction, double gain, Point& next) {
+  bool advance(const Vector& direction, double gain, double share, Point& next) {
     const double slack = 1e-12 * (1.0 + std::fabs(now_.value));
-    double share = 1.0;
     for (int halving = 0; halving < 40; ++halving, share *= 0.5) {
       move_to(now_.beta + share * direction, next);
       if (next.value >= now_.value + 1e-4 * share * gain - slack) {
@@ -272,6 +274,17 @@ class Climb {
       }
     }
     return false;
+  }
+
+  // At a finite maximum the rows at the edge of their response still pull. In a family whose weights
+  // vanish faster than its scores (beta-binomial) the climb also ends where nothing pulls any more.
+  bool scores_left() const {
+    const double least = 1e-8 * now_.score.lpNorm<Eigen::Infinity>();
+    for (Index i = 0; i < rows_.n; ++i) {
+      const bool edge = rows_.y[i] <= 0.0 || (family_.uses_trials() && rows_.y[i] == size_of(rows_, i));
+      if (counts(i) && edge && size_of(rows_, i) > 0.0 && !(std::fabs(now_.score[i]) > least)) return false;
+    }
+    return true;
   }
 
   const ResponseFamily& family_;

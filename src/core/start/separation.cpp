@@ -12,7 +12,11 @@ namespace {
 
 // Which way a row with this response wants its linear predictor to go without end: +1, -1, or 0 if
 // its likelihood has a best point (or rises to the edge of the link's domain).
-signed char endless_way(const ResponseFamily& family, double y, double m) {
+struct EndlessWay {
+  signed char sign = 0;
+  double limit = 0.0;  // log density there
+};
+EndlessWay endless_way(const ResponseFamily& family, double y, double m, double phi = 0.0) {
   constexpr int half = 5;
   const double sizes[half] = {30.0, 10.0, 3.0, 1.0, 0.3};
   double eta[2 * half], logp[2 * half], s[2 * half];
@@ -21,7 +25,6 @@ signed char endless_way(const ResponseFamily& family, double y, double m) {
     eta[2 * half - 1 - i] = sizes[i];
   }
   const std::vector<double> ys(2 * half, y), ms(2 * half, m);
-  const double phi = 0.0;
   ResponseRows rows;
   rows.n = 2 * half;
   rows.y = ys.data();
@@ -34,9 +37,8 @@ signed char endless_way(const ResponseFamily& family, double y, double m) {
   double best = -std::numeric_limits<double>::infinity();
   for (const double value : logp) best = std::max(best, value);
   const double below = logp[0], above = logp[2 * half - 1];
-  if (!(best > -std::numeric_limits<double>::infinity()) || below == above) return 0;
-  if (below == best) return -1;
-  return above == best ? 1 : 0;
+  if (!(best > -std::numeric_limits<double>::infinity()) || below == above) return {};
+  return {static_cast<signed char>(below == best ? -1 : above == best ? 1 : 0), best};
 }
 
 // Entries of an orthonormal null space below it are zero.
@@ -98,15 +100,17 @@ Separation find_separation(const ResponseFamily& family, const ResponseRows& row
   out.unidentified = Matrix::Zero(p, 0);
   out.separated_row.assign(n, 0);
 
-  const signed char at_zero = endless_way(family, 0.0, 1.0);
-  const signed char at_full = family.uses_trials() ? endless_way(family, 1.0, 1.0) : 0;
+  const EndlessWay zero = endless_way(family, 0.0, 1.0);
+  const signed char at_full = family.uses_trials() ? endless_way(family, 1.0, 1.0).sign : 0;
+  // A gaussian loses 1; the rest are nearly zero at both.
+  out.rows_inform = std::fabs(zero.limit - endless_way(family, 0.0, 1.0, 1.0).limit) > 0.5;
   std::vector<signed char> sign(n, 0);
   std::vector<char> fixed(n, 0);
   Index open = 0, used = 0;
   for (Index i = 0; i < n; ++i) {
     if (!counts(rows, i)) continue;
     ++used;
-    if (rows.y[i] == 0.0) sign[i] = at_zero;
+    if (rows.y[i] <= 0.0) sign[i] = zero.sign;  // below zero: a gaussian with a positive mean
     if (family.uses_trials() && rows.y[i] == size_of(rows, i)) sign[i] = at_full;
     fixed[i] = sign[i] == 0;
     open += sign[i] != 0;
@@ -139,74 +143,98 @@ Separation find_separation(const ResponseFamily& family, const ResponseRows& row
   return out;
 }
 
-bool groups_separated(const int* codes, Index levels, const ResponseRows& rows,
+bool groups_separated(const int* codes, Index levels, const ConstMatrixMap& z, const ResponseRows& rows,
                       const ConstMatrixMap& x, const Poll& poll) {
-  const Index n = rows.n, p = x.rows();
-  std::vector<Index> success(levels, -1), failure(levels, -1);
+  const Index n = rows.n, p = x.rows(), k = z.rows();
+  std::vector<signed char> side(n, 0);
+  std::vector<char> mixed(n, 0);
+  std::vector<Index> plain;  // rows without random effects, all successes or all failures
+  std::vector<std::vector<Index>> groups(levels);
   for (Index i = 0; i < n; ++i) {
     if (!counts(rows, i)) continue;
-    const double y = rows.y[i], m = size_of(rows, i);
-    if (y > 0.0 && y < m) return false;  // both outcomes in one row: nothing tells them apart
-    (y > 0.0 ? success : failure)[codes[i] - 1] = i;
+    side[i] = rows.y[i] == 0.0 ? -1 : rows.y[i] == size_of(rows, i) ? 1 : 0;
+    const bool random = z.col(i).norm() > cone_tolerance;
+    if (random && side[i] == 0) return false;  // both outcomes in one row: nothing tells them apart
+    if (random) groups[codes[i] - 1].push_back(i);
+    mixed[i] = !random && side[i] == 0;
+    if (!random && side[i] != 0) plain.push_back(i);
   }
-  std::vector<Index> above, below;  // pairs to be told apart: success, failure
-  for (Index g = 0; g < levels; ++g) {
-    if (success[g] < 0 || failure[g] < 0) continue;
-    above.push_back(success[g]);
-    below.push_back(failure[g]);
-  }
-  if (above.empty()) return true;
-  if (p == 0) return false;
+  groups.erase(std::remove_if(groups.begin(), groups.end(), [](const auto& group) { return group.empty(); }),
+               groups.end());
+  if (groups.empty()) return false;
 
-  // A direction that tells some pairs apart is asked about all; the worst pair of a group in which
-  // it fails joins them.
-  constexpr std::size_t most_pairs = 2000;
-  if (above.size() > most_pairs) {
-    above.resize(most_pairs);
-    below.resize(most_pairs);
-  }
+  // Positive multiples of a group's rows that add up to zero in z, and to no more than zero in x'd, prove
+  // that no v serves d. Their sum in x is a row that d must make positive.
+  const Matrix within = null_space(x, mixed, Matrix::Identity(p, p), poll);
+  Vector d = Vector::Zero(p);
+  std::vector<Vector> cuts;
   for (int round = 0; round < 100; ++round) {
-    const Index pairs = static_cast<Index>(above.size());
-    Matrix difference(p, pairs);
-    for (Index i = 0; i < pairs; ++i) difference.col(i) = x.col(above[i]) - x.col(below[i]);
-    const ConstMatrixMap map(difference.data(), p, pairs);
-    const Cone cone =
-        find_cone(map, std::vector<signed char>(pairs, 1), Matrix::Identity(p, p), poll);
-    for (const char row : cone.separated) {
-      if (!row) return false;
-    }
-    std::vector<Index> lowest(levels, -1), highest(levels, -1);  // success, failure
-    const Vector along = x.transpose() * cone.direction;
-    for (Index i = 0; i < n; ++i) {
-      if (!counts(rows, i)) continue;
-      const Index g = codes[i] - 1;
-      if (rows.y[i] > 0.0) {
-        if (lowest[g] < 0 || along[i] < along[lowest[g]]) lowest[g] = i;
-      } else {
-        if (highest[g] < 0 || along[i] > along[highest[g]]) highest[g] = i;
+    const std::size_t before = cuts.size();
+    const auto settled = [&](const std::vector<Index>& group) {
+      const Index size = static_cast<Index>(group.size());
+      Matrix joint = Matrix::Zero(k + 1, size + 1);
+      joint(k, size) = 1.0;
+      Vector length(size);
+      for (Index a = 0; a < size; ++a) {
+        const Index i = group[a];
+        joint.col(a) << z.col(i), x.col(i).dot(d);
+        length[a] = side[i] * joint.col(a).norm();
+        joint.col(a) /= length[a];
       }
+      const Vector weight = vanishing_combination(joint);
+      if (weight.size() == 0) return round == 0;  // by v alone: whatever d is
+      Vector cut = Vector::Zero(p);
+      double scale = 0.0;
+      for (Index a = 0; a < size; ++a) {
+        cut += weight[a] / length[a] * x.col(group[a]);
+        scale += weight[a] / std::fabs(length[a]) * x.col(group[a]).norm();
+      }
+      cuts.push_back(cut.norm() > cone_tolerance * scale ? Vector(cut / scale) : Vector(Vector::Zero(p)));
+      return false;
+    };
+    groups.erase(std::remove_if(groups.begin(), groups.end(), settled), groups.end());
+    if (cuts.size() == before) return true;
+
+    const Index count = static_cast<Index>(cuts.size()), others = static_cast<Index>(plain.size());
+    Matrix joined(p, count + others);
+    std::vector<signed char> sign(count + others, 1);
+    for (Index c = 0; c < count; ++c) joined.col(c) = cuts[c];
+    for (Index a = 0; a < others; ++a) {
+      joined.col(count + a) = x.col(plain[a]);
+      sign[count + a] = side[plain[a]];
     }
-    bool complete = true;
-    for (Index g = 0; g < levels; ++g) {
-      const Index a = lowest[g], b = highest[g];
-      if (a < 0 || b < 0) continue;
-      const double gap = (x.col(a) - x.col(b)).norm();
-      if (along[a] - along[b] > cone_tolerance * gap) continue;
-      complete = false;
-      above.push_back(a);
-      below.push_back(b);
+    const Cone cone = find_cone(ConstMatrixMap(joined.data(), p, count + others), sign, within, poll);
+    for (Index c = 0; c < count; ++c) {
+      if (!cone.separated[c]) return false;
     }
-    if (complete) return true;
+    d = cone.direction;
   }
   return false;
 }
 
-bool groups_separated(const PackedRows& packed, int factor, const ResponseRows& rows, const Poll& poll) {
+bool groups_separated(const PackedRows& packed, int factor, const Matrix& lambda, const ResponseRows& rows,
+                      const Poll& poll) {
+  constexpr double large = 10.0;  // standard deviation in the linear predictor
+  const Index k = lambda.rows(), n = packed.size();
+  const Matrix z = packed.random().middleRows(packed.random_start(factor), k);
+  const Vector sd = (lambda.transpose() * z).colwise().norm();
+  if (n == 0 || !(sd.maxCoeff() > large)) return false;
+
   const Matrix x = fixed_and_other_effects(packed, factor);
-  std::vector<int> codes(packed.size());
-  for (Index i = 0; i < packed.size(); ++i) codes[i] = static_cast<int>(packed.level(i, factor)) + 1;
-  return groups_separated(codes.data(), packed.layout().factors()[factor].levels, rows,
-                          ConstMatrixMap(x.data(), x.rows(), x.cols()), poll);
+  std::vector<int> codes(n);
+  std::vector<char> moderate(n);
+  for (Index i = 0; i < n; ++i) {
+    codes[i] = static_cast<int>(packed.level(i, factor)) + 1;
+    moderate[i] = !(sd[i] > large);
+  }
+  const auto separated = [&](const Matrix& along) {
+    return groups_separated(codes.data(), packed.layout().factors()[factor].levels,
+                            ConstMatrixMap(along.data(), along.rows(), n), rows,
+                            ConstMatrixMap(x.data(), x.rows(), n), poll);
+  };
+  if (separated(z)) return true;
+  const Matrix free = null_space(ConstMatrixMap(z.data(), k, n), moderate, Matrix::Identity(k, k), poll);
+  return free.cols() > 0 && free.cols() < k && separated(free.transpose() * z);
 }
 
 }  // namespace tiers

@@ -23,6 +23,9 @@ struct Separation {
   // with a zero row here keep finite estimates; the others are infinite or not identified.
   Matrix unidentified;
   std::vector<char> separated_row;    // n
+  // True: rows have a density in the limit, of a mean of zero, that depends on the dispersion (gaussian,
+  // log link). False: a probability of one.
+  bool rows_inform = false;
 };
 
 // x: p x n, one column a row of the data, of full rank. Families whose likelihood cannot separate
@@ -30,12 +33,18 @@ struct Separation {
 Separation find_separation(const ResponseFamily& family, const ResponseRows& rows,
                            const ConstMatrixMap& x, const Poll& poll);
 
-// Random intercepts of binary data (or counts of successes): true if no finite standard deviation
-// is best, because there is no group with both outcomes, or because within groups X orders all
-// successes before all failures. codes: n, 1-based. Rows of prior weight 0 do not count.
-bool groups_separated(const int* codes, Index levels, const ResponseRows& rows,
+// Random effects b_l of binary data (or counts of successes), z_i'b_l in the rows of level l: true if no
+// finite covariance matrix is best, because there are d and for every level v_l by which x_i'd + z_i'v_l
+// is positive for all successes and negative for all failures. (A level's v_l then fill an open cone, so
+// the likelihood stays above zero as d, and the covariance matrix with it, grows without end.) Rows with
+// z_i = 0 need no more than x_i'd = 0, or of the sign of their response.
+// codes: n, 1-based. z: k x n. Rows of prior weight 0 do not count.
+bool groups_separated(const int* codes, Index levels, const ConstMatrixMap& z, const ResponseRows& rows,
                       const ConstMatrixMap& x, const Poll& poll);
-// The same for a factor of the layout, with the random effects of all others as if they were fixed.
-bool groups_separated(const PackedRows& packed, int factor, const ResponseRows& rows, const Poll& poll);
+// The same for a factor of the layout with its estimated k x k factor lambda, with the random effects of
+// all others as if they were fixed. Asked for all directions of its effects, and for those that leave
+// alone the rows in which they have a moderate standard deviation.
+bool groups_separated(const PackedRows& packed, int factor, const Matrix& lambda, const ResponseRows& rows,
+                      const Poll& poll);
 
 }  // namespace tiers

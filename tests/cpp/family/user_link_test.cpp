@@ -186,5 +186,14 @@ TEST_CASE("the unit of the linear predictor follows the link") {
   CHECK(unit("poisson", "sqrt") == Approx(1.0));   // half of it
   CHECK(unit("gaussian", "identity") == Approx(3.0));
   rows.weight = weight.data();
-  CHECK(unit("gaussian", "identity") == Approx(1.5));
+  CHECK(unit("gaussian", "identity") == Approx(3.0 / std::sqrt(7.0)));  // mean information of 1, 4 and 16
+  const std::vector<double> gone = {0.5, 2.0, -400.0};
+  rows.n = 2;
+  const double two = make_family("gaussian", "log")->predictor_unit(rows, gone.data());
+  rows.n = 3;
+  rows.weight = nullptr;
+  const double all = make_family("gaussian", "log")->predictor_unit(rows, gone.data());
+  rows.n = 2;
+  CHECK(all == Approx(std::sqrt(1.5) * make_family("gaussian", "log")->predictor_unit(rows, gone.data())));
+  CHECK(two < all);
 }

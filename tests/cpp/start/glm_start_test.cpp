@@ -171,9 +171,35 @@ TEST_CASE("separation ends without quadratic convergence") {
         fit({"binomial", link, {0, 1, 0, 0, 1, 1, 0, 1, 1, 1}, {}, {}, {}, design(true, {x1})});
     if (std::string(link) != "cauchit") CHECK(overlap.quadratic);
   }
+  for (const char* link : {"logit", "probit", "cloglog"}) {
+    std::vector<double> all = successes;
+    all[4] = trials[4];
+    const Matrix x = design(true, {{0, 0, 0, 0, 1, 0, 0, 0, 0, 0}});
+    CHECK_FALSE(fit({"betabinomial", link, all, trials, {}, {}, x}).quadratic);
+    CHECK(fit({"betabinomial", link, successes, trials, {}, {}, x}).quadratic);
+  }
   const GlmStart zero = fit(
       {"poisson", "log", counts, {}, {}, {}, design(true, {x1, {1, 0, 0, 0, 0, 0, 0, 0, 0, 0}})});
   CHECK_FALSE(zero.quadratic);
+}
+
+TEST_CASE("gaussian starts have the unit of the response") {
+  std::vector<double> far = sizes;
+  far[3] = 1e-9;
+  far[6] = -0.1;
+  for (const char* link : {"log", "inverse"}) {
+    for (const double s : {1e-40, 1e40}) {
+      std::vector<double> scaled = far;
+      for (double& y : scaled) y *= s;
+      const GlmStart found = fit({"gaussian", link, far, {}, {}, {}, design(true, {x1})});
+      const GlmStart other = fit({"gaussian", link, scaled, {}, {}, {}, design(true, {x1})});
+      Vector eta = other.eta;
+      if (std::string(link) == "log") eta.array() -= std::log(s);
+      if (std::string(link) == "inverse") eta *= s;
+      CHECK((eta - found.eta).norm() < 1e-6 * found.eta.norm());
+      CHECK(other.phi[0] - std::log(s) == Approx(found.phi[0]).epsilon(1e-8));
+    }
+  }
 }
 
 TEST_CASE("hard data give no exception") {

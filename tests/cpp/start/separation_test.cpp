@@ -211,6 +211,14 @@ TEST_CASE("families differ in the rows that can separate") {
     CHECK(kind(name, "inverse", {3, 1, 0, 0}) == Kind::quasi);
   }
   CHECK(kind("gaussian", "identity", {0, 0, 1, 1}) == Kind::none);
+  CHECK(kind("gaussian", "inverse", {0, 0, 1, 1}) == Kind::none);
+  CHECK(kind("gaussian", "log", {1, 2, 0, -1}) == Kind::quasi);
+  const auto inform = [&](const char* family) {
+    return find_separation(*make_family(family, "log"), problem.rows(), problem.map(), Poll()).rows_inform;
+  };
+  CHECK(inform("gaussian"));
+  CHECK_FALSE(inform("nbinom2"));
+  CHECK_FALSE(inform("poisson"));
   CHECK(kind("Gamma", "log", {1, 1, 2, 2}) == Kind::none);
   CHECK(kind("beta", "logit", {0.1, 0.1, 0.2, 0.2}) == Kind::none);
 
@@ -225,15 +233,88 @@ TEST_CASE("families differ in the rows that can separate") {
   CHECK(found.separated_row == std::vector<char>({0, 0, 1, 0}));
 }
 
+namespace {
+
+ConstMatrixMap map_of(const Matrix& m) { return ConstMatrixMap(m.data(), m.rows(), m.cols()); }
+
+// All of d and v_1, v_2 ... at once, in one cone whose every row must be strict.
+bool separated_at_once(const std::vector<int>& codes, int levels, const Matrix& z, const Matrix& x,
+                       const std::vector<double>& y) {
+  const Index n = x.cols(), p = x.rows(), k = z.rows();
+  Matrix wide = Matrix::Zero(p + k * levels, n);
+  std::vector<signed char> sign(n);
+  for (Index i = 0; i < n; ++i) {
+    wide.col(i).head(p) = x.col(i);
+    wide.col(i).segment(p + k * (codes[i] - 1), k) = z.col(i);
+    sign[i] = y[i] > 0.0 ? 1 : -1;
+  }
+  const Cone cone = find_cone(map_of(wide), sign, Matrix::Identity(wide.rows(), wide.rows()), Poll());
+  for (const char row : cone.separated) {
+    if (!row) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+TEST_CASE("groups with several random effects are separated as one wide design is") {
+  std::mt19937 engine(11);
+  std::normal_distribution<double> normal;
+  int yes = 0;
+  for (int trial = 0; trial < 400; ++trial) {
+    const int levels = 3, n = 15 + trial % 7, k = 1 + trial % 3, p = trial % 4;
+    Problem problem;
+    problem.x = Matrix::NullaryExpr(p, n, [&] { return normal(engine); });
+    Matrix z = Matrix::NullaryExpr(k, n, [&] { return normal(engine); });
+    z.row(0).setOnes();
+    const Vector d = Vector::NullaryExpr(p, [&] { return normal(engine); });
+    const Matrix v = Matrix::NullaryExpr(k, levels, [&] { return normal(engine); });
+    std::vector<int> codes;
+    for (Index i = 0; i < n; ++i) {
+      codes.push_back(1 + static_cast<int>(i) % levels);
+      const double noise = trial % 2 == 0 ? 0.0 : 0.5 * normal(engine);
+      problem.y.push_back(problem.x.col(i).dot(d) + z.col(i).dot(v.col(i % levels)) + noise > 0.0);
+    }
+    CAPTURE(trial);
+    const bool expected = separated_at_once(codes, levels, z, problem.x, problem.y);
+    yes += expected;
+    CHECK(groups_separated(codes.data(), levels, map_of(z), problem.rows(), problem.map(), Poll()) == expected);
+  }
+  CHECK(yes > 220);
+  CHECK(yes < 380);
+}
+
+TEST_CASE("rows without random effects need only be allowed by the fixed effects") {
+  const std::vector<int> codes = {1, 1, 2, 2, 1, 2};
+  Matrix z(1, 6);
+  z << 1, 1, 1, 1, 0, 0;
+  Problem problem;
+  problem.x = Matrix(1, 6);
+  problem.x << 0.0, 1.0, 0.5, 2.0, 1.0, 0.0;
+  const auto separated = [&](std::vector<double> y, std::vector<double> m = {}) {
+    problem.y = y;
+    problem.m = m;
+    return groups_separated(codes.data(), 2, map_of(z), problem.rows(), problem.map(), Poll());
+  };
+  CHECK(separated({0, 0, 1, 1, 1, 0}));
+  CHECK(separated({0, 1, 1, 1, 1, 0}));
+  CHECK_FALSE(separated({0, 1, 1, 1, 0, 0}));  // x must rise in group 1, and may not in row 5
+  CHECK(separated({0, 0, 1, 1, 1, 1}, {1, 1, 1, 1, 2, 2}));
+  CHECK_FALSE(separated({0, 1, 1, 1, 1, 1}, {1, 1, 1, 1, 2, 2}));
+  z.setZero();
+  CHECK_FALSE(separated({0, 0, 1, 1, 1, 0}));
+}
+
 TEST_CASE("groups without a mixed one, or ordered within by X, are separated") {
   const std::vector<int> codes = {1, 1, 2, 2, 3, 3, 3};
   Problem problem;
   problem.x = Matrix(1, 7);
   problem.x << 0.3, 1.0, -2.0, 0.4, 1.0, 1.5, 2.0;
+  const Matrix ones = Matrix::Ones(1, 7);
   const auto separated = [&](std::vector<double> y, std::vector<double> m = {}) {
     problem.y = y;
     problem.m = m;
-    return groups_separated(codes.data(), 3, problem.rows(), problem.map(), Poll());
+    return groups_separated(codes.data(), 3, map_of(ones), problem.rows(), problem.map(), Poll());
   };
   CHECK(separated({0, 0, 1, 1, 1, 1, 1}));
   CHECK(separated({0, 1, 1, 1, 0, 0, 1}));
@@ -260,11 +341,12 @@ TEST_CASE("ordered groups are told from nearly ordered ones among very many") {
   }
   // Success where x1 + x2/2 is above the group's middle.
   problem.y.assign(n, 0.0);
+  const Matrix ones = Matrix::Ones(1, n);
   for (Index g = 0; g < groups; ++g) {
     const Vector score = problem.x.middleCols(4 * g, 4).transpose() * Eigen::Vector2d(1.0, 0.5);
     for (Index a = 0; a < 4; ++a) problem.y[4 * g + a] = score[a] > score.mean() ? 1.0 : 0.0;
   }
-  CHECK(groups_separated(codes.data(), groups, problem.rows(), problem.map(), Poll()));
+  CHECK(groups_separated(codes.data(), groups, map_of(ones), problem.rows(), problem.map(), Poll()));
   for (Index a = 0; a < 4; ++a) problem.y[4 * 4321 + a] = 1.0 - problem.y[4 * 4321 + a];
-  CHECK_FALSE(groups_separated(codes.data(), groups, problem.rows(), problem.map(), Poll()));
+  CHECK_FALSE(groups_separated(codes.data(), groups, map_of(ones), problem.rows(), problem.map(), Poll()));
 }

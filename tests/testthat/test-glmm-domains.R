@@ -1,0 +1,118 @@
+# The unit of the response, and links that cannot take every linear predictor.
+
+unit_data <- function() {
+  set.seed(7)
+  n <- 200
+  d <- data.frame(g = factor(sample(20, n, TRUE)), x = rnorm(n), w = runif(n, 0.5, 2))
+  d$p <- rgamma(n, 3, scale = exp(0.3 * d$x + 0.4 * rnorm(20)[d$g]) / 3)
+  d
+}
+
+# Fits to the response in other units; what they say in the first unit.
+in_units <- function(family, scales, formula = y ~ x + (1 | g), ...) {
+  d <- unit_data()
+  power <- c(log = 0, inverse = -1, identity = 1, `1/mu^2` = -2)[[family$link]]
+  lapply(scales, function(s) {
+    d$y <- d$p * s
+    fit <- glmm(formula, d, family = family, weights = w, ...)
+    b <- fixef(fit) / s^power
+    if (family$link == "log") b[1] <- b[1] - log(s)
+    sd <- sqrt(diag(fit$random[[1]]$Lambda %*% t(fit$random[[1]]$Lambda))) / s^power
+    c(logLik = fit$logLik + nrow(d) * log(s), b, sd = sd,
+      se = unname(sqrt(diag(vcov(fit)))) / s^power)
+  })
+}
+
+expect_same_in_units <- function(family, scales = c(1e-12, 1e-8, 1e8, 1e12), ...) {
+  found <- suppressMessages(in_units(family, c(1, scales), ...))
+  for (other in found[-1L]) {
+    expect_equal(other[["logLik"]], found[[1]][["logLik"]], tolerance = 1e-8)
+    expect_equal(other, found[[1]], tolerance = 1e-4)
+  }
+}
+
+test_that("gaussian fits do not depend on the unit of the response", {
+  for (link in c("log", "inverse", "identity")) {
+    expect_same_in_units(gaussian(link))
+    expect_same_in_units(gaussian(link), c(1e-100, 1e100))
+    expect_same_in_units(gaussian(link), c(1e-12, 1e12), formula = y ~ x + (x | g))
+  }
+})
+
+test_that("neither do those of positive responses", {
+  for (link in c("log", "inverse", "identity")) expect_same_in_units(Gamma(link), c(1e-12, 1e8, 1e100))
+  for (link in c("log", "identity", "1/mu^2")) {
+    expect_same_in_units(inverse.gaussian(link), c(1e-12, 1e8))
+  }
+})
+
+test_that("nor those by quadrature", {
+  expect_same_in_units(gaussian("log"), c(1e-12, 1e12), nAGQ = 5)
+  expect_same_in_units(Gamma("identity"), c(1e-12, 1e12), nAGQ = 5)
+})
+
+# One group of 13 successes alone, whose most likely chance is above 1.
+edge_fit <- function() {
+  set.seed(4)
+  n <- 600
+  d <- data.frame(g = factor(sample(40, n, TRUE)), x = runif(n, -1, 1))
+  d$y <- rbinom(n, 1, pmin(exp(-1 + 0.3 * d$x + 0.5 * rnorm(40)[d$g]), 1))
+  listen(glmm(y ~ x + (1 | g), d, family = binomial("log")))
+}
+
+test_that("a fit that ends at the edge of the domain says so", {
+  heard <- edge_fit()
+  warned <- Filter(function(x) inherits(x, "tiers_warning_notconverged"), heard$conditions)
+  expect_length(warned, 1L)
+  expect_match(conditionMessage(warned[[1]]), "edge of what the log link can take", fixed = TRUE)
+  expect_match(conditionMessage(warned[[1]]), "binomial(\"logit\")", fixed = TRUE)
+  expect_no_match(conditionMessage(warned[[1]]), "maxit", fixed = TRUE)
+  fit <- heard$value
+  expect_lte(max(fitted(fit)), 1)
+  expect_silent(pearson <- residuals(fit, "pearson"))
+  expect_false(anyNA(pearson))
+  expect_match(diagnose(fit)$findings$finding[1], "edge of what the log link can take", fixed = TRUE)
+})
+
+test_that("the mean of a log-binomial response is over the groups that it allows", {
+  set.seed(2)
+  n <- 400
+  d <- data.frame(g = factor(sample(20, n, TRUE)), x = runif(n))
+  d$y <- rbinom(n, 1, exp(-2 + 0.5 * d$x + 0.3 * rnorm(20)[d$g]))
+  fit <- expect_no_tiers_warning(glmm(y ~ x + (1 | g), d, family = binomial("log")))
+  sd <- sqrt(VarCorr(fit)$g[1])
+  at <- function(eta) {
+    inside <- function(z) exp(eta + sd * z) * dnorm(z)
+    integrate(inside, -Inf, -eta / sd, rel.tol = 1e-10)$value / pnorm(-eta / sd)
+  }
+  new <- data.frame(x = c(0, 1, 3))
+  eta <- predict(fit, new, re.form = NA)
+  expect_true(all(eta < 0))
+  expect_equal(unname(predict(fit, new, type = "marginal")), unname(vapply(eta, at, 0)), tolerance = 1e-8)
+  h <- 1e-5
+  expect_equal(marginal_slope(fit$family, eta, sd),
+               unname(marginal_mean(fit$family, eta + h, sd) - marginal_mean(fit$family, eta - h, sd)) / (2 * h),
+               tolerance = 1e-6)
+  expect_warning(far <- predict(fit, data.frame(x = 50), type = "marginal"), class = "tiers_warning_data")
+  expect_true(is.na(far))
+})
+
+test_that("a marginal prediction outside of the domain is missing, as the conditional one", {
+  set.seed(5)
+  d <- data.frame(g = gl(20, 10), x = runif(200))
+  d$y <- rpois(200, 5 + 2 * d$x + 0.5 * rnorm(20)[d$g])
+  fit <- suppressMessages(glmm(y ~ x + (1 | g), d, family = poisson("identity")))
+  new <- data.frame(x = c(-30, 0))
+  expect_warning(value <- predict(fit, new, type = "marginal"), class = "tiers_warning_data")
+  expect_equal(unname(value), c(NA, fixef(fit)[[1]]))
+})
+
+test_that("counts at the edge of the identity link are reported", {
+  set.seed(3)
+  d <- data.frame(g = gl(10, 10), f = rep(c("a", "b"), 50))
+  d$y <- ifelse(d$f == "b", 0, rpois(100, 3))
+  heard <- listen(glmm(y ~ f + (1 | g), d, family = poisson("identity")))
+  warned <- Filter(function(x) inherits(x, "tiers_warning_notconverged"), heard$conditions)
+  expect_length(warned, 1L)
+  expect_match(conditionMessage(warned[[1]]), "edge of what the identity link can take", fixed = TRUE)
+})
