@@ -108,3 +108,45 @@ dispersion_limit <- function(fit) {
   used <- simple > 0 & rows$a > 0
   if (any(used) && all(variance[used] <= simple[used] * (1 + 1e-6))) limit
 }
+
+# A likelihood that its approximation does not give --------------------------------------------
+
+# No point with a finite likelihood; or probabilities above 1, the approximation's breakdown.
+check_likelihood <- function(result, spec) {
+  link <- if (is.list(spec$link)) spec$link$name else spec$link
+  family <- list(name = spec$family, link = link)
+  if (identical(result$status, "undefined")) {
+    stop_model(c("The likelihood of this model cannot be approximated where the search for its maximum
+                  ended.",
+                 undefined_lines(family, spec$points)))
+  }
+  if (!family_traits(family$name)$continuous && isTRUE(result$deviance < -1e-6)) {
+    stop_model(c("The approximation of the likelihood breaks down: it gives the data a probability
+                  above 1.", undefined_lines(family, spec$points)))
+  }
+}
+
+# Where the approximation has no value, and what to use in place of this model.
+undefined_lines <- function(family, points) {
+  if (link_has_edge(family)) {
+    return(c(
+      x = paste0("The link `", family$link, "` takes only some linear predictors, and the conditional modes ",
+                 "of random effects come to the edge of these."),
+      i = paste0("Use a link that takes all of them (",
+                 if (family_response_kind(family$name) %in% c("success", "unit")) "logit" else "log",
+                 ", say), or fewer random effects.")))
+  }
+  c(x = paste0("The conditional modes of some random effects are not clear maxima there: the data are ",
+               "too few for these random effects, or the model reproduces the response, or the ",
+               "likelihood of the ", family$name, " family with the link `", family$link,
+               "` has several peaks."),
+    i = paste0("Use fewer random effects, another link or family",
+               if (all(points == 1L)) ", or quadrature (`nAGQ = 7`)", "."))
+}
+
+# Is the domain of linear predictors bounded?
+link_has_edge <- function(family) {
+  if (family$name == "gaussian") return(FALSE)
+  family$link %in% c("identity", "inverse", "sqrt", "1/mu^2") ||
+    (family$link == "log" && family_response_kind(family$name) %in% c("success", "unit"))
+}

@@ -11,7 +11,8 @@ namespace {
 constexpr double kArmijo = 1e-4;
 constexpr double kSlack = 1e-10;
 constexpr double kSmallestRoot = 1e-150;
-constexpr double kWall = 1e-2;  // decrement
+constexpr double kRounding = 1e-2;  // decrement
+constexpr int kMaxWalls = 20;
 constexpr int kMaxHalvings = 40;
 constexpr int kMaxSteps = 200;
 constexpr Index kPollRows = 32 * PackedRows::kStrip;
@@ -222,6 +223,7 @@ bool ConditionalMode::find(const Vector& beta, const std::vector<Matrix>& lambda
   }
   if (!std::isfinite(value)) return false;
 
+  int walls = 0;  // steps in a row that were shortened because they left the domain of eta
   for (int step = 0; search && step < kMaxSteps; ++step) {
     if (poll_) poll_();
     const bool definite = factorize();
@@ -238,10 +240,11 @@ bool ConditionalMode::find(const Vector& beta, const std::vector<Matrix>& lambda
     ++steps_;
     double length = 1.0;
     const double slack = kSlack * (1.0 + std::abs(value));
-    bool fell = false;
+    bool fell = false, left_domain = false;
     for (int halving = 0; halving < kMaxHalvings && !fell; ++halving) {
       const Vector trial = u_ + length * direction;
       const double trial_value = pass(trial, detail, last && with_fixed);
+      left_domain = left_domain || std::isinf(trial_value);
       fell = trial_value <= value - kArmijo * length * decrement + slack;
       if (fell) {
         u_ = trial;
@@ -250,12 +253,14 @@ bool ConditionalMode::find(const Vector& beta, const std::vector<Matrix>& lambda
         length *= 0.5;
       }
     }
+    // No mode lies at the edge of the domain of eta, to which every step leads but never beyond.
+    walls = left_domain ? walls + 1 : 0;
+    if (walls > kMaxWalls) return false;
     if (!fell) {
-      // No way down at a wall, the edge of the domain of eta, is no mode; close to one it is rounding.
-      if (decrement > kWall) return false;
+      if (left_domain || decrement > kRounding) return false;
       pass(u_, Detail::gradient, with_fixed);
     }
-    if (last || !fell) break;
+    if ((last && !left_domain) || !fell) break;
     if (step + 1 == kMaxSteps) return false;
   }
   return factorize();
