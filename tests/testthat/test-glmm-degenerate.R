@@ -54,7 +54,7 @@ test_that("an approximation that would give a probability above 1 is no fit", {
   p <- plogis(0.4 * d$x + rnorm(7)[d$g])
   d$y <- rbinom(n, 1, p)
   for (family in list(binomial("identity"), nbinom2("identity"), nbinom1("identity"))) {
-    heard <- listen(glmm(y ~ x + (x || g), d, family, control = list(maxit = 30)))
+    heard <- listen(glmm(y ~ x + (x || g), d, family, control = list(maxit = 10)))
     fit <- expect_no_fault(heard, family$family)
     if (!is.null(fit)) expect_lt(fit$logLik, 0)
   }

@@ -233,13 +233,18 @@ bool Minimizer::take_path(const Proposal& proposal) {
 }
 
 bool Minimizer::search_line(const Vector& step) {
-  const double slope = gradient_.dot(step), slack = secant_ ? noise() : 0.0;
+  const double slope = gradient_.dot(step);
+  double slack = secant_ ? noise() : 0.0;
   double length = objective_.step_limit(psi_, step);
   const bool limited = length < 1.0;
   double reached = objective_.value(psi_ + length * step);
   int halvings = 0;
+  at_edge_ = false;
   while (!(reached <= value_ + kArmijo * length * slope + slack)) {
-    at_edge_ = at_edge_ || !std::isfinite(reached);
+    if (!std::isfinite(reached)) {
+      at_edge_ = true;
+      slack = 0.0;  // along an edge a search would creep by it
+    }
     if (halvings++ == kMaxHalvings) return false;
     length *= kShorten;
     reached = objective_.value(psi_ + length * step);
