@@ -105,7 +105,7 @@ ending_lines <- function(fit) {
     return(c(x = "The deviance falls up to the edge of where it is defined: the estimates are the
                   best point this side of it.", undefined_lines(fit$family, fit$points)))
   }
-  if (ending %in% c("edge", "stuck")) {
+  if (isTRUE(ending %in% c("edge", "stuck"))) {
     return(c(x = "No step lowers the deviance any further, so that more iterations do not help.",
              i = if (is_generalized(fit) && any(fit$points > 1L)) {
                "Use more points, as by `nAGQ = \"auto\"`, or simplify the random effects."
