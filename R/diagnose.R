@@ -120,18 +120,18 @@ capitalized <- function(text) paste0(toupper(substr(text, 1L, 1L)), substr(text,
 convergence_findings <- function(fit) {
   verdict <- fit$convergence
   if (verdict$status != "not_converged") return(NULL)
-  edge <- edge_rows(fit)
-  if (length(edge) > 0L) return(finding("fit", edge_words(fit, edge), edge_advice(fit)))
-  more <- paste0("Fit again with more iterations, control = tiers_control(maxit = ",
-                 10L * max(10L, verdict$iterations), "), or from this point, start = fit. If it ends ",
-                 "the same way, simplify the random effects.")
-  stuck <- paste("The search found no way on from here. Start elsewhere (start = ), or simplify the",
-                 "random effects.")
+  if (isTRUE(verdict$ending %in% c("edge", "stuck"))) {
+    lines <- gsub("[ \n]+", " ", ending_lines(fit))
+    return(finding("fit", paste(lines[names(lines) == "x"], collapse = " "),
+                   paste(lines[names(lines) == "i"], collapse = " ")))
+  }
   finding(
     "fit",
     paste0("The iterations ended before the optimum: the deviance could still fall by about ",
            format(verdict$gain, digits = 3L), ". Estimates and standard errors may be wrong."),
-    if (verdict$iterations < fit$control$maxit) stuck else more
+    paste0("Fit again with more iterations, control = tiers_control(maxit = ",
+           10L * max(10L, verdict$iterations), "), or from this point, start = fit. If it ends ",
+           "the same way, simplify the random effects.")
   )
 }
 

@@ -8,7 +8,9 @@ run_fit <- function(spec, control) {
 }
 
 run_glmm_fit <- function(spec, control) {
-  compiled(fit_glmm_cpp(spec, control), spec)
+  result <- compiled(fit_glmm_cpp(spec, control), spec)
+  check_likelihood(result, spec)
+  result
 }
 
 # Covariance matrix of the variance parameters and the derivatives of vcov(beta) with respect to

@@ -86,6 +86,7 @@ new_verdict <- function(fit, terms) {
     if (!is.null(boundary[[j]])) rownames(boundary[[j]]$directions) <- terms[[j]]$columns
   }
   list(status = fit$status, gain = fit$gain, gradient_norm = fit$gradient_norm,
+       ending = fit$ending,
        iterations = fit$iterations, evaluations = fit$evaluations, inner = fit$inner,
        boundary = boundary, condition = fit$condition)
 }

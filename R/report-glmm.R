@@ -111,18 +111,6 @@ dispersion_limit <- function(fit) {
   if (any(used) && all(variance[used] <= simple[used] * (1 + 1e-6))) limit
 }
 
-# Why a fit ended short of an optimum, and what to do.
-not_converged_words <- function(fit) {
-  edge <- edge_rows(fit)
-  if (length(edge) > 0L) return(c(x = edge_words(fit, edge), i = edge_advice(fit)))
-  if (fit$convergence$iterations >= fit$control$maxit) {
-    return(c(i = "Raise {.code control = tiers_control(maxit = )}, or start from this fit with
-                  {.code start = fit}."))
-  }
-  c(i = "The search found no way on from here: more iterations will not help. Start elsewhere
-         ({.code start = }), or simplify the random effects.")
-}
-
 # Rows whose linear predictor has come to the end of what the link can take.
 edge_rows <- function(fit) {
   if (!is_generalized(fit)) return(integer())
@@ -139,8 +127,47 @@ edge_words <- function(fit, rows) {
          "such rows have no most likely values, and no approximation of the likelihood.")
 }
 
-edge_advice <- function(fit) {
-  link <- if (is_success_family(fit$family) || fit$family$name == "beta") "logit" else "log"
-  paste0("Fit the model with a link without such an edge, `family = ", fit$family$name, "(\"", link,
-         "\")`.")
+edge_advice <- function(family) {
+  link <- if (family_response_kind(family$name) %in% c("success", "unit")) "logit" else "log"
+  paste0("Use a link without such an edge (", link, ", say), or fewer random effects.")
+}
+
+# A likelihood that its approximation does not give --------------------------------------------
+
+# No point with a finite likelihood; or probabilities above 1, the approximation's breakdown.
+check_likelihood <- function(result, spec) {
+  link <- if (is.list(spec$link)) spec$link$name else spec$link
+  family <- list(name = spec$family, link = link)
+  if (identical(result$status, "undefined")) {
+    stop_model(c("The likelihood of this model cannot be approximated where the search for its maximum
+                  ended.",
+                 undefined_lines(family, spec$points)))
+  }
+  if (!family_traits(family$name)$continuous && isTRUE(result$deviance < -1e-6)) {
+    stop_model(c("The approximation of the likelihood breaks down: it gives the data a probability
+                  above 1.", undefined_lines(family, spec$points)))
+  }
+}
+
+# Where the approximation has no value, and what to use in place of this model.
+undefined_lines <- function(family, points) {
+  if (link_has_edge(family)) {
+    return(c(
+      x = paste0("The link `", family$link, "` takes only some linear predictors, and the conditional ",
+                 "modes of random effects come to the edge of these."),
+      i = edge_advice(family)))
+  }
+  c(x = paste0("The conditional modes of some random effects are not clear maxima there: the data are ",
+               "too few for these random effects, or the model reproduces the response, or the ",
+               "likelihood of the ", family$name, " family with the link `", family$link,
+               "` has several peaks."),
+    i = paste0("Use fewer random effects, another link or family",
+               if (all(points == 1L)) ", or quadrature (`nAGQ = 7`)", "."))
+}
+
+# Is the domain of linear predictors bounded?
+link_has_edge <- function(family) {
+  if (family$name == "gaussian") return(FALSE)
+  family$link %in% c("identity", "inverse", "sqrt", "1/mu^2") ||
+    (family$link == "log" && family_response_kind(family$name) %in% c("success", "unit"))
 }

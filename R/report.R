@@ -77,14 +77,15 @@ report_convergence <- function(fit) {
   # Groups that are separated leave nothing to converge to, and have their own warning.
   if (identical(verdict$status, "not_converged") && length(fit$separation$terms) == 0L) {
     # Before the first iteration there is no prediction.
-    predicted <- verdict$iterations > 0L && isTRUE(verdict$gain > 0)
+    predicted <- verdict$iterations > 0L && isTRUE(verdict$gain > 0) &&
+      identical(verdict$ending, "iterations")
     gain <- if (predicted) {
       paste0(": another step is predicted to lower the deviance by ", signif(verdict$gain, 3))
     }
     warn_notconverged(c("The fit has not converged after {verdict$iterations} iteration{?s}{gain}.",
-                        not_converged_words(fit)),
+                        ending_lines(fit)),
                       gradient_norm = verdict$gradient_norm, gain = verdict$gain,
-                      best = fit$random)
+                      ending = verdict$ending, best = fit$random)
   }
   if (identical(verdict$status, "boundary")) {
     lines <- paste0(c(plain_text(boundary_words(fit)), fixed_group_lines(fit)), ".")
@@ -97,6 +98,27 @@ report_convergence <- function(fit) {
   }
   notes <- c(fixed_group_lines(fit), dispersion_limit_lines(fit))
   if (length(notes) > 0L) inform_singular(as_bullets(paste0(capitalized(notes), ".")))
+}
+
+# Why the search for the optimum ended before it, and what can be done.
+ending_lines <- function(fit) {
+  ending <- fit$convergence$ending
+  if (isTRUE(ending %in% c("edge", "stuck"))) {
+    rows <- edge_rows(fit)
+    if (length(rows)) return(c(x = edge_words(fit, rows), i = edge_advice(fit$family)))
+    if (ending == "edge" && is_generalized(fit)) {
+      return(c(x = "The deviance falls up to the edge of where it is defined: the estimates are the
+                    best point this side of it.", undefined_lines(fit$family, fit$points)))
+    }
+    return(c(x = "No step lowers the deviance any further, so that more iterations do not help.",
+             i = if (is_generalized(fit) && any(fit$points > 1L)) {
+               "Use more points, as by `nAGQ = \"auto\"`, or simplify the random effects."
+             } else {
+               "Simplify the random effects, or try another `start`."
+             }))
+  }
+  c(i = "Raise `control = tiers_control(maxit = )`, or start from this fit with
+         `start = fit`.")
 }
 
 # The lines after the first as bullets, each a sentence of its own.

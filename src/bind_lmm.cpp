@@ -61,7 +61,17 @@ const char* status_name(tiers::FitStatus status) {
     case tiers::FitStatus::converged: return "converged";
     case tiers::FitStatus::boundary: return "boundary";
     case tiers::FitStatus::perfect_fit: return "perfect_fit";
+    case tiers::FitStatus::undefined: return "undefined";
     default: return "not_converged";
+  }
+}
+
+const char* ending_name(tiers::Ending ending) {
+  switch (ending) {
+    case tiers::Ending::converged: return "converged";
+    case tiers::Ending::iterations: return "iterations";
+    case tiers::Ending::edge: return "edge";
+    default: return "stuck";
   }
 }
 
@@ -150,6 +160,7 @@ List fit_to_r(const tiers::FitResult& fit) {
       _["gradient_norm"] = fit.gradient_norm, _["iterations"] = fit.iterations,
       _["evaluations"] = fit.evaluations, _["boundary"] = boundary);
   out["condition"] = fit.reciprocal_condition;
+  out["ending"] = ending_name(fit.ending);
   return out;
 }
 

@@ -15,6 +15,7 @@ inline Rcpp::NumericVector plain_vector(const tiers::Vector& x) {
   return Rcpp::NumericVector(x.data(), x.data() + x.size());
 }
 const char* status_name(tiers::FitStatus status);
+const char* ending_name(tiers::Ending ending);
 // What fits of all kinds have in common.
 Rcpp::List fit_to_r(const tiers::FitResult& fit);
 // Defaults that can be interrupted.

@@ -59,7 +59,7 @@ BoundaryOptimum BoundarySearch::run(const Vector& start) {
   out_.free = all_;
   out_.boundary.resize(parameters_.terms());
   out_.optimum = minimize_from(start, all_);
-  if (parameters_.size() == 0) return out_;
+  if (parameters_.size() == 0 || !std::isfinite(out_.optimum.value)) return out_;
   leave_ridge();
 
   Vector from = settle_flat_terms();
@@ -136,8 +136,11 @@ bool BoundarySearch::settle_on_boundary(const Vector& from, bool first) {
   const Reduced reduced = reduce(from);
   if (!reduced.any) return false;
   if (objective_.value(reduced.psi) <= out_.optimum.value + same_deviance()) {
-    accept(minimize_from(reduced.psi, reduced.free), reduced.free);
-    return true;
+    const Optimum settled = minimize_from(reduced.psi, reduced.free);
+    if (settled.value <= out_.optimum.value + same_deviance()) {
+      accept(settled, reduced.free);
+      return true;
+    }
   }
   return !first;
 }

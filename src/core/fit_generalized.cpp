@@ -62,7 +62,8 @@ Vector start_point(GeneralizedEngine& engine, const GlmStart& start, const Contr
   return psi;
 }
 
-// A start without a finite deviance is brought nearer to the model without random effects.
+// A start without a finite deviance is brought nearer to the model without random effects; empty if
+// there is none on the way.
 Vector finite_start(GeneralizedEngine& engine, Vector psi, const GlmStart& start) {
   for (int attempt = 0; attempt < 40; ++attempt) {
     if (std::isfinite(engine.objective->value(psi))) return psi;
@@ -71,7 +72,7 @@ Vector finite_start(GeneralizedEngine& engine, Vector psi, const GlmStart& start
     }
     psi.head(engine.parameters.size()) *= attempt < 20 ? 0.5 : 0.0;
   }
-  throw std::runtime_error("the likelihood is not finite anywhere near the start");
+  return Vector();
 }
 
 // With the number of points raised until the result is accurate, where it is to be chosen.
@@ -119,13 +120,15 @@ int separated_term(const GeneralizedEngine& engine, const std::vector<Matrix>& l
 }
 
 GeneralizedResult fit_once(GeneralizedEngine& engine, const GlmStart& start, const Control& control) {
-  const Vector psi = finite_start(engine, start_point(engine, start, control), start);
+  GeneralizedResult out;
+  out.status = FitStatus::undefined;
+  const Vector whole = start_point(engine, start, control), psi = finite_start(engine, whole, start);
+  if (psi.size() < whole.size()) return out;
   BoundaryOptimum found = minimize(engine, psi, control);
   ModalDeviance& objective = *engine.objective;
   Optimum& optimum = found.optimum;
   const Proof proof = prove(objective, engine.parameters, found, control);
-
-  GeneralizedResult out;
+  if (!std::isfinite(optimum.value)) return out;
   out.used_rows = engine.design.used_rows();
   out.kept = engine.design.kept();
   out.reciprocal_condition = engine.design.reciprocal_condition();
@@ -139,6 +142,10 @@ GeneralizedResult fit_once(GeneralizedEngine& engine, const GlmStart& start, con
   out.status = !proof.holds() ? FitStatus::not_converged
                : found.at_boundary                            ? FitStatus::boundary
                                                               : FitStatus::converged;
+  if (!proof.holds()) {
+    const Ending ending = optimum.convergence.ending;
+    out.ending = ending == Ending::converged ? Ending::stuck : ending;
+  }
   const Index p = engine.design.rank(), d = objective.dispersion_count();
   out.parameter_count = p + engine.parameters.size() + d;
   const Matrix& vcov = proof.covariance;
@@ -210,6 +217,7 @@ GeneralizedResult fit_limit(const GeneralizedSpecification& spec, const Generali
     if (!separation.rows_inform) rest.model.weights = weights.data();
     GeneralizedEngine engine(rest, control);
     out = fit_once(engine, glm_start(engine, control), control);
+    if (out.status == FitStatus::undefined) return out;
   } else {
     out.status = FitStatus::converged;
     out.coefficients = Vector::Constant(spec.model.X.cols(), kNaN);
@@ -277,6 +285,7 @@ GeneralizedResult fit_generalized(const GeneralizedSpecification& spec, const Co
   }
   out = separation.kind == Separation::Kind::none ? fit_once(engine, start, control)
                                                   : fit_limit(spec, engine, separation, control);
+  if (out.status == FitStatus::undefined) return out;
   out.fitted.resize(spec.model.n);
   spec.family->mean(out.linear_predictor.data(), spec.model.n, out.fitted.data());
   return out;

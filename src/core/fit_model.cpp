@@ -132,6 +132,7 @@ FitResult fit_model(const Specification& raw, const Control& control) {
   out.evaluations = optimum.convergence.evaluations;
   out.gain = optimum.convergence.gain;
   out.gradient_norm = optimum.convergence.gradient_norm;
+  out.ending = optimum.convergence.ending;
   out.status = !optimum.convergence.converged ? FitStatus::not_converged
                : found.at_boundary            ? FitStatus::boundary
                                               : FitStatus::converged;

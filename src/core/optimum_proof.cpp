@@ -1,7 +1,6 @@
 #include "optimum_proof.h"
 
 #include <cmath>
-#include <stdexcept>
 
 #include "model/free_parameters.h"
 #include "model/scaled_eigen.h"
@@ -35,7 +34,7 @@ Proof prove(ModalDeviance& objective, const CovarianceParameters& parameters, Bo
   objective.tighten();
   if (objective.size() == 0) {
     optimum.value = objective.value(optimum.psi);
-    return Proof{Matrix(0, 0), std::isfinite(optimum.value), 0.0};
+    return Proof{Matrix(0, 0), std::isfinite(optimum.value)};
   }
   for (int attempt = 0;; ++attempt) {
     Proof out;
@@ -46,7 +45,7 @@ Proof prove(ModalDeviance& objective, const CovarianceParameters& parameters, Bo
       optimum.psi.head(parameters.size()) *= 1.0 - share;
       optimum.value = objective.value(optimum.psi);
     }
-    if (!std::isfinite(optimum.value)) throw std::runtime_error("the likelihood is not finite where it ended");
+    if (!std::isfinite(optimum.value)) return out;
     objective.derivatives(optimum.gradient, curvature);
     const Matrix hessian = objective.hessian();
     if (objective.dispersion_at_limit()) {
@@ -68,10 +67,14 @@ Proof prove(ModalDeviance& objective, const CovarianceParameters& parameters, Bo
         out.positive = true;
         return out;
       }
-      const Convergence before = optimum.convergence;
-      found = minimize_with_boundary(objective, parameters, below, control);
-      optimum.convergence.iterations += before.iterations;
-      optimum.convergence.evaluations += before.evaluations;
+      BoundaryOptimum lower = minimize_with_boundary(objective, parameters, below, control);
+      lower.optimum.convergence.iterations += optimum.convergence.iterations;
+      lower.optimum.convergence.evaluations += optimum.convergence.evaluations;
+      if (!(lower.optimum.value < optimum.value)) {
+        objective.value(optimum.psi);
+        return out;
+      }
+      found = lower;
       continue;
     }
     const Vector next = optimum.psi + verdict.step;

@@ -14,7 +14,8 @@ struct Proof {
   bool holds() const { return positive && gain < 1e-8; }
 };
 
-// Moves `found` to the optimum that was proved. A dispersion at its limit is no longer free.
+// Moves `found` to the optimum that was proved; its value is not finite where nothing can be said.
+// A dispersion at its limit is no longer free.
 Proof prove(ModalDeviance& objective, const CovarianceParameters& parameters, BoundaryOptimum& found,
             const Control& control);
 

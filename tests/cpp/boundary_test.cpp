@@ -1,6 +1,7 @@
 #include "core/boundary.h"
 
 #include <cmath>
+#include <limits>
 
 #include "catch.h"
 
@@ -10,7 +11,7 @@ namespace {
 
 // f = sum_j (c_j S_j + S_j^2 / 2) + (beta - 1)^2 + (beta - 1) S_1 / 2 of two variances S = theta^2 and
 // a parameter beta that is no covariance: what a generalized model looks like to the search.
-class TwoVariances final : public MixedObjective {
+class TwoVariances : public MixedObjective {
  public:
   TwoVariances(double c0, double c1, int pairs) : c_{c0, c1}, pairs_(pairs), d_(2, Matrix(1, 1)) {}
 
@@ -95,4 +96,31 @@ TEST_CASE("an interior optimum has no boundary, and all parameters are free") {
   CHECK_FALSE(found.at_boundary);
   CHECK(found.free == std::vector<bool>{true, true, true});
   for (const auto& boundary : found.boundary) CHECK(boundary.multipliers.size() == 0);
+}
+
+namespace {
+
+// The value at a zero variance is there only the first time that it is asked for.
+class Forgetful final : public TwoVariances {
+ public:
+  using TwoVariances::TwoVariances;
+  double value(const Vector& psi) override {
+    const double value = TwoVariances::value(psi);
+    return psi[0] == 0.0 && asked_++ > 0 ? std::numeric_limits<double>::infinity() : value;
+  }
+
+ private:
+  int asked_ = 0;
+};
+
+}  // namespace
+
+TEST_CASE("a boundary that cannot be evaluated is not accepted") {
+  for (const int pairs : {0, 5}) {
+    Forgetful model(0.5, -0.8, pairs);
+    const BoundaryOptimum found = search(model);
+    CHECK(std::isfinite(found.optimum.value));
+    CHECK(found.optimum.psi[0] != 0.0);
+    CHECK(std::abs(found.optimum.psi[0]) < 1e-3);
+  }
 }

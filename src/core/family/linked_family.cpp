@@ -115,9 +115,9 @@ double log_without_overdispersion(const ResponseRows& rows, bool trials) {
   return std::log(1e9) + 2.0 * std::log(largest);
 }
 
-double start_log(double x, double otherwise) {
+double start_log(double x, double otherwise, double highest) {
   if (!(x > 0.0)) return otherwise;
-  return std::min(10.0, std::max(-10.0, std::log(x)));
+  return std::min(highest, std::max(-10.0, std::log(x)));
 }
 
 }  // namespace tiers

@@ -88,7 +88,7 @@ double ratio_of_sums(const ResponseRows& rows, const double* mu, Value value, Sh
 // lost in the digits of a deviance.
 double log_without_overdispersion(const ResponseRows& rows, bool trials);
 
-// log(x) for a start value, kept within exp(-10) .. exp(10); `otherwise` where x is not positive.
-double start_log(double x, double otherwise);
+// log(x) for a start value, kept within -10 .. highest; `otherwise` where x is not positive.
+double start_log(double x, double otherwise, double highest = 10.0);
 
 }  // namespace tiers

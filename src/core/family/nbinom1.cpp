@@ -4,6 +4,8 @@
 //   s = G + tb/2 + E,  w = y t + t tb/2 - G - E - E1.
 // Small counts: logp = log prod_{k<y} (r + k) p - log y! + r log q, p = al q, and derivatives from
 // the sums of k/(r + k)^j over k < y.
+#include <algorithm>
+
 #include "families.h"
 #include "linked_family.h"
 #include "numeric_kernels.h"
@@ -27,11 +29,15 @@ class Nbinom1 : public LinkedFamily {
       out[i] = mu[i] * (1.0 + std::exp(phi_of(rows, i)));
     }
   }
+  // al has the unit of the response: its bound is relative to the mean.
   double start_phi(const ResponseRows& rows, const double* mu) const override {
     const double ratio = ratio_of_sums(
         rows, mu, [](double y, double, double, double at) { return (y - at) * (y - at) / at; },
         [](double, double) { return 1.0; });
-    return start_log(ratio - 1.0, -3.0);
+    const double mean = ratio_of_sums(
+        rows, mu, [](double, double, double, double at) { return at; },
+        [](double, double) { return 1.0; });
+    return start_log(ratio - 1.0, -3.0, 10.0 + std::max(0.0, std::log(mean)));
   }
 
   PhiRange phi_range(const ResponseRows& rows) const override {

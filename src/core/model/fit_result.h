@@ -5,7 +5,9 @@
 
 namespace tiers {
 
-enum class FitStatus { converged, boundary, not_converged, perfect_fit };
+// undefined: no point with a finite likelihood was found, or none that could be evaluated once more;
+// then, and with a perfect fit, nothing else is filled.
+enum class FitStatus { converged, boundary, not_converged, perfect_fit, undefined };
 
 struct TermBoundary {
   Matrix directions;   // k x d: combinations of the term's columns with zero variance
@@ -14,6 +16,7 @@ struct TermBoundary {
 
 struct FitResult {
   FitStatus status = FitStatus::not_converged;
+  Ending ending = Ending::converged;
   Vector coefficients;      // p, NaN for columns dropped
   std::vector<Index> kept;  // columns of X kept
   Matrix vcov;              // of the kept coefficients

@@ -62,6 +62,14 @@ struct GeneralizedSpecification {
   Vector start_fixed, start_dispersion;  // user's scale; empty: none
 };
 
+// How the search for an optimum ended.
+enum class Ending {
+  converged,
+  iterations,  // as many as were allowed
+  stuck,       // no step lowers the deviance, or there is no step
+  edge,        // nor does one here, and steps lead to where the deviance is not defined
+};
+
 struct Control {
   int max_iterations = 100;
   double tolerance = 2.5e-13;  // predicted gain in deviance at which the fit is finished

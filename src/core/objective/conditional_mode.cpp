@@ -11,9 +11,9 @@ namespace {
 constexpr double kArmijo = 1e-4;
 constexpr double kSlack = 1e-10;
 constexpr double kSmallestRoot = 1e-150;
-constexpr double kNoise = 1e-2;  // decrement
+constexpr double kRounding = 1e-2;  // decrement
+constexpr int kMaxWalls = 20;
 constexpr int kMaxHalvings = 40;
-constexpr int kWallHalvings = 15;
 constexpr int kMaxSteps = 200;
 constexpr Index kPollRows = 32 * PackedRows::kStrip;
 
@@ -223,6 +223,7 @@ bool ConditionalMode::find(const Vector& beta, const std::vector<Matrix>& lambda
   }
   if (!std::isfinite(value)) return false;
 
+  int walls = 0;  // steps in a row that were shortened because they left the domain of eta
   for (int step = 0; search && step < kMaxSteps; ++step) {
     if (poll_) poll_();
     const bool definite = factorize();
@@ -239,11 +240,11 @@ bool ConditionalMode::find(const Vector& beta, const std::vector<Matrix>& lambda
     ++steps_;
     double length = 1.0;
     const double slack = kSlack * (1.0 + std::abs(value));
-    bool fell = false, wall = false;
-    for (int halving = 0; halving < (wall ? kWallHalvings : kMaxHalvings) && !fell; ++halving) {
+    bool fell = false, left_domain = false;
+    for (int halving = 0; halving < kMaxHalvings && !fell; ++halving) {
       const Vector trial = u_ + length * direction;
       const double trial_value = pass(trial, detail, last && with_fixed);
-      wall = wall || !std::isfinite(trial_value);
+      left_domain = left_domain || std::isinf(trial_value);
       fell = trial_value <= value - kArmijo * length * decrement + slack;
       if (fell) {
         u_ = trial;
@@ -252,13 +253,14 @@ bool ConditionalMode::find(const Vector& beta, const std::vector<Matrix>& lambda
         length *= 0.5;
       }
     }
-    // A mode beyond a wall, the edge of the domain of eta, is none.
-    if (wall && (last || !fell)) return false;
+    // No mode lies at the edge of the domain of eta, to which every step leads but never beyond.
+    walls = left_domain ? walls + 1 : 0;
+    if (walls > kMaxWalls) return false;
     if (!fell) {
-      if (decrement > kNoise) return false;  // more than rounding
+      if (left_domain || decrement > kRounding) return false;
       pass(u_, Detail::gradient, with_fixed);
     }
-    if (last || !fell) break;
+    if ((last && !left_domain) || !fell) break;
     if (step + 1 == kMaxSteps) return false;
   }
   return factorize();

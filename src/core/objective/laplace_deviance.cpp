@@ -1,6 +1,21 @@
 #include "laplace_deviance.h"
 
+#include <algorithm>
+#include <cmath>
+
 namespace tiers {
+
+namespace {
+
+// Where -logp is not convex a mode can come close to a saddle: log|H| falls to -infinity there, and with
+// it a deviance that means nothing. It has lost its meaning where a conditional variance is as many
+// times its prior variance, or where rounding has made a row's leverage (at most 1 by w >= 0) larger.
+constexpr double kWidest = 100.0;
+constexpr double kLargestLeverage = 1.0 + 1e-6;
+// The corrections for what the mode search left: where they are larger, their weights are noise.
+constexpr double kLargestCorrection = 1.0;
+
+}  // namespace
 
 bool LaplaceDeviance::integrate(Integral& out) {
   const PackedRows& rows = mode().rows();
@@ -11,8 +26,12 @@ bool LaplaceDeviance::integrate(Integral& out) {
   for (const auto& factor : factors) inverse_sum.push_back(Matrix::Zero(factor.columns, factor.columns));
   out.leverage = Vector::Zero(rows.size());
   LocalRows local(rows);
+  double widest = 0.0;
   mode().factor().visit_inverse_blocks(
-      [&](int f, Index, const auto& block) { inverse_sum[f] += block; },
+      [&](int f, Index, const auto& block) {
+        inverse_sum[f] += block;
+        widest = std::max(widest, block.diagonal().maxCoeff());
+      },
       [&](Index unit, const Matrix& inverse) {
         for (Index i = rows.unit_start(unit); i < rows.unit_start(unit + 1); ++i) {
           local.move_to(i);
@@ -21,12 +40,18 @@ bool LaplaceDeviance::integrate(Integral& out) {
       },
       mode().poll());
 
+  const auto leverage = mode().w().cwiseProduct(out.leverage);
+  const bool convex = rows.size() > 0 && mode().w().minCoeff() >= 0.0;
+  if (widest > kWidest || (convex && leverage.maxCoeff() > kLargestLeverage)) return false;
+
   const Vector& r = mode().residual();
   const Vector d = r.size() > 0 ? Vector(mode().solve(r)) : r;
   const Vector moved = mode().predictor(d);
+  const double decrement = r.dot(d), moved_log_det = mode().dw().cwiseProduct(out.leverage).dot(moved);
+  if (!(std::max(decrement, std::abs(moved_log_det)) < kLargestCorrection)) return false;
   out.u = mode().u() + d;
   out.value = mode().penalty() - 2.0 * mode().logp().sum() + mode().factor().log_det_random() -
-      r.dot(d) + mode().dw().cwiseProduct(out.leverage).dot(moved);
+      decrement + moved_log_det;
   out.score_at_mode = mode().s() - mode().w().cwiseProduct(moved);
   out.score = out.score_at_mode;
   out.dispersion_score = mode().dlogp_dphi() + mode().ds_dphi().cwiseProduct(moved);

@@ -108,6 +108,11 @@ Matrix ModalDeviance::mode_changes(const Matrix& steps) const {
 }
 
 void ModalDeviance::derivatives(Vector& gradient_out, Matrix& curvature_out) {
+  if (!defined_) {
+    gradient_out = Vector::Constant(size(), std::numeric_limits<double>::quiet_NaN());
+    curvature_out = Matrix::Identity(size(), size());
+    return;
+  }
   base_psi_ = psi_;
   base_mode_ = integral_.u;
   gradient_out = gradient();

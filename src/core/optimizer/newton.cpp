@@ -89,14 +89,16 @@ class Minimizer {
   SecantPairs pairs_;
   double last_gain_ = kInfinity, left_ = kInfinity, rate_ = 1.0;
   int iterations_ = 0, polishing_ = 0, saddles_ = 0;
-  bool converged_ = false, slow_ = false, last_by_hessian_ = false;
+  bool converged_ = false, slow_ = false, last_by_hessian_ = false, at_edge_ = false;
 };
 
 Optimum Minimizer::run() {
   value_ = objective_.value(psi_);
-  if (objective_.size() == 0) {
+  if (objective_.size() == 0 || !std::isfinite(value_)) {
     converged_ = std::isfinite(value_);
     left_ = 0.0;
+    gradient_ = Vector::Zero(objective_.size());
+    curvature_ = Matrix::Zero(objective_.size(), objective_.size());
     return result();
   }
   arrive();
@@ -231,16 +233,23 @@ bool Minimizer::take_path(const Proposal& proposal) {
 }
 
 bool Minimizer::search_line(const Vector& step) {
-  const double slope = gradient_.dot(step), slack = secant_ ? noise() : 0.0;
+  const double slope = gradient_.dot(step);
+  double slack = secant_ ? noise() : 0.0;
   double length = objective_.step_limit(psi_, step);
   const bool limited = length < 1.0;
   double reached = objective_.value(psi_ + length * step);
   int halvings = 0;
+  at_edge_ = false;
   while (!(reached <= value_ + kArmijo * length * slope + slack)) {
+    if (!std::isfinite(reached)) {
+      at_edge_ = true;
+      slack = 0.0;  // along an edge a search would creep by it
+    }
     if (halvings++ == kMaxHalvings) return false;
     length *= kShorten;
     reached = objective_.value(psi_ + length * step);
   }
+  at_edge_ = false;
   if (halvings == 0) lengthen(step, limited, length, reached);
   move_to(psi_ + length * step, reached);
   return true;
@@ -306,6 +315,10 @@ Optimum Minimizer::result() {
   out.gradient = objective_.expand_step(gradient_);
   out.curvature = objective_.expand_matrix(curvature_);
   out.convergence.converged = converged_;
+  out.convergence.ending = converged_                                ? Ending::converged
+                           : iterations_ >= control_.max_iterations ? Ending::iterations
+                           : at_edge_                               ? Ending::edge
+                                                                    : Ending::stuck;
   out.convergence.gain = converged_ ? left_ : last_gain_;
   out.convergence.gradient_norm = gradient_.size() > 0 ? gradient_.cwiseAbs().maxCoeff() : 0.0;
   out.convergence.iterations = iterations_;

@@ -12,6 +12,7 @@ namespace tiers {
 
 struct Convergence {
   bool converged = false;
+  Ending ending = Ending::stuck;
   double gain = 0.0;           // predicted decrease of the deviance still to be had
   double gradient_norm = 0.0;  // largest component
   int iterations = 0, evaluations = 0;
@@ -25,7 +26,8 @@ struct Optimum {
   Convergence convergence;
 };
 
-// Minimizes over the parameters marked free; the others keep their start value.
+// Minimizes over the parameters marked free; the others keep their start value. Where the deviance is
+// not finite at the start, that start comes back with it.
 Optimum minimize(Objective& objective, const Vector& start, const std::vector<bool>& free,
                  const Control& control);
 

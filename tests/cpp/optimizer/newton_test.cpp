@@ -281,3 +281,55 @@ TEST_CASE("without a bound the Hessian has the last word, once") {
   CHECK(bowl.hessians == 1);
   CHECK(found.psi.norm() < 1e-15);
 }
+
+TEST_CASE("a start without a finite deviance comes back as not converged") {
+  Walled model;
+  Vector start(2);
+  start << -1.0, 0.5;
+  const Optimum found = minimize(model, start, {true, true}, Control());
+  CHECK_FALSE(found.convergence.converged);
+  CHECK(std::isinf(found.value));
+  CHECK(found.psi == start);
+  CHECK(found.gradient == Vector::Zero(2));
+  CHECK(found.convergence.iterations == 0);
+  CHECK_FALSE(minimize(model, start, {false, false}, Control()).convergence.converged);
+}
+
+namespace {
+
+// x, defined for x > 0: there is no minimum, only an edge.
+class Slope final : public Objective {
+ public:
+  explicit Slope(bool edge) : edge_(edge) {}
+  Index size() const override { return 1; }
+  double value(const Vector& at) override {
+    return !edge_ || at[0] > 0.0 ? at[0] : std::numeric_limits<double>::infinity();
+  }
+  void derivatives(Vector& gradient, Matrix& curvature) override {
+    gradient = Vector::Ones(1);
+    curvature = Matrix::Identity(1, 1);
+  }
+  Matrix hessian() override { throw std::logic_error("the Hessian was asked for"); }
+  int secant_pairs() const override { return 5; }
+  double step_limit(const Vector&, const Vector&) const override { return 1.0; }
+  Vector safe_step(const Vector& at) override { return at; }
+
+ private:
+  bool edge_;
+};
+
+}  // namespace
+
+TEST_CASE("how the search ended is told") {
+  Walled walled;
+  CHECK(minimize(walled, Vector::Ones(2), {true, true}, Control()).convergence.ending == Ending::converged);
+  Control few;
+  few.max_iterations = 2;
+  Slope endless(false), edge(true);
+  CHECK(minimize(endless, Vector::Ones(1), {true}, few).convergence.ending == Ending::iterations);
+  const Optimum found = minimize(edge, Vector::Constant(1, 0.9), {true}, Control());
+  CHECK_FALSE(found.convergence.converged);
+  CHECK(found.convergence.ending == Ending::edge);
+  CHECK(found.value > 0.0);
+  CHECK(found.value < 1e-6);
+}
