@@ -23,7 +23,7 @@ test_that("modes at the edge of the domain of the link are told as such", {
   heard <- listen(glmm(y ~ x + (1 | g), d, poisson("identity")))
   fit <- expect_no_fault(heard, "poisson identity")
   expect_equal(endings(heard), "edge")
-  expect_match(texts(heard), "link `identity` takes only some linear predictors")
+  expect_match(texts(heard), "at the edge of what the identity link can take")
   expect_false(grepl("Raise", texts(heard)))
   expect_match(diagnose(fit)$findings$advice, "fewer random effects", all = FALSE)
 })

@@ -9,9 +9,9 @@ namespace {
 
 // Where -logp is not convex a mode can come close to a saddle: log|H| falls to -infinity there, and with
 // it a deviance that means nothing. It has lost its meaning where a conditional variance is as many
-// times its prior variance, or where rounding has made a row's leverage (at most 1 by w >= 0) larger.
+// times its prior variance, or where rounding has made the leverage of a row (at most 1 by w >= 0) much larger.
 constexpr double kWidest = 100.0;
-constexpr double kLargestLeverage = 1.0 + 1e-6;
+constexpr double kLargestLeverage = 1.1;
 // The corrections for what the mode search left: where they are larger, their weights are noise.
 constexpr double kLargestCorrection = 1.0;
 
