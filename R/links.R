@@ -42,13 +42,17 @@ link_of <- function(family) family$custom %||% link_functions(family$link)
 
 # TRUE where `eta` is a value that the link can take; NULL domain functions take all.
 in_link_domain <- function(family, eta) {
-  if (!is.null(family$custom)) return(is.finite(family$custom$linkinv(eta)))
-  positive <- family$link %in% c("1/mu^2", "sqrt") ||
-    (family$link %in% c("inverse", "identity") && mean_is_positive(family$name))
-  below_one <- family$link == "log" && family_response_kind(family$name) == "success"
+  positive <- mean_is_positive(family$name)
+  share <- family_response_kind(family$name) %in% c("success", "unit")
+  if (!is.null(family$custom)) {
+    mu <- family$custom$linkinv(eta)
+    return(is.finite(mu) & (!(positive | share) | mu >= 0) & (!share | mu <= 1))
+  }
   ok <- !is.nan(eta)
-  if (positive) ok <- ok & eta > 0
-  if (below_one) ok <- ok & eta <= 0
+  above_zero <- family$link %in% c("1/mu^2", "sqrt") ||
+    (family$link %in% c("inverse", "identity") && positive)
+  if (above_zero) ok <- ok & eta > 0
+  if (family$link == "log" && share) ok <- ok & eta <= 0
   ok
 }
 

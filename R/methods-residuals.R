@@ -25,7 +25,7 @@
 #'   each conditional fitted value by its observation, at the estimated variances; of a generalized
 #'   fit in the weighted least squares problem at the estimates, with the square of the slope of the
 #'   mean by the variance of the observation as weights. `cooks.distance()`: Cook's distance from
-#'   these and the scaled residuals, for each fixed effect.
+#'   these and the scaled residuals, over the number of fixed effects.
 #' @details
 #' Where separated data make the linear predictor infinite the observation is fitted exactly:
 #' residuals and leverage are 0, and working residuals have the value that they come to far out, 1

@@ -13,7 +13,7 @@
 #' @param scale Not used.
 #' @param test `"Chisq"` for likelihood ratio tests.
 #' @param k The penalty for a parameter: 2 for AIC.
-#' @param trace Say which model is being fitted?
+#' @param trace A number above 1 (as from [stats::step()]) says which model is being fitted.
 #' @param ... Not used.
 #' @return A data frame of class `anova` with columns `Df`, `AIC` and, with a test, `LRT` and
 #'   `Pr(>Chi)`.

@@ -16,7 +16,8 @@
 #' @param y One value for each row used, or for each row of the data: a numeric vector, or, for a
 #'   generalized fit, a response of the form that the formula has (a matrix of successes and
 #'   failures, a factor), such as [simulate()] gives.
-#' @return A fit (with `evaluate = FALSE` a call).
+#' @return A fit; with `evaluate = FALSE` a call, which holds the stored data where those of the fit's
+#'   call cannot be found.
 #' @examples
 #' fit <- lmm(distance ~ age + (age | Subject), nlme::Orthodont)
 #' update(fit, . ~ . + Sex, REML = FALSE)

@@ -121,8 +121,9 @@ edge_rows <- function(fit) {
 }
 
 edge_words <- function(fit, rows) {
-  shown <- plain_text(first_rows(rows))
-  paste0("The linear predictor of row ", shown, " is at the edge of what the ", fit$family$link,
+  shown <- plain_text(first_rows(row_names(fit)[rows]))
+  paste0("The linear predictor of row", if (length(rows) > 1L) "s", " ", shown,
+         if (length(rows) > 1L) " are" else " is", " at the edge of what the ", fit$family$link,
          " link can take, and the likelihood still rises towards it: beyond, the random effects of ",
          "such rows have no most likely values, and no approximation of the likelihood.")
 }
@@ -137,7 +138,7 @@ edge_advice <- function(family) {
 # No point with a finite likelihood; or probabilities above 1, the approximation's breakdown.
 check_likelihood <- function(result, spec) {
   link <- if (is.list(spec$link)) spec$link$name else spec$link
-  family <- list(name = spec$family, link = link)
+  family <- list(name = spec$family, link = link, custom = if (is.list(spec$link)) spec$link)
   if (identical(result$status, "undefined")) {
     stop_model(c("The likelihood of this model cannot be approximated where the search for its maximum
                   ended.",
@@ -159,15 +160,10 @@ undefined_lines <- function(family, points) {
   }
   c(x = paste0("The conditional modes of some random effects are not clear maxima there: the data are ",
                "too few for these random effects, or the model reproduces the response, or the ",
-               "likelihood of the ", family$name, " family with the link `", family$link,
-               "` has several peaks."),
+               "likelihood has several peaks (not every family and link is log-concave)."),
     i = paste0("Use fewer random effects, another link or family",
                if (all(points == 1L)) ", or quadrature (`nAGQ = 7`)", "."))
 }
 
 # Is the domain of linear predictors bounded?
-link_has_edge <- function(family) {
-  if (family$name == "gaussian") return(FALSE)
-  family$link %in% c("identity", "inverse", "sqrt", "1/mu^2") ||
-    (family$link == "log" && family_response_kind(family$name) %in% c("success", "unit"))
-}
+link_has_edge <- function(family) !all(in_link_domain(family, c(-1e3, 1e3)))

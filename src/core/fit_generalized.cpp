@@ -273,8 +273,23 @@ GeneralizedResult fit_limit(const GeneralizedSpecification& spec, const Generali
   return out;
 }
 
+bool has_start(const GeneralizedSpecification& spec) {
+  return spec.start_fixed.size() > 0 || spec.start_dispersion.size() > 0 ||
+         std::any_of(spec.model.terms.begin(), spec.model.terms.end(),
+                     [](const RandomTerm& term) { return term.start.size() > 0; });
+}
+
+GeneralizedSpecification without_start(const GeneralizedSpecification& spec) {
+  GeneralizedSpecification out = spec;
+  out.start_fixed.resize(0);
+  out.start_dispersion.resize(0);
+  for (RandomTerm& term : out.model.terms) term.start.resize(0, 0);
+  return out;
+}
+
 }  // namespace
 
+// A start of the user's from which no optimum is reached gives way to the own one.
 GeneralizedResult fit_generalized(const GeneralizedSpecification& spec, const Control& control) {
   GeneralizedEngine engine(spec, control);
   const GlmStart start = glm_start(engine, control);
@@ -285,6 +300,11 @@ GeneralizedResult fit_generalized(const GeneralizedSpecification& spec, const Co
   }
   out = separation.kind == Separation::Kind::none ? fit_once(engine, start, control)
                                                   : fit_limit(spec, engine, separation, control);
+  if (has_start(spec) && (out.status == FitStatus::undefined || out.ending == Ending::stuck ||
+                          out.ending == Ending::edge)) {
+    const GeneralizedResult other = fit_generalized(without_start(spec), control);
+    if (out.status == FitStatus::undefined || other.deviance < out.deviance) return other;
+  }
   if (out.status == FitStatus::undefined) return out;
   out.fitted.resize(spec.model.n);
   spec.family->mean(out.linear_predictor.data(), spec.model.n, out.fitted.data());
@@ -313,7 +333,8 @@ GeneralizedAt evaluate_generalized(const GeneralizedSpecification& spec, const G
   const Vector user = engine.parameters.parameters(point.lambda);
   for (Index i = 0; i < user.size(); ++i) {
     Vector ahead = user, behind = user;
-    const double step = 1e-6 * (1.0 + std::abs(user[i]));
+    const double size = user.cwiseAbs().maxCoeff();
+    const double step = 1e-6 * (size > 0.0 ? size : 1.0 / engine.model.predictor_unit);
     ahead[i] += step;
     behind[i] -= step;
     const Vector change = (engine.internal_theta(engine.parameters.factors(ahead)) -

@@ -41,7 +41,7 @@ Proof prove(ModalDeviance& objective, const CovarianceParameters& parameters, Bo
     Matrix curvature;
     optimum.value = objective.value(optimum.psi);
     // A mode found better may turn out to lie beyond the edge of the domain of the link: back inside.
-    for (double share = 1e-9; share < 1.0 && !std::isfinite(optimum.value); share *= 10.0) {
+    for (double share = 1e-9; share < 1e-2 && !std::isfinite(optimum.value); share *= 10.0) {
       optimum.psi.head(parameters.size()) *= 1.0 - share;
       optimum.value = objective.value(optimum.psi);
     }

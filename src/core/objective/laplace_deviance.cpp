@@ -9,7 +9,7 @@ namespace {
 
 // Where -logp is not convex a mode can come close to a saddle: log|H| falls to -infinity there, and with
 // it a deviance that means nothing. It has lost its meaning where a conditional variance is as many
-// times its prior variance, or where rounding has made the leverage of a row (at most 1 by w >= 0) much larger.
+// times its prior variance, or where rounding has made the leverage of a row (at most 1 by w >= 0) larger.
 constexpr double kWidest = 100.0;
 constexpr double kLargestLeverage = 1.1;
 // The corrections for what the mode search left: where they are larger, their weights are noise.
@@ -48,7 +48,7 @@ bool LaplaceDeviance::integrate(Integral& out) {
   const Vector d = r.size() > 0 ? Vector(mode().solve(r)) : r;
   const Vector moved = mode().predictor(d);
   const double decrement = r.dot(d), moved_log_det = mode().dw().cwiseProduct(out.leverage).dot(moved);
-  if (!(std::max(decrement, std::abs(moved_log_det)) < kLargestCorrection)) return false;
+  if (!(decrement < kLargestCorrection && std::abs(moved_log_det) < kLargestCorrection)) return false;
   out.u = mode().u() + d;
   out.value = mode().penalty() - 2.0 * mode().logp().sum() + mode().factor().log_det_random() -
       decrement + moved_log_det;

@@ -218,23 +218,25 @@ bool groups_separated(const PackedRows& packed, int factor, const Matrix& lambda
   const Index k = lambda.rows(), n = packed.size();
   const Matrix z = packed.random().middleRows(packed.random_start(factor), k);
   const Vector sd = (lambda.transpose() * z).colwise().norm();
-  if (n == 0 || !(sd.maxCoeff() > large)) return false;
+  const Index wide = (sd.array() > large).count();
+  if (wide == 0) return false;
 
-  const Matrix x = fixed_and_other_effects(packed, factor);
   std::vector<int> codes(n);
   std::vector<char> moderate(n);
   for (Index i = 0; i < n; ++i) {
     codes[i] = static_cast<int>(packed.level(i, factor)) + 1;
     moderate[i] = !(sd[i] > large);
   }
+  const Matrix free = null_space(ConstMatrixMap(z.data(), k, n), moderate, Matrix::Identity(k, k), poll);
+  const bool most = 2 * wide > n, some = free.cols() > 0 && free.cols() < k;
+  if (!most && !some) return false;
+  const Matrix x = fixed_and_other_effects(packed, factor);
   const auto separated = [&](const Matrix& along) {
     return groups_separated(codes.data(), packed.layout().factors()[factor].levels,
                             ConstMatrixMap(along.data(), along.rows(), n), rows,
                             ConstMatrixMap(x.data(), x.rows(), n), poll);
   };
-  if (separated(z)) return true;
-  const Matrix free = null_space(ConstMatrixMap(z.data(), k, n), moderate, Matrix::Identity(k, k), poll);
-  return free.cols() > 0 && free.cols() < k && separated(free.transpose() * z);
+  return (most && separated(z)) || (some && separated(free.transpose() * z));
 }
 
 }  // namespace tiers
