@@ -90,9 +90,8 @@ test_that("the mean of a log-binomial response is over the groups that it allows
   expect_true(all(eta < 0))
   expect_equal(unname(predict(fit, new, type = "marginal")), unname(vapply(eta, at, 0)), tolerance = 1e-8)
   h <- 1e-5
-  expect_equal(marginal_slope(fit$family, eta, sd),
-               unname(marginal_mean(fit$family, eta + h, sd) - marginal_mean(fit$family, eta - h, sd)) / (2 * h),
-               tolerance = 1e-6)
+  slope <- (marginal_mean(fit$family, eta + h, sd) - marginal_mean(fit$family, eta - h, sd)) / (2 * h)
+  expect_equal(marginal_slope(fit$family, eta, sd), unname(slope), tolerance = 1e-6)
   expect_warning(far <- predict(fit, data.frame(x = 50), type = "marginal"), class = "tiers_warning_data")
   expect_true(is.na(far))
 })
@@ -115,4 +114,23 @@ test_that("counts at the edge of the identity link are reported", {
   warned <- Filter(function(x) inherits(x, "tiers_warning_notconverged"), heard$conditions)
   expect_length(warned, 1L)
   expect_match(conditionMessage(warned[[1]]), "edge of what the identity link can take", fixed = TRUE)
+})
+
+test_that("rows at the edge of the domain are called by their names", {
+  set.seed(27)
+  d <- data.frame(g = gl(20, 5), x = rnorm(100), row.names = paste0("id", 1:100))
+  d$y <- rpois(100, pmax(1 + 0.3 * d$x + rnorm(20, sd = 0.3)[d$g], 0.05))
+  heard <- listen(glmm(y ~ x + (1 | g), d, poisson("identity")))
+  expect_match(paste(condition_texts(heard$conditions), collapse = "\n"), "predictors? of rows? id[0-9]+")
+})
+
+test_that("a linear model of chances predicts none outside 0 and 1", {
+  set.seed(2)
+  d <- data.frame(g = gl(20, 20), x = runif(400, -1, 1))
+  d$y <- rbinom(400, 1, 0.5 + 0.2 * d$x + runif(20, -0.1, 0.1)[d$g])
+  fit <- suppressMessages(glmm(y ~ x + (1 | g), d, binomial("identity")))
+  heard <- listen(predict(fit, data.frame(x = c(-9, 0, 9)), re.form = NA, type = "response"))
+  expect_equal(is.na(unname(heard$value)), c(TRUE, FALSE, TRUE))
+  expect_length(heard$conditions, 1L)
+  expect_length(without_class(heard$conditions), 0L)
 })

@@ -226,4 +226,10 @@ test_that("groups of which only some are alike are not separated", {
                        told ~ x + (1 | g), told ~ x + (0 + x | g))) {
     expect_length(separations(listen(glmm(formula, d, binomial()))), 0L)
   }
+  # Two rows a group are always told apart by an intercept and a slope, some by a large slope alone.
+  set.seed(1)
+  d <- data.frame(g = gl(400, 2), x = rlnorm(800))
+  d$y <- rbinom(800, 1, plogis(-0.3 + 0.3 * d$x + 0.7 * rnorm(400)[d$g] + 0.8 * rnorm(400)[d$g] * d$x))
+  expect_length(separations(listen(fit <- glmm(y ~ x + (x | g), d, binomial()))), 0L)
+  expect_true(diagnose(fit)$ok)
 })
