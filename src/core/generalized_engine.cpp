@@ -12,7 +12,7 @@ namespace {
 
 // Of the linear predictor where the response has its root mean square and, on the real line, its standard
 // deviation; 1 where that is near enough.
-double predictor_unit(const GeneralizedSpecification& spec) {
+double unit_of_response(const GeneralizedSpecification& spec) {
   constexpr double near = 4.0;  // powers of two
   if (spec.family->uses_trials()) return 1.0;
   std::vector<double> used;
@@ -37,7 +37,7 @@ double predictor_unit(const GeneralizedSpecification& spec) {
 Specification internal(const GeneralizedSpecification& given) {
   Specification out = prepare(given.model);
   out.linear = false;
-  out.predictor_unit = predictor_unit(given);
+  out.predictor_unit = unit_of_response(given);
   return out;
 }
 
