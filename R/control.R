@@ -17,7 +17,7 @@
 #' fit <- lmm(distance ~ age * Sex + (age | Subject), Orthodont,
 #'            control = tiers_control(trace = TRUE))
 #' @export
-tiers_control <- function(maxit = 100, tolerance = 2.5e-13, trace = FALSE, ...) {
+tiers_control <- function(maxit = 200, tolerance = 2.5e-13, trace = FALSE, ...) {
   known <- setdiff(names(formals(tiers_control)), "...")
   refuse_arguments(as.list(substitute(list(...)))[-1L], "tiers_control", known)
   check_number(maxit, "maxit", lower = 0, upper = .Machine$integer.max)

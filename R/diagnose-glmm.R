@@ -22,7 +22,7 @@ separation_findings <- function(fit) {
       finding(
         toString(vapply(fit$random[terms], `[[`, "", "label")),
         paste0("Within each group all responses are alike, or the other effects tell them apart: ",
-               "the standard deviation has no finite estimate."),
+               "the standard deviation has no finite estimate by this approximation."),
         "Use more rows for each group, or leave the term out."
       )
     }

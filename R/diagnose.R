@@ -41,7 +41,7 @@ diagnose.tiers_fit <- function(fit, ...) {
   structure(list(
     status = verdict$status,
     ok = is_at_optimum(fit),
-    headline = status_line(fit),
+    headline = sub(": see diagnose\\(\\)", "", status_line(fit)),
     findings = findings,
     note = if (!"likelihood" %in% findings$about) accuracy_note(fit, compared),
     certificate = certificate

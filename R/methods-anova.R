@@ -52,6 +52,8 @@
 anova.tiers_fit <- function(object, ..., type = 3, ddf = NULL, vcov = NULL, refit = TRUE,
                             model.names = NULL) {
   others <- list(...)
+  # The only test of a comparison has two names in stats.
+  if (length(others$test) == 1L && others$test %in% c("Chisq", "LRT")) others$test <- NULL
   if (length(others) == 0L) return(anova_terms(object, match_test_type(type), ddf, vcov))
   named <- names(others)
   if (!is.null(named) && any(nzchar(named))) {
@@ -62,6 +64,7 @@ anova.tiers_fit <- function(object, ..., type = 3, ddf = NULL, vcov = NULL, refi
   fits <- c(list(object), others)
   if (is.null(model.names)) {
     typed <- as.list(substitute(list(object, ...)))[-1L]
+    typed$test <- NULL
     model.names <- comparison_names(typed)
   }
   compare_fits(fits, model.names, refit)

@@ -11,7 +11,7 @@
 #' @param scope The terms to look at: a formula such as `~ . + x`, where bar terms do not matter,
 #'   or labels of terms. `drop1()` without it takes every term that no other term contains.
 #' @param scale Not used.
-#' @param test `"Chisq"` for likelihood ratio tests.
+#' @param test `"Chisq"` or `"LRT"` for likelihood ratio tests.
 #' @param k The penalty for a parameter: 2 for AIC.
 #' @param trace A number above 1 (as from [stats::step()]) says which model is being fitted.
 #' @param ... Not used.
@@ -28,7 +28,7 @@ NULL
 #' @rdname drop1.tiers_fit
 #' @importFrom stats drop1
 #' @export
-drop1.tiers_fit <- function(object, scope, scale = 0, test = c("none", "Chisq"), k = 2,
+drop1.tiers_fit <- function(object, scope, scale = 0, test = c("none", "Chisq", "LRT"), k = 2,
                             trace = FALSE, ...) {
   check_unused(...)
   validate_fit(object)
@@ -48,7 +48,7 @@ drop1.tiers_fit <- function(object, scope, scale = 0, test = c("none", "Chisq"),
 #' @rdname drop1.tiers_fit
 #' @importFrom stats add1
 #' @export
-add1.tiers_fit <- function(object, scope, scale = 0, test = c("none", "Chisq"), k = 2,
+add1.tiers_fit <- function(object, scope, scale = 0, test = c("none", "Chisq", "LRT"), k = 2,
                            trace = FALSE, ...) {
   check_unused(...)
   validate_fit(object)
@@ -82,7 +82,7 @@ check_bar_in_model <- function(fit, label) {
 }
 
 single_terms <- function(fit, labels, sign, test, k, trace, caller) {
-  test <- match_choice(test, c("none", "Chisq"), "test")
+  test <- match_choice(test, c("none", "Chisq", "LRT"), "test")
   if (fit$REML) {
     fit <- fit_by_ml(fit)
     fit$call$REML <- FALSE
@@ -101,7 +101,7 @@ single_terms <- function(fit, labels, sign, test, k, trace, caller) {
   df <- if (sign == "+") criteria[1L, ] - own[1L] else own[1L] - criteria[1L, ]
   table <- data.frame(Df = c(NA, df), AIC = c(own[2L], criteria[2L, ]),
                       row.names = c("<none>", labels))
-  if (test == "Chisq") {
+  if (test != "none") {
     deviance <- table$AIC - k * c(own[1L], criteria[1L, ])
     gain <- deviance[-1L] - deviance[1L]
     table$LRT <- c(NA, if (sign == "+") -gain else gain)

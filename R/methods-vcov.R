@@ -38,7 +38,10 @@ vcov.tiers_fit <- function(object, complete = TRUE, component = c("conditional",
                            ...) {
   check_unused(...)
   component <- match_choice(component, c("conditional", "dispersion"), "component")
-  if (component == "dispersion") return(dispersion_part(object)$vcov)
+  if (component == "dispersion") {
+    value <- dispersion_part(object)$vcov
+    return(replace(value, is.nan(value), NA_real_))
+  }
   kept <- !is.na(object$coefficients)
   if (!complete || all(kept)) return(object$vcov)
   names <- names(object$coefficients)

@@ -54,11 +54,13 @@ report_group_separation <- function(fit) {
   warn_tiers("tiers_warning_separation", c(
     "The groups of {shown} are separated: within each of them all responses are alike, or the
      {if (several) 'columns of the term and the '}fixed effects tell them apart.",
-    x = "{if (several) 'The covariance matrix is' else 'The standard deviation is'} not estimable: the
-         likelihood keeps rising as it grows, and the printed value is where the approximation of the
-         likelihood has its peak.",
+    x = "{if (several) 'The covariance matrix' else 'The standard deviation'} is not estimable by this
+         approximation: it can grow without end and still reproduce the data, and the printed value is
+         where the approximation of the likelihood has its peak.",
     i = "Use more rows for each level of `{group}`, leave the term out, or analyse one value for
-         each level."), terms = labels, .envir = environment())
+         each level.",
+    i = if (all(fit$points <= 1L)) "Quadrature (`nAGQ = \"auto\"`), where possible, shows whether the
+         likelihood itself has a maximum."), terms = labels, .envir = environment())
 }
 
 # Of quadrature only: what Laplace may be off by is told by diagnose().

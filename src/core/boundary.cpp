@@ -8,7 +8,7 @@ namespace {
 
 // A variance that carries less than this share of the residual variance in the mean level is tried
 // at exactly zero.
-constexpr double kTryZero = 1e-6;
+constexpr double kTryZero = 1e-4;
 // Left to gain, at most, where a fit that stopped early is taken to be on a ridge.
 constexpr double kRidgeGain = 1e-3;
 constexpr double kNegative = 1e-6;  // relative size at which a multiplier counts as negative

@@ -23,3 +23,19 @@ for (seed in c(657L, 1248L)) local({
     expect_identical(unname(diag(fit$random[["g1"]]$Lambda)) > 0, c(TRUE, FALSE, FALSE))
   })
 })
+
+test_that("two variances that stand in for each other end on the boundary or inside, not in between", {
+  years <- function(seed, draw) {
+    set.seed(seed)
+    d <- data.frame(g = gl(40, 8), x = sample(1990:2010, 320, TRUE))
+    eta <- 0.03 * (d$x - 2000) + 0.4 * rnorm(40)[d$g] + 0.03 * rnorm(40)[d$g] * (d$x - 2000)
+    d$y <- draw(eta)
+    d
+  }
+  binary <- years(40, function(eta) rbinom(320, 1, plogis(eta)))
+  expect_no_warning(fit <- suppressMessages(glmm(y ~ x + (x || g), binary, binomial())))
+  expect_equal(fit$convergence$status, "boundary")
+  expect_equal(fit$logLik, as.numeric(logLik(glm(y ~ x, binomial, binary))), tolerance = 1e-6)
+  counts <- years(29, function(eta) rpois(320, exp(eta)))
+  expect_no_warning(glmm(y ~ x + (x || g), counts, poisson()))
+})

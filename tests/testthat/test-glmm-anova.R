@@ -80,3 +80,15 @@ test_that("glm.nb() is the negative binomial fit without random effects", {
   table <- anova(large, small)
   expect_equal(table$Chisq[2L], 2 * as.numeric(logLik(large) - logLik(small)), tolerance = 1e-8)
 })
+
+test_that("fits with as many parameters have no test, and the test may be named", {
+  d <- small_counts()
+  one <- glmm(n ~ x + (1 | g), d, poisson())
+  other <- glmm(n ~ m:as.numeric(h) + (1 | g), d, poisson())
+  more <- glmm(n ~ x + h + (1 | g), d, poisson())
+  table <- anova(one, other)
+  expect_true(is.na(table$Chisq[2]))
+  expect_match(attr(table, "heading"), "as many parameters", all = FALSE)
+  expect_equal(anova(one, more, test = "LRT"), anova(one, more))
+  expect_error(anova(one, more, test = "F"), class = "tiers_error_input")
+})

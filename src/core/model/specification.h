@@ -71,7 +71,7 @@ enum class Ending {
 };
 
 struct Control {
-  int max_iterations = 100;
+  int max_iterations = 200;
   double tolerance = 2.5e-13;  // predicted gain in deviance at which the fit is finished
   std::function<void(const std::string&)> trace;  // empty: silent
   Poll poll;
