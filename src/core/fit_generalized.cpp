@@ -303,7 +303,8 @@ GeneralizedResult fit_generalized(const GeneralizedSpecification& spec, const Co
   if (has_start(spec) && (out.status == FitStatus::undefined || out.ending == Ending::stuck ||
                           out.ending == Ending::edge)) {
     const GeneralizedResult other = fit_generalized(without_start(spec), control);
-    if (out.status == FitStatus::undefined || other.deviance < out.deviance) return other;
+    const bool defined = other.status != FitStatus::undefined;
+    if (out.status == FitStatus::undefined || (defined && other.deviance < out.deviance)) return other;
   }
   if (out.status == FitStatus::undefined) return out;
   out.fitted.resize(spec.model.n);
