@@ -48,6 +48,7 @@ install:
 	@mkdir -p $(COPY) $(LIBRARY)
 	@rm -rf $(COPY)/R $(COPY)/man $(COPY)/inst $(COPY)/tests $(COPY)/vignettes
 	@for part in $(PARTS); do if [ -e $$part ]; then cp -Rp $$part $(COPY)/; fi; done
+	@.ci/drop-stale-objects $(COPY)/src
 	@MAKEFLAGS=-j$(JOBS) R_LIBS="$(LIBRARY):$$R_LIBS" \
 	  R CMD INSTALL --no-test-load --library="$(LIBRARY)" $(COPY) > $(BUILD)/install.log 2>&1 || \
 	  { tail -n 40 $(BUILD)/install.log; exit 1; }

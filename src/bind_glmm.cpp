@@ -3,7 +3,7 @@
 
 #include "convert.h"
 #include "convert_family.h"
-#include "core/fit_generalized.h"
+#include "core/engine/fit_generalized.h"
 
 using Rcpp::_;
 using Rcpp::List;

@@ -4,7 +4,7 @@
 
 #include <RcppEigen.h>
 
-#include "core/fit_model.h"
+#include "core/engine/fit_model.h"
 #include "interrupt.h"
 
 tiers::Specification specification_from_r(const Rcpp::List& spec);

@@ -9,8 +9,9 @@
 // may throw, which leaves the output undefined and leaks nothing.
 #pragma once
 
-#include <Eigen/Core>
 #include <functional>
+
+#include "../model/eigen.h"
 
 namespace tiers {
 

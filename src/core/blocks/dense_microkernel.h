@@ -8,8 +8,9 @@
 // function could be kept for the whole program under the wrong instruction set.
 #pragma once
 
-#include <Eigen/Core>
 #include <cstring>
+
+#include "../model/eigen.h"
 
 // GCC for Windows aligns the stack to 16 bytes only, and faults when it saves a wider vector
 // there (GCC bug 54412): the vectors stay at 16 bytes.

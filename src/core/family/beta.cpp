@@ -10,9 +10,6 @@ namespace tiers {
 
 namespace {
 
-// Below it the kernels take this for A or B, and logp the true logarithm.
-constexpr double smallest_shape = 1e-290;
-
 class Beta : public LinkedFamily {
  public:
   using LinkedFamily::LinkedFamily;

@@ -11,7 +11,6 @@ namespace tiers {
 
 namespace {
 
-constexpr double smallest_shape = 1e-290;
 constexpr double small_size = 16.0;
 
 class BetaBinomial : public SuccessFamily {

@@ -16,7 +16,7 @@ struct Entry {
   std::unique_ptr<ResponseFamily> (*make)(std::shared_ptr<const Link>, const std::string&);
 };
 
-const std::vector<Entry>& registry() {
+const std::vector<Entry>& all_families() {
   static const std::vector<Entry> entries = {
       {"gaussian", MeanRange::real, "identity", make_gaussian},
       {"binomial", MeanRange::unit, "logit", make_binomial},
@@ -32,7 +32,7 @@ const std::vector<Entry>& registry() {
 }
 
 const Entry& find(const std::string& name) {
-  for (const Entry& entry : registry()) {
+  for (const Entry& entry : all_families()) {
     if (entry.name == name) return entry;
   }
   throw std::invalid_argument("no response family is called '" + name + "'");
@@ -42,7 +42,7 @@ const Entry& find(const std::string& name) {
 
 std::vector<std::string> family_names() {
   std::vector<std::string> names;
-  for (const Entry& entry : registry()) names.push_back(entry.name);
+  for (const Entry& entry : all_families()) names.push_back(entry.name);
   return names;
 }
 

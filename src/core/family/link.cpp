@@ -142,7 +142,7 @@ std::shared_ptr<const Link> instance() {
   return link;
 }
 
-const std::vector<std::shared_ptr<const Link>>& registry() {
+const std::vector<std::shared_ptr<const Link>>& all_links() {
   static const std::vector<std::shared_ptr<const Link>> links = {
       instance<RealIdentity>(),
       instance<RealLog>(),
@@ -166,14 +166,14 @@ const std::vector<std::shared_ptr<const Link>>& registry() {
 
 std::vector<std::string> link_names(MeanRange range) {
   std::vector<std::string> names;
-  for (const auto& link : registry()) {
+  for (const auto& link : all_links()) {
     if (link->range() == range) names.push_back(link->name());
   }
   return names;
 }
 
 std::shared_ptr<const Link> make_link(MeanRange range, const std::string& name) {
-  for (const auto& link : registry()) {
+  for (const auto& link : all_links()) {
     if (link->range() == range && link->name() == name) return link;
   }
   throw std::invalid_argument("no link '" + name + "' for a mean of this range");

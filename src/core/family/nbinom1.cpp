@@ -14,7 +14,7 @@ namespace tiers {
 
 namespace {
 
-constexpr double small_count = 16.0;
+constexpr double nbinom1_small_count = 16.0;
 
 // Below this r the kernels use e^-660, and logp the true log r.
 constexpr double smallest_log_size = -660.0;
@@ -96,7 +96,7 @@ struct Nbinom1Log {
   };
   Kept<Scale> scale_;
 
-  static bool small(double y) { return y <= small_count && y == std::floor(y); }
+  static bool small(double y) { return y <= nbinom1_small_count && y == std::floor(y); }
 
   // False where the product leaves the range of doubles.
   template <Detail detail>

@@ -11,7 +11,7 @@ namespace tiers {
 
 namespace {
 
-constexpr double small_count = 16.0;
+constexpr double nbinom2_small_count = 16.0;
 
 class Nbinom2 : public LinkedFamily {
  public:
@@ -80,7 +80,7 @@ struct Nbinom2Log {
   };
   Kept<Size> size_;
 
-  static bool small(double y) { return y <= small_count && y == std::floor(y); }
+  static bool small(double y) { return y <= nbinom2_small_count && y == std::floor(y); }
 
   template <Detail detail>
   static void small_value(double y, double th, const Logistic& l, const Row& row, RowTerms& out) {

@@ -90,4 +90,7 @@ StirlingDifference stirling_difference(double x, double y, const Stirling& at_x)
   return out;
 }
 
+// Below it beta's kernels take this for A or B, and logp the true logarithm.
+constexpr double smallest_shape = 1e-290;
+
 }  // namespace tiers

@@ -8,7 +8,7 @@ namespace tiers {
 
 namespace {
 
-constexpr double small_count = 32.0;
+constexpr double poisson_small_count = 32.0;
 
 class Poisson : public LinkedFamily {
  public:
@@ -32,13 +32,13 @@ struct PoissonKernel {
   static double constant(double y, double) {
     if (y < 2.0 && (y == 0.0 || y == 1.0)) return 0.0;
     const double saddle = -0.5 * (log_two_pi + std::log(y)) - stirling_remainder(y);
-    return y <= small_count ? saddle - y * std::log(y) + y : saddle;
+    return y <= poisson_small_count ? saddle - y * std::log(y) + y : saddle;
   }
   // log_mu() is called only where it is needed.
   template <class LogMean>
   static double logp(const Row& row, double mu, LogMean log_mu) {
     if (row.y == 0.0) return -mu;
-    if (row.y <= small_count) return row.constant + row.y * log_mu() - mu;
+    if (row.y <= poisson_small_count) return row.constant + row.y * log_mu() - mu;
     return row.constant -
            deviance_part(row.y, mu - row.y, [&] { return log_mu() - std::log(row.y); });
   }

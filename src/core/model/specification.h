@@ -3,10 +3,11 @@
 // the fit.
 #pragma once
 
-#include <Eigen/Dense>
 #include <functional>
 #include <string>
 #include <vector>
+
+#include "eigen.h"
 
 namespace tiers {
 

@@ -1,7 +1,7 @@
 #include "core/model/design.h"
 
 #include "catch.h"
-#include "core/fit_model.h"
+#include "core/engine/fit_model.h"
 #include "simulated_data.h"
 
 using namespace tiers;

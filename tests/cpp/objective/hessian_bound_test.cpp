@@ -1,5 +1,5 @@
 #include "catch.h"
-#include "core/fit_model.h"
+#include "core/engine/fit_model.h"
 #include "core/objective/profiled_deviance.h"
 #include "simulated_data.h"
 

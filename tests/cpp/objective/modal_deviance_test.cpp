@@ -1,7 +1,7 @@
 #include "core/objective/modal_deviance.h"
 
 #include "catch.h"
-#include "core/fit_model.h"
+#include "core/engine/fit_model.h"
 #include "core/objective/quadrature_deviance.h"
 #include "generalized_data.h"
 

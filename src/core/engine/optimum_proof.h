@@ -1,7 +1,7 @@
 #pragma once
 
 #include "boundary.h"
-#include "objective/modal_deviance.h"
+#include "../objective/modal_deviance.h"
 
 namespace tiers {
 

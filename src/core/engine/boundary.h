@@ -3,9 +3,9 @@
 // the first of the objective's; others may follow.
 #pragma once
 
-#include "covariance/covariance_parameters.h"
-#include "objective/mixed_objective.h"
-#include "optimizer/newton.h"
+#include "../covariance/covariance_parameters.h"
+#include "../objective/mixed_objective.h"
+#include "../optimizer/newton.h"
 
 namespace tiers {
 

@@ -5,8 +5,8 @@
 #include <memory>
 
 #include "fit_generalized.h"
-#include "objective/laplace_deviance.h"
-#include "objective/quadrature_deviance.h"
+#include "../objective/laplace_deviance.h"
+#include "../objective/quadrature_deviance.h"
 
 namespace tiers {
 

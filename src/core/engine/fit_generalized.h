@@ -1,8 +1,8 @@
 // The core's entry for generalized models: specification in, fit out. Every function is pure.
 #pragma once
 
-#include "model/fit_result.h"
-#include "start/separation.h"
+#include "../model/fit_result.h"
+#include "../start/separation.h"
 
 namespace tiers {
 

@@ -6,8 +6,8 @@
 
 #include "generalized_engine.h"
 #include "optimum_proof.h"
-#include "start/glm_start.h"
-#include "start/variance_start.h"
+#include "../start/glm_start.h"
+#include "../start/variance_start.h"
 
 namespace tiers {
 

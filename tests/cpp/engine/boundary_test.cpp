@@ -1,4 +1,4 @@
-#include "core/boundary.h"
+#include "core/engine/boundary.h"
 
 #include <cmath>
 #include <limits>

@@ -5,9 +5,9 @@
 #include <memory>
 
 #include "boundary.h"
-#include "covariance/covariance_registry.h"
-#include "inference/observed_information.h"
-#include "model/lower_factor.h"
+#include "../covariance/covariance_registry.h"
+#include "../inference/observed_information.h"
+#include "../model/lower_factor.h"
 
 namespace tiers {
 

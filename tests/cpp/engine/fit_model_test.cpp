@@ -1,4 +1,4 @@
-#include "core/fit_model.h"
+#include "core/engine/fit_model.h"
 
 #include "catch.h"
 #include "simulated_data.h"

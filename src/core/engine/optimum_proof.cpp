@@ -2,8 +2,8 @@
 
 #include <cmath>
 
-#include "model/free_parameters.h"
-#include "model/scaled_eigen.h"
+#include "../model/free_parameters.h"
+#include "../model/scaled_eigen.h"
 
 namespace tiers {
 

@@ -2,7 +2,7 @@
 // factors give the same bits.
 #pragma once
 
-#include "model/fit_result.h"
+#include "../model/fit_result.h"
 
 namespace tiers {
 

@@ -1,0 +1,8 @@
+// The border, compiled together, after Eigen as the core reads it.
+#include "core/model/eigen.h"
+
+#include "bind_covariance.cpp"
+#include "bind_family.cpp"
+#include "bind_glmm.cpp"
+#include "bind_lmm.cpp"
+#include "RcppExports.cpp"  // last: it opens the namespace Rcpp

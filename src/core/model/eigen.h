@@ -1,0 +1,9 @@
+// Eigen, in one place. Its headers give GCC a warning for every vector type of the processor that
+// stands as a template argument, thousands of lines in a build; none of them is about this code.
+#pragma once
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wignored-attributes"
+#endif
+
+#include <Eigen/Dense>

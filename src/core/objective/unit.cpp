@@ -1,0 +1,8 @@
+// The sources of this folder, compiled together: Eigen is read, and its templates are made, once.
+#include "conditional_mode.cpp"
+#include "hermite_rule.cpp"
+#include "laplace_deviance.cpp"
+#include "modal_deviance.cpp"
+#include "profiled_deviance.cpp"
+#include "quadrature_deviance.cpp"
+#include "term_places.cpp"

@@ -1,0 +1,10 @@
+// The small folders, compiled together: Eigen is read, and its templates are made, once.
+#include "covariance/covariance_parameters.cpp"
+#include "covariance/covariance_registry.cpp"
+#include "covariance/covariance_structure.cpp"
+#include "covariance/diagonal.cpp"
+#include "covariance/unstructured.cpp"
+#include "inference/observed_information.cpp"
+#include "model/design.cpp"
+#include "model/lower_factor.cpp"
+#include "optimizer/newton.cpp"
