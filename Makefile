@@ -61,10 +61,7 @@ bench:
 # Needs pdflatex for the manual as PDF; without it that one part is left out.
 check:
 	@.ci/install-dependencies check
-	@mkdir -p $(BUILD)/check && rm -f $(BUILD)/check/*.tar.gz
-	@cd $(BUILD)/check && MAKEFLAGS=-j$(JOBS) R CMD build "$(CURDIR)"
-	@cd $(BUILD)/check && MAKEFLAGS=-j$(JOBS) _R_CHECK_FORCE_SUGGESTS_=false R CMD check \
-	  $$(command -v pdflatex >/dev/null || echo --no-manual) tiers_*.tar.gz
+	@.ci/run-check $(BUILD)/check $(BUILD)/count-check
 
 # Help pages and NAMESPACE from the comments in R/, and the compiled functions' R side.
 doc:
