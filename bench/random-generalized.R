@@ -6,7 +6,7 @@
 suppressPackageStartupMessages(library(tiers))
 Sys.setenv(TESTTHAT = "true") # the helpers find their fixtures as they do in a test
 helpers <- c("helper-conditions.R", "helper-dense.R", "helper-glmm-density.R", "helper-glmm.R",
-             "helper-glmm-designs.R", "helper-glmm-random.R")
+             "helper-glmm-designs.R", "helper-glmm-random.R", "helper-guarded.R")
 for (file in helpers) {
   text <- parse(file.path("tests", "testthat", file))
   for (expression in text) eval(expression, globalenv())
@@ -16,19 +16,6 @@ with_peers <- "--peers" %in% arguments
 seeds <- as.integer(grep("^--", arguments, value = TRUE, invert = TRUE))
 seeds <- if (length(seeds) == 2L) seq(seeds[1L], seeds[2L]) else 1:1000
 limit <- 60 # seconds for one fit, a hundred times what one should take
-
-# In a child process, so that a crash or a hang is a result like any other.
-guarded <- function(expr) {
-  job <- parallel::mcparallel(expr, silent = TRUE)
-  done <- parallel::mccollect(job, wait = FALSE, timeout = limit)
-  if (is.null(done)) {
-    tools::pskill(job$pid, tools::SIGKILL)
-    parallel::mccollect(job, wait = FALSE, timeout = 2)
-    return("hang")
-  }
-  suppressWarnings(parallel::mccollect(job, wait = FALSE, timeout = 1))
-  if (is.null(done[[1L]])) "crash" else done[[1L]]
-}
 
 # The log-likelihood of a peer that fits the same model and finds no fault with its own fit.
 peer_log_lik <- function(case) {
@@ -68,7 +55,7 @@ check_seed <- function(seed) {
       fit <- fit_random_generalized(case)
       list(log_lik = as.numeric(logLik(fit)), steps = fit$convergence$iterations,
            status = fit$convergence$status)
-    }, error = function(e) NULL)))))
+    }, error = function(e) NULL)))), limit = limit)
   seconds <- as.double(difftime(Sys.time(), clock, units = "secs"))
   if (is.character(result)) {
     cat(case$name, ":", result, "\n")

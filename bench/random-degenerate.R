@@ -1,0 +1,64 @@
+# Random designs at the edges of what a mixed model can be (tests/testthat/helper-degenerate-
+# designs.R), every fit in a child process with a time limit: no crash, no hang, no condition without
+# a class, no false warning, variances that cannot be told apart refused and no others, and no
+# likelihood below lme4's.
+#   Rscript bench/random-degenerate.R [first seed] [last seed] [--generalized]
+
+suppressPackageStartupMessages(library(tiers))
+Sys.setenv(TESTTHAT = "true") # the helpers find their fixtures as they do in a test
+for (file in c("helper-conditions.R", "helper-dense.R", "helper-degenerate-designs.R",
+               "helper-guarded.R")) {
+  for (expression in parse(file.path("tests", "testthat", file))) eval(expression, globalenv())
+}
+arguments <- commandArgs(TRUE)
+families <- if ("--generalized" %in% arguments) list(stats::poisson(), stats::binomial())
+seeds <- as.integer(grep("^--", arguments, value = TRUE, invert = TRUE))
+seeds <- if (length(seeds) == 2L) seq(seeds[1L], seeds[2L]) else 1:2000
+
+# Of the same model by lme4; NA where it cannot say.
+peer_log_lik <- function(case) {
+  quiet <- function(expr) suppressWarnings(suppressMessages(tryCatch(expr, error = function(e) NA)))
+  ignore <- list(check.nobs.vs.nRE = "ignore", check.nobs.vs.nlev = "ignore",
+                 check.nobs.vs.rankZ = "ignore")
+  if (grepl("f || g", deparse1(case$formula), fixed = TRUE)) return(NA)
+  if (is.null(case$family)) {
+    control <- do.call(lme4::lmerControl, ignore)
+    quiet(as.numeric(logLik(lme4::lmer(case$formula, case$data, REML = case$reml,
+                                       control = control))))
+  } else {
+    control <- do.call(lme4::glmerControl, ignore)
+    d <- case$data
+    quiet(as.numeric(logLik(lme4::glmer(case$formula, d, case$family, weights = d$m,
+                                        control = control))))
+  }
+}
+
+compared <- lower <- refused <- 0L
+wrong <- 0L
+slowest <- 0
+for (seed in seeds) {
+  case <- degenerate_design(seed, families)
+  clock <- Sys.time()
+  result <- guarded(list(bad = degenerate_complaints(case), log_lik = tryCatch(
+    as.numeric(logLik(suppressWarnings(suppressMessages(fit_degenerate(case))))),
+    error = function(e) NA)), limit = 30)
+  slowest <- max(slowest, as.double(difftime(Sys.time(), clock, units = "secs")))
+  bad <- if (is.character(result)) paste(case$name, ":", result) else result$bad
+  if (is.list(result)) {
+    refused <- refused + is.na(result$log_lik)
+    peer <- if (is.na(result$log_lik)) NA else peer_log_lik(case)
+    if (isTRUE(is.finite(peer))) {
+      compared <- compared + 1L
+      lower <- lower + (peer < result$log_lik - 1e-6)
+      if (peer > result$log_lik + 1e-6) {
+        bad <- c(bad, sprintf("%s: lme4 has log-likelihood %.7f, above %.7f", case$name, peer,
+                              result$log_lik))
+      }
+    }
+  }
+  if (length(bad)) cat(bad, sep = "\n")
+  wrong <- wrong + (length(bad) > 0L)
+}
+cat(length(seeds), "data sets,", wrong, "with something wrong;", refused, "refused;", compared,
+    "compared with lme4,", lower, "of them lower there; at most", format(slowest, digits = 2), "s\n")
+quit(status = as.integer(wrong > 0L))
