@@ -204,7 +204,11 @@ plain_integer64 <- function(x, name) {
   if (!requireNamespace("bit64", quietly = TRUE)) {
     stop_input("`{name}` is of class integer64; install the package {.pkg bit64} to use it.")
   }
-  as.double(x)
+  withCallingHandlers(as.double(x), warning = function(w) {
+    warn_data("`{name}` has 64-bit integers beyond 2^53, which are rounded where the model
+               calculates with them.", variable = name)
+    tryInvokeRestart("muffleWarning")
+  })
 }
 
 check_response <- function(y, name, used) {

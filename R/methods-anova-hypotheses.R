@@ -25,7 +25,7 @@ term_hypotheses <- function(fit, type = 3L) {
   # A single term has one hypothesis, whatever the type. The df of an F test depend a little on
   # the rows that state it; these are lmerTest's.
   if (length(labels) == 1L && sum(design$assign == 1L) > 1L) type <- 1L
-  hypotheses <- if (!has_factors(fit) && type == 3L) {
+  hypotheses <- if (!has_factors(fit) && all(kept) && type == 3L) {
     lapply(seq_along(labels), function(term) identity_rows(design, term))
   } else {
     design <- add_coded_designs(design, fit)
@@ -129,12 +129,20 @@ type3_hypotheses <- function(design) {
     W <- left_null_space(B[, !(own | contained), drop = FALSE])
     if (any(contained) && ncol(W)) {
       # Functions of the containing terms alone, and what is orthogonal to them.
-      G <- W %*% left_null_space(crossprod(W, B[, own, drop = FALSE]))
+      G <- W %*% left_null_space(own_part(W, B[, own, drop = FALSE]))
       W <- W %*% left_null_space(crossprod(W, B) %*% crossprod(B, G))
     }
-    weights <- lower_echelon(crossprod(W, B[, own, drop = FALSE]))
+    weights <- lower_echelon(own_part(W, B[, own, drop = FALSE]))
     weights %*% crossprod(W, map)
   })
+}
+
+# W'B for the columns of a term, with 0 for what is rounding: the column of a variable that a
+# factor or a basis of the same variable spans as well has nothing of its own.
+own_part <- function(W, B) {
+  part <- crossprod(W, B)
+  part[, sqrt(colSums(part^2)) <= 1e-9 * sqrt(colSums(B^2))] <- 0
+  part
 }
 
 # One number for all columns of O with the same numeric part (1 where there is none): the root
@@ -183,7 +191,7 @@ lower_echelon <- function(A) {
     if (row == 0L) break
     free <- seq_len(row)
     pivot <- free[which.max(abs(A[free, column]))]
-    if (abs(A[pivot, column]) < 1e-8 * max(abs(A))) next
+    if (abs(A[pivot, column]) <= 1e-8 * max(abs(A))) next
     swap <- c(pivot, row)
     A[swap, ] <- A[rev(swap), ]
     M[swap, ] <- M[rev(swap), ]
@@ -200,28 +208,23 @@ lower_echelon <- function(A) {
 
 sequential_hypotheses <- function(design, type) {
   X_t <- design$X_t
-  owner <- attr(X_t, "assign")
-  # Coefficients of X_t from those of X: X = X_t map. Dropped columns of X_t are left out.
-  kept <- independent_columns(X_t)
-  X_t <- X_t[, kept, drop = FALSE]
-  owner <- owner[kept]
-  parts <- qr(X_t, tol = 1e-10)
-  if (ncol(X_t) != ncol(design$X)) {
-    X_t <- design$X
-    owner <- design$assign
-    parts <- qr(X_t, tol = 1e-10)
+  if (length(independent_columns(X_t)) != ncol(design$X)) {
+    X_t <- structure(design$X, assign = design$assign)
   }
-  map <- qr.coef(parts, design$X)
+  owner <- attr(X_t, "assign")
   type3 <- if (type == 2L) type3_hypotheses(design)
   lapply(seq_along(design$labels), function(term) {
     later <- design$contains[[term]]
     if (type == 2L && length(later) == 0L) return(type3[[term]])
     after <- if (type == 2L) owner %in% later else owner > term
     columns <- c(which(!after & owner != term), which(owner == term), which(after))
-    R <- qr.R(qr(X_t[, columns, drop = FALSE], tol = 0))
+    # Of dependent columns those go that stand after others, so that a term has no more than what
+    # those before it leave. X = (columns that stay) map.
+    columns <- columns[independent_columns(X_t[, columns, drop = FALSE])]
+    parts <- qr(X_t[, columns, drop = FALSE], tol = 0)
+    R <- qr.R(parts)
     at <- which(owner[columns] == term)
-    L <- (R / diag(R))[at, order(columns), drop = FALSE]
-    L %*% map
+    (R / diag(R))[at, , drop = FALSE] %*% qr.coef(parts, design$X)
   })
 }
 

@@ -234,8 +234,9 @@ build_dispersion <- function(model, contrasts, labels) {
 # The fixed design ------------------------------------------------------------------------------
 
 design_matrix <- function(terms, frame, contrasts, label = NULL) {
-  # To model.matrix() the bits of integer64 are those of other numbers.
-  for (name in names(frame)) {
+  # To model.matrix() the bits of integer64 are those of other numbers. Grouping variables of this
+  # class stay as they are.
+  for (name in intersect(names(frame), rownames(attr(terms, "factors")))) {
     if (inherits(frame[[name]], "integer64")) frame[[name]] <- plain_integer64(frame[[name]], name)
   }
   if (length(contrasts) > 0L) {

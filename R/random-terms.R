@@ -82,13 +82,42 @@ group_codes <- function(x, name) {
   if (inherits(x, "integer64") && !requireNamespace("bit64", quietly = TRUE)) {
     stop_input("`{name}` is of class integer64; install the package {.pkg bit64} to use it.")
   }
-  if (is.integer(x) && !is.object(x)) return(integer_codes(x))
-  if (is.object(x) || is.double(x)) {
+  if (inherits(x, "integer64")) return(integer64_codes(x))
+  x <- plain_number(x)
+  if (is.object(x)) {
     x <- factor(x)
     return(list(codes = as.integer(x), levels = levels(x)))
   }
+  if (is.integer(x)) return(integer_codes(x))
   values <- sort(unique(x))
-  list(codes = match(x, values), levels = enc2utf8(as.character(values)))
+  if (is.double(x)) note_near_values(values, name)
+  list(codes = match(x, values), levels = group_labels(values))
+}
+
+# Numbers of classes such as AsIs or those of imported data; dates and times are no numbers to
+# is.numeric().
+plain_number <- function(x) {
+  if (is.object(x) && is.double(x) && is.numeric(x)) as.double(x) else x
+}
+
+# To match() the bits of integer64 are those of other numbers; their text is exact.
+integer64_codes <- function(x) {
+  levels <- as.character(sort(unique(x)))
+  list(codes = match(as.character(x), levels), levels = levels)
+}
+
+# Groups are numbers, and numbers that differ only by rounding are different groups, which is
+# hardly ever meant. (Between whole numbers a difference of 1 is one.)
+note_near_values <- function(values, name) {
+  apart <- diff(values)
+  broken <- values != round(values)
+  near <- which(apart < 1e-14 * abs(values[-1L]) & (broken[-1L] | broken[-length(values)]))
+  if (length(near) == 0L) return(invisible())
+  pair <- number_labels(values[near[1L] + 0:1])
+  inform("tiers_message_groups", c(
+    "`{name}` has values that differ by rounding only, such as {pair[1L]} and {pair[2L]}: they are
+     different groups.",
+    i = "If they are the same group, use {.code round({name}, 10)}."))
 }
 
 # Integers need no sorting when they lie close together.
@@ -199,8 +228,41 @@ new_groups <- function(term, newdata, env) {
 # What the levels of a grouping variable are called, row by row.
 group_labels <- function(x) {
   if (is.factor(x)) return(enc2utf8(levels(x))[as.integer(x)])
+  if (inherits(x, "integer64")) return(as.character(x))
+  x <- plain_number(x)
   if (is.object(x)) return(as.character(factor(x)))
+  if (is.double(x)) return(number_labels(x))
   enc2utf8(as.character(x))
+}
+
+# A label of its own for each number: whole numbers with all their digits, as the same integers
+# have them; of others as many digits as tell them apart.
+number_labels <- function(x) {
+  labels <- as.character(x)
+  whole <- which(is.finite(x) & x == round(x) & abs(x) < 1e22)
+  labels[whole] <- sprintf("%.0f", x[whole] + 0)
+  other <- setdiff(which(is.finite(x)), whole)
+  labels[other] <- sprintf("%.15g", x[other])
+  other <- other[as.double(labels[other]) != x[other]]
+  labels[other] <- sprintf("%.17g", x[other])
+  labels
+}
+
+# The same labels for numbers that R has written as text, as factor(1e5) does.
+plain_labels <- function(labels) {
+  number <- suppressWarnings(as.double(labels))
+  written <- which(!is.na(number) & labels == as.character(number))
+  labels[written] <- number_labels(number[written])
+  labels
+}
+
+# Place of each label among the levels; numbers and their texts are the same.
+match_labels <- function(labels, levels) {
+  found <- match(labels, levels, incomparables = NA)
+  absent <- which(is.na(found) & !is.na(labels))
+  if (length(absent) == 0L) return(found)
+  found[absent] <- match(plain_labels(labels[absent]), plain_labels(levels))
+  found
 }
 
 joined_labels <- function(labels) {
@@ -211,7 +273,7 @@ joined_labels <- function(labels) {
 }
 
 match_groups <- function(term, labels) {
-  codes <- Map(match, labels, term$component_levels, MoreArgs = list(incomparables = NA))
+  codes <- Map(match_labels, labels, term$component_levels)
   if (length(codes) == 1L) return(codes[[1L]])
   level_codes <- term$level_codes
   sizes <- lengths(term$component_levels)

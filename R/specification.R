@@ -146,20 +146,42 @@ check_newdata_columns <- function(needed, newdata, fit) {
   stop_input("`{absent[1L]}` not in {.arg newdata}{hint}", variable = absent)
 }
 
-# Model frame of new rows that have no missing value.
+# Model frame of new rows that have no missing value. What R warns of on the way is a warning about
+# the data, but not that a factor brings contrasts along: those of the fit are the ones used.
 new_frame <- function(terms, newdata, xlevels) {
   refuse <- function(e) {
     if (inherits(e, "tiers_error")) stop(e)
     stop_input(c("{.arg newdata} does not fit the model.", x = "{conditionMessage(e)}"), parent = e)
   }
-  not_a_factor <- function(w) if (grepl("is not a factor", conditionMessage(w))) refuse(w)
+  heard <- function(w) {
+    text <- conditionMessage(w)
+    if (inherits(w, "tiers_warning")) return(invisible())
+    if (any(endsWith(text, r_text("variable '%s' is not a factor", names(xlevels))))) refuse(w)
+    if (!text %in% r_text("contrasts dropped from factor %s", names(xlevels))) {
+      warn_data("{.arg newdata}: {text}.", parent = w)
+    }
+    tryInvokeRestart("muffleWarning")
+  }
   frame <- tryCatch(
     withCallingHandlers(
       stats::model.frame.default(terms, newdata, na.action = stats::na.pass, xlev = xlevels),
-      warning = not_a_factor),
+      warning = heard),
     error = refuse)
-  tryCatch(stats::.checkMFClasses(attr(terms, "dataClasses"), frame), error = refuse)
+  tryCatch(stats::.checkMFClasses(comparable_classes(attr(terms, "dataClasses"), frame), frame),
+           error = refuse)
   frame
+}
+
+# A text of R's own, about each of `names`, in the language of the session.
+r_text <- function(text, names) gettextf(text, names, domain = "R-stats")
+
+# To a model a number and a matrix of one column, as scale() makes it, are the same.
+comparable_classes <- function(classes, frame) {
+  classes <- classes[names(classes) %in% names(frame)]
+  own <- vapply(frame[names(classes)], stats::.MFclass, "")
+  column <- c("numeric", "nmatrix.1")
+  same <- classes %in% column & own %in% column
+  replace(classes, same, own[same])
 }
 
 # Design matrix of new data. Rows with a missing value become rows of NA without being evaluated,

@@ -124,3 +124,47 @@ test_that("anova works in a function, after the data are gone, and on list eleme
   expect_equal(rownames(table), c("model2", "model1"))
   expect_equal(rownames(anova(growth_fit())), c("age", "Sex", "age:Sex"))
 })
+
+# A linear model has the sums of squares of the same tests, as differences between fits by lm().
+rss <- function(formula, data) sum(stats::resid(stats::lm(formula, data))^2)
+
+test_that("a variable whose column other terms span as well has no type 2 or 3 test", {
+  set.seed(4)
+  d <- data.frame(week = rep(0:5, 20), id = rep(1:20, each = 6))
+  d$arm <- factor(d$id %% 2)
+  d$y <- 0.4 * d$week + 0.5 * (d$arm == 1) * d$week + sin(d$week) + rnorm(20)[d$id] + rnorm(120)
+  absent <- function(formula, type = 3) {
+    fit <- suppressMessages(lmm(formula, d))
+    setdiff(attr(terms(fit), "term.labels"), rownames(anova(fit, type = type)))
+  }
+  for (type in 2:3) {
+    expect_equal(absent(y ~ arm * week + factor(week) + (1 | id), type), "week")
+    expect_equal(absent(y ~ week + poly(week, 2) + (1 | id), type), "week")
+    expect_equal(absent(y ~ arm * week + arm * poly(week, 2) + (1 | id), type),
+                 c("arm", "week", "arm:week"))
+    expect_equal(absent(y ~ 0 + week + factor(week) + (1 | id), type), "week")
+  }
+  fit <- suppressMessages(lmm(y ~ arm * week + factor(week) + (1 | id), d))
+  expect_match(attr(anova(fit), "heading"), "nothing to estimate: week", all = FALSE)
+  # In sequence `week` comes first and takes the linear trend.
+  expect_equal(absent(y ~ arm * week + factor(week) + (1 | id), 1), character())
+})
+
+test_that("tests beside such a variable are those of the differences between fits", {
+  set.seed(9)
+  d <- data.frame(x = rep(c(0, 1, 2.5, 4), 15), g = gl(10, 6), f = gl(3, 20))
+  d$y <- rnorm(60) + d$x + (d$f == 2) * d$x
+  plain <- function(formula, type = 3) anova(suppressMessages(lmm(formula, d)), type = type)
+  full <- y ~ f * x + factor(x)
+  expect_equal(plain(full)["factor(x)", "Sum Sq"], rss(y ~ f * x, d) - rss(full, d))
+  expect_equal(plain(full)["f:x", "Sum Sq"], rss(y ~ f + factor(x), d) - rss(full, d))
+  for (type in 2:3) {
+    table <- plain(y ~ x + splines::ns(x, 2) + f, type)
+    expect_equal(table$NumDF, c(1, 2))
+    expect_equal(table["f", "Sum Sq"],
+                 rss(y ~ x + splines::ns(x, 2), d) - rss(y ~ x + splines::ns(x, 2) + f, d))
+  }
+  # `I(2 * x)` takes nothing from `x`: a term without a column is as if it had not been written.
+  expect_equal(plain(y ~ x + f + I(2 * x))["x", "Sum Sq"], rss(y ~ f, d) - rss(y ~ x + f, d))
+  expect_equal(plain(full, 2)["f", "Sum Sq"], rss(y ~ factor(x) + f:x, d) - rss(full, d))
+})

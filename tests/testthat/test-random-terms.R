@@ -138,3 +138,75 @@ test_that("terms without a column or with an offset are refused", {
   expect_error(lmm(y ~ x + (offset(x) | g), d), class = "tiers_error_formula")
   expect_error(lmm(y ~ x + (. | g), d), class = "tiers_error_formula")
 })
+
+test_that("groups are numbers, not their labels", {
+  count <- function(id) {
+    set.seed(1)
+    d <- data.frame(id = id, x = rnorm(length(id)))
+    d$y <- d$x + rnorm(length(id)) + sin(as.integer(factor(as.character(id))))
+    suppressMessages(lmm(y ~ x + (1 | id), d))
+  }
+  accounts <- rep(9007199254740000 + 2 * (0:9), 6)
+  fit <- count(accounts)
+  expect_equal(fit$random$id$levels, sprintf("%.0f", 9007199254740000 + 2 * (0:9)))
+  expect_equal(random_basis(fit, 1L)$codes, rep(1:10, 6))
+  new <- data.frame(x = 0, id = accounts[10:1])
+  expect_equal(random_basis(fit, 1L, new)$codes, 10:1)
+  # Beyond 2^53, below zero, between whole numbers, and of a class.
+  for (id in list(2^60 + 1024 * (1:8), -(99996:100005), 1e-7 * (1:8), (1:9) / 3, c(1e5, 2e5, 3e-5),
+                  I(4e15 + 1:8))) {
+    fit <- count(rep(id, 8))
+    expect_length(fit$random$id$levels, length(id))
+    expect_equal(random_basis(fit, 1L, data.frame(x = 0, id = id))$codes,
+                 match(id, sort(unique(id))))
+    expect_equal(random_basis(fit, 1L, data.frame(x = 0, id = fit$random$id$levels))$codes,
+                 seq_along(id))
+  }
+})
+
+test_that("a number is the same group as integer, double, text and factor", {
+  set.seed(36)
+  d <- data.frame(g = rep(99996:100005, each = 8), x = rnorm(80))
+  d$y <- d$x + rnorm(10, 0, 2)[d$g - 99995] + rnorm(80)
+  forms <- list(integer = identity, double = as.double, text = as.character,
+                factor = function(g) factor(as.double(g)))
+  for (from in names(forms)) {
+    fit <- lmm(y ~ x + (1 | g), transform(d, g = forms[[from]](g)))
+    for (to in names(forms)) {
+      p <- predict(fit, data.frame(x = 0, g = forms[[to]](100000:100001)))
+      own <- ranef(fit)$g[c(if (from == "factor") "1e+05" else "100000", "100001"), 1L]
+      expect_equal(unname(p), fixef(fit)[[1L]] + own)
+    }
+  }
+  nested <- suppressMessages(lmm(y ~ x + (1 | h/g), transform(d, h = ifelse(g > 1e5, 2e5, 1e5))))
+  pair <- data.frame(x = 0, h = c(1e5, 2e5), g = c(1e5, 100001))
+  expect_equal(predict(nested, pair), predict(nested, transform(pair, h = as.integer(h), g = g)))
+  # Text that is not how R writes the number stays itself.
+  fit <- lmm(y ~ x + (1 | g), transform(d, g = paste0("0", g)))
+  expect_error(predict(fit, data.frame(x = 0, g = 100000)), class = "tiers_error_input")
+})
+
+test_that("numbers that differ by rounding are different groups, and that is said", {
+  d <- small_data(z = rep(c(0.1 + 0.2, 0.3, 0.5), 20))
+  expect_message(fit <- lmm(y ~ x + (1 | z), d), "rounding", class = "tiers_message_groups")
+  expect_length(fit$random$z$levels, 3L)
+  expect_no_message(lmm(y ~ x + (1 | z), transform(d, z = round(z, 10))),
+                    class = "tiers_message_groups")
+})
+
+test_that("64-bit integers are groups like others, for new data too and without a warning", {
+  skip_if_not_installed("bit64")
+  d <- small_data()
+  ids <- bit64::as.integer64("9007199254740990") + as.integer(d$g)
+  fit <- expect_no_warning(lmm(y ~ x + (1 | id), transform(d, id = ids)))
+  expect_equal(fit$deviance, lmm(y ~ x + (1 | g), d)$deviance)
+  expect_equal(fit$random$id$levels, c(paste0("900719925474099", 1:9), "9007199254741000"))
+  new <- data.frame(x = 0, id = unique(ids)[c(10, 3)])
+  p <- expect_no_warning(predict(fit, new))
+  expect_equal(unname(p), fixef(fit)[[1L]] + ranef(fit)$id[as.character(new$id), 1L])
+  small <- lmm(y ~ x + (1 | id), transform(d, id = bit64::as.integer64(as.integer(g))))
+  expect_equal(predict(small, data.frame(x = 0, id = c(2, 10))),
+               predict(small, data.frame(x = 0, id = bit64::as.integer64(c(2, 10)))))
+  expect_equal(predict(small, data.frame(x = 0, id = "7")),
+               predict(small, data.frame(x = 0, id = 7L)))
+})

@@ -92,3 +92,50 @@ test_that("the object carries what its methods need and is small", {
   fit$frame <- NULL
   expect_lt(as.numeric(object.size(fit)) / nrow(d), 100)
 })
+
+test_that("a column made by scale() is a number, in new data and in the fit", {
+  d <- small_data(a = x * 10 + 3)
+  number <- lmm(y ~ a + (a | g), transform(d, a = as.vector(scale(a))))
+  matrix <- lmm(y ~ a + (a | g), within(d, a <- scale(a)))
+  new <- data.frame(a = c(0, 1), g = "1")
+  expect_equal(predict(matrix, new), predict(number, new))
+  within_new <- new
+  within_new$a <- cbind(c(0, 1))
+  expect_equal(predict(number, within_new), predict(number, new))
+  expect_equal(predict(matrix, within_new), predict(number, new))
+  expect_equal(diff(unname(predict(matrix, new, re.form = NA))), fixef(matrix)[["a"]])
+  expect_equal(unname(predict(matrix, within(d, a <- scale(a))[4:6, ])), unname(fitted(number)[4:6]))
+  # Two columns are no number, and text is none either.
+  expect_error(predict(matrix, within(new, a <- cbind(a, a))), class = "tiers_error_input")
+  expect_error(predict(matrix, transform(new, a = "1")), class = "tiers_error_input")
+  glm_fit <- glmm(abs(round(y)) ~ a + (1 | g), within(d, a <- scale(a)), family = poisson)
+  expect_equal(diff(unname(predict(glm_fit, new))), fixef(glm_fit)[["a"]])
+})
+
+test_that("contrasts that a factor of new data brings along are not used and not spoken of", {
+  d <- small_data()
+  for (coding in c("contr.sum", "contr.helmert", "contr.treatment")) {
+    own <- d
+    contrasts(own$f) <- coding
+    fit <- lmm(y ~ f + (f || g), own) |> suppressMessages()
+    other <- own
+    contrasts(other$f) <- "contr.poly"
+    for (new in list(own, own[1:3, ], other, d, droplevels(own[1, ]))) {
+      heard <- listen(predict(fit, new))
+      expect_length(heard$conditions, 0L)
+      expect_equal(unname(heard$value), unname(fitted(fit)[seq_len(nrow(new))]))
+    }
+  }
+  fit <- lmm(y ~ C(f, contr.sum) + (1 | g), d)
+  expect_length(listen(predict(fit, d))$conditions, 0L)
+  expect_equal(predict(fit, d), fitted(fit))
+})
+
+test_that("what R warns of new data is a warning of the package", {
+  fit <- lmm(y ~ log(x + 4) + (1 | g), small_data())
+  new <- data.frame(x = c(0, -9), g = "1")
+  heard <- listen(predict(fit, new))
+  expect_length(heard$conditions, 1L)
+  expect_s3_class(heard$conditions[[1L]], "tiers_warning_data")
+  expect_equal(is.na(heard$value), c(FALSE, TRUE), ignore_attr = TRUE)
+})
