@@ -4,7 +4,7 @@
 // Chain units are eliminated leaf to root. With D = Lambda'A Lambda + I = l l' for one unit and
 // H = Lambda l^-T, the blocks that it touches lose (A H)(A H)', unscaled by their own Lambda: what
 // is left, written A~, is the cross-product in the metric of V^-1 of the terms eliminated so far.
-// The remainder's scaling by Lambda comes last, in one pass (MATH 2.3).
+// The remainder's scaling by Lambda comes last, in one pass (vignettes/algorithm.Rmd 2.3).
 //
 // Vectors live in u-space (b = Lambda u), coordinates as in BlockLayout.
 #pragma once

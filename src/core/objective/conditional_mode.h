@@ -2,7 +2,7 @@
 //   u maximizes  sum logp(y_i | eta_i) - u'u/2,   eta = offset + X beta + Z Lambda u,
 // with the factor of H = Lambda'Z'WZ Lambda + I and all row derivatives there. W are the observed
 // weights; where they make H indefinite, one step is taken with the family's fall-back weights. At
-// the mode itself H must be positive definite (MATH-GLMM 1).
+// the mode itself H must be positive definite (vignettes/algorithm.Rmd 3.1).
 //
 // Vectors "of the mode" hold u (q entries). With beta in the mode too - the fast approximation, in
 // which beta maximizes the penalized likelihood together with u - they hold (u, beta), and solve()

@@ -2,7 +2,7 @@
 // Laplace's approximation and adaptive quadrature share. A subclass integrates; from what it says
 // of the rows come here the exact gradient, a curvature from the same factor (average information
 // for the covariance parameters, 2 X'V^-1X for beta, outer products for the dispersion), modes
-// predicted from one point to the next, and the Hessian (MATH-GLMM 1, 2, 4).
+// predicted from one point to the next, and the Hessian (vignettes/algorithm.Rmd 3.3, 3.5, 3.6).
 //
 // psi = (theta, beta, phi): covariance parameters first, then the fixed effects on the internal scale
 // of X (unless they are part of the mode), then the coefficients of the log dispersion.

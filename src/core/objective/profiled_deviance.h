@@ -2,7 +2,7 @@
 //   ML    log|Omega| + n (1 + log(2 pi r2 / n))
 //   REML  log|Omega| + log|X'V^-1X| + m (1 + log(2 pi r2 / m)),  m = n - p
 // Omega = Lambda'Z'WZ Lambda + I, r2 = min over u, beta of |y - X beta - Z Lambda u|^2_W + |u|^2.
-// Its gradient is exact, its curvature the average information (MATH 2.4, 2.5):
+// Its gradient is exact, its curvature the average information (vignettes/algorithm.Rmd 2.4, 2.5):
 //   M_j = q_j I - T_j - [REML] sum B_l S^-1 B_l' - (m/r2) sum u_l u_l',  D_j = Lambda^-T M Lambda^-1
 //   gradient 2 D Lambda;  H = (m/r2) Q - (m/r2^2) d d' + <D, Sigma''>.
 //
