@@ -12,6 +12,10 @@
 #' @param ... Nothing: an argument of another name is an error.
 #' @return A list of class `tiers_control`, to be given to [lmm()] as `control`. A plain list with
 #'   some of these entries will do as well.
+#' @seealso [lmm()] and [glmm()], which take it; [diagnose()] for what the algorithm reached;
+#'   `vignette("algorithm", package = "tiers")`.
+#' @concept convergence
+#' @concept optimizer
 #' @examples
 #' data(Orthodont, package = "nlme")
 #' fit <- lmm(distance ~ age * Sex + (age | Subject), Orthodont,

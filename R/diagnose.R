@@ -13,6 +13,13 @@
 #'   iterations and evaluations, the conditioning of the design; for a generalized fit also the
 #'   steps for the random effects and the bound on the error of minus twice the log-likelihood,
 #'   where it is known).
+#' @seealso [plot()][plot.tiers_fit] for pictures of the residuals, [tiers_control()] for the number
+#'   of iterations, `vignette("generalized-models", package = "tiers")` on the accuracy of Laplace's
+#'   approximation, `vignette("algorithm", package = "tiers")` on the verdict.
+#' @concept convergence
+#' @concept failed to converge
+#' @concept singular fit
+#' @concept boundary
 #' @examples
 #' diagnose(lmm(distance ~ age * Sex + (age | Subject), nlme::Orthodont))
 #' @export

@@ -22,6 +22,17 @@
 #'   an object of class `link-glm`.
 #' @return An object of class `family`. Its functions `variance` and `dev.resids` take the
 #'   dispersion parameter as their last argument; those of `family(fit)` know the estimate.
+#' @seealso [glmm()]; [sigma()][logLik.tiers_fit] for the estimate of the dispersion parameter,
+#'   [confint()][vcov.tiers_fit] with `component = "dispersion"` for its interval.
+#' @references
+#' Hilbe JM (2011). Negative Binomial Regression, 2nd ed. Cambridge University Press.
+#'
+#' Ferrari SLP, Cribari-Neto F (2004). Beta regression for modelling rates and proportions. Journal of
+#' Applied Statistics 31, 799-815.
+#' @concept overdispersion
+#' @concept negative binomial
+#' @concept beta regression
+#' @concept zero-inflation (not there yet)
 #' @examples
 #' # Seizures of 59 patients: the same mean, two ways for the variance to grow with it
 #' epil <- MASS::epil

@@ -34,6 +34,28 @@
 #'   A variance of zero or a correlation of 1 is a valid estimate and comes with a message of class
 #'   `tiers_message_singular`. A warning means that a number of the output may be wrong. All errors
 #'   have class `tiers_error`.
+#' @seealso [summary()][summary.tiers_fit], [anova()][anova.tiers_fit] for tests,
+#'   [confint()][vcov.tiers_fit] for intervals, [VarCorr()][VarCorr.tiers_fit] for variances,
+#'   [ranef()][ranef.tiers_fit] and [coef()][ranef.tiers_fit] by group,
+#'   [predict()][predict.tiers_fit], [plot()][plot.tiers_fit] and [diagnose()] for checks, [glmm()] for
+#'   responses that are not normal, `vignette("getting-started", package = "tiers")` from the equation
+#'   to a report and `vignette("algorithm", package = "tiers")` for the formulas. [tiers] lists all
+#'   functions by what they are for.
+#' @references
+#' Bates D, Maechler M, Bolker B, Walker S (2015). Fitting linear mixed-effects models using lme4.
+#' Journal of Statistical Software 67(1), 1-48.
+#'
+#' Gilmour AR, Thompson R, Cullis BR (1995). Average information REML: an efficient algorithm for
+#' variance parameter estimation in linear mixed models. Biometrics 51, 1440-1450.
+#' @concept repeated measures
+#' @concept longitudinal data
+#' @concept multilevel model
+#' @concept hierarchical model
+#' @concept random intercept
+#' @concept random slope
+#' @concept split-plot
+#' @concept variance components
+#' @concept restricted maximum likelihood
 #' @examples
 #' # Growth of a distance in the skull of 27 children, measured at ages 8, 10, 12 and 14
 #' data(Orthodont, package = "nlme")
@@ -41,9 +63,12 @@
 #' fit
 #' summary(fit)
 #'
-#' # Two crossed random effects, one variance each, by maximum likelihood
+#' # Nested random effects (machines within workers), by maximum likelihood
 #' data(Machines, package = "nlme")
 #' lmm(score ~ Machine + (1 | Worker) + (1 | Worker:Machine), Machines, REML = FALSE)
+#'
+#' # Crossed random effects: each worker on each machine, both a sample of many
+#' lmm(score ~ 1 + (1 | Worker) + (1 | Machine), Machines)
 #' @export
 lmm <- function(formula, data, REML = TRUE, residual = NULL, dispersion = ~ 1, weights = NULL,
                 freq = NULL, offset = NULL, subset = NULL, na.action = getOption("na.action"),
@@ -118,6 +143,37 @@ lmm <- function(formula, data, REML = TRUE, residual = NULL, dispersion = ~ 1, w
 #'   `tiers_message_singular`. A warning means that a number of the output may be wrong; separated
 #'   data, in which coefficients grow without end, come with one of class
 #'   `tiers_warning_separation` that names the columns. All errors have class `tiers_error`.
+#' @seealso [lmm()] for normal responses; [nbinom2()] and the other families; [marginal_coef()] for
+#'   effects in the population; [diagnose()], which says how far the approximation of the likelihood
+#'   may be off; [residuals()][residuals.tiers_fit] of type `"quantile"` and [plot()][plot.tiers_fit];
+#'   [predict()][predict.tiers_fit], also of type `"marginal"`; [ranef()][ranef.tiers_fit];
+#'   `vignette("generalized-models", package = "tiers")`. [tiers] lists all functions by what they are
+#'   for.
+#' @references
+#' Breslow NE, Clayton DG (1993). Approximate inference in generalized linear mixed models. Journal of
+#' the American Statistical Association 88, 9-25. (Laplace's approximation.)
+#'
+#' Pinheiro JC, Bates DM (1995). Approximations to the log-likelihood function in the nonlinear
+#' mixed-effects model. Journal of Computational and Graphical Statistics 4, 12-35. (Adaptive
+#' Gauss-Hermite quadrature.)
+#'
+#' Pinheiro JC, Chao EC (2006). Efficient Laplacian and adaptive Gaussian quadrature algorithms for
+#' multilevel generalized linear mixed models. Journal of Computational and Graphical Statistics 15,
+#' 58-81. (Nested factors.)
+#'
+#' Albert A, Anderson JA (1984). On the existence of maximum likelihood estimates in logistic
+#' regression models. Biometrika 71, 1-10. (Separation.)
+#' @concept logistic regression
+#' @concept binary data
+#' @concept count data
+#' @concept Poisson regression
+#' @concept negative binomial
+#' @concept repeated measures
+#' @concept Gauss-Hermite quadrature
+#' @concept Laplace approximation
+#' @concept zero-inflation (not there yet)
+#' @concept separation
+#' @concept overdispersion
 #' @examples
 #' # Presence of bacteria in 50 children who had a drug or a placebo
 #' fit <- glmm(y ~ trt + I(week > 2) + (1 | ID), data = MASS::bacteria, family = binomial())

@@ -22,6 +22,11 @@
 #'   `.hat`, `.cooksd`, `.fixed`, `.mu`, `.offset`, `.sqrtXwt`, `.sqrtrwt`, `.weights` and `.wtres`
 #'   (of a generalized fit without `.sqrtXwt`, `.sqrtrwt` and `.wtres`); with `newdata` only
 #'   `.fitted` and `.fixed`.
+#' @seealso [summary()][summary.tiers_fit] and [VarCorr()][VarCorr.tiers_fit], whose numbers these are;
+#'   [ranef()][ranef.tiers_fit].
+#' @concept data frame of coefficients
+#' @concept odds ratio
+#' @concept regression table
 #' @examples
 #' fit <- lmm(distance ~ age + (age | Subject), nlme::Orthodont)
 #' tidy(fit, conf.int = TRUE)

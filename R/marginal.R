@@ -132,6 +132,11 @@ check_mean_exists <- function(family, sd) {
 #'   group) and `vcov`. `coef()` and `vcov()` get the estimates and their covariance matrix.
 #' @references Hedeker D, du Toit SHC, Demirtas H, Gibbons RD (2018). A note on marginalization of
 #'   regression parameters from mixed models of binary outcomes. Biometrics 74, 354-361.
+#' @seealso [predict()][predict.tiers_fit] of type `"marginal"` for the means themselves, [glmm()],
+#'   `vignette("generalized-models", package = "tiers")`.
+#' @concept population-averaged
+#' @concept GEE
+#' @concept subject-specific
 #' @examples
 #' # Presence of bacteria in 50 children, treated by a drug or not
 #' fit <- glmm(y ~ trt + I(week > 2) + (1 | ID), MASS::bacteria, family = binomial())

@@ -36,6 +36,24 @@
 #'   matrix of each test. Chi-square tests have `Chisq`, `Df`, `Pr(>Chisq)`. For a comparison they
 #'   are `npar`, `AIC`, `BIC`, `logLik`, `deviance`,
 #'   `Chisq`, `Df`, `Pr(>Chisq)`.
+#' @seealso [summary()][summary.tiers_fit] for single coefficients, [drop1()][drop1.tiers_fit] for
+#'   likelihood ratio tests of each term, [confint()][vcov.tiers_fit].
+#' @references
+#' Goodnight JH (1980). Tests of hypotheses in fixed effects linear models. Communications in
+#' Statistics - Theory and Methods 9, 167-180. (Types I to III.)
+#'
+#' Fai AHT, Cornelius PL (1996). Approximate F-tests of multiple degree of freedom hypotheses in
+#' generalized least squares analyses of unbalanced split-plot experiments. Journal of Statistical
+#' Computation and Simulation 54, 363-378. (Degrees of freedom of the F tests.)
+#'
+#' Self SG, Liang KY (1987). Asymptotic properties of maximum likelihood estimators and likelihood
+#' ratio tests under nonstandard conditions. Journal of the American Statistical Association 82,
+#' 605-610. (Tests of variances.)
+#' @concept type III tests
+#' @concept likelihood ratio test
+#' @concept analysis of variance
+#' @concept test of random effects
+#' @concept model comparison
 #' @examples
 #' fit <- lmm(score ~ Machine + (1 | Worker), nlme::Machines)
 #' anova(fit)

@@ -15,6 +15,9 @@
 #'   that the formula is written in, for the rows used. `family()`: the response family,
 #'   `gaussian()` of a linear model. `weights()`: the prior weights, 1 where none were given; of
 #'   binomial kinds they are the numbers of trials, as in `glm()`.
+#' @seealso [update()][update.tiers_fit] to change the formula, [lme4::getME()][lme4-methods] for
+#'   further parts under the names of lme4, [logLik()][logLik.tiers_fit] for sizes.
+#' @concept design matrix
 #' @examples
 #' fit <- lmm(score ~ Machine + (1 | Worker), nlme::Machines)
 #' formula(fit)

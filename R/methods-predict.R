@@ -1,5 +1,8 @@
 #' Predictions
 #'
+#' What the model expects for the rows of the fit or for new ones: of a known group, of the typical
+#' group, or on average over the population of groups.
+#'
 #' @param object A fit made by [lmm()] or [glmm()].
 #' @param newdata A data frame with the variables of the formula; `NULL` for the rows of the fit.
 #'   Grouping factors are needed only for the random terms that are asked for.
@@ -25,6 +28,12 @@
 #' Bases such as `poly(x, 2)` or `splines::ns(x, 3)` and contrasts are those of the fit, also in
 #' random terms, and offsets are added. A row that lies outside of what a design with dropped
 #' columns can estimate gets `NA`, with a warning of class `tiers_warning_data`.
+#' @seealso [fitted()][residuals.tiers_fit] for the rows of the fit, [simulate()][simulate.tiers_fit] for
+#'   new responses with their variation, [marginal_coef()], [coef()][ranef.tiers_fit] for lines by group.
+#'   Standard errors and intervals of predictions are not there yet.
+#' @concept population average
+#' @concept new levels
+#' @concept BLUP
 #' @examples
 #' fit <- lmm(distance ~ poly(age, 2) * Sex + (age | Subject), nlme::Orthodont)
 #' new <- data.frame(age = c(9, 11), Sex = "Male", Subject = c("M01", "nobody"))

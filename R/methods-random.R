@@ -2,6 +2,8 @@
 
 #' Fixed effects, random effects and coefficients by group
 #'
+#' What holds for everybody, by how much each group departs from it, and the sum of the two.
+#'
 #' @param object A fit made by [lmm()] or [glmm()].
 #' @param component Of which part: `"conditional"`, the fixed effects of the mean, or
 #'   `"dispersion"`, the coefficients of the log dispersion parameter of a generalized fit.
@@ -22,6 +24,14 @@
 #'   factor). `as.data.frame()` of it: one row for each effect, with columns `grpvar`, `term`,
 #'   `grp`, `condval` and `condsd`. `coef()`: for each grouping factor a data frame of fixed plus
 #'   random effects.
+#' @seealso [VarCorr()][VarCorr.tiers_fit] for their variances, [plot()][plot.tiers_fit] for a caterpillar
+#'   plot, [predict()][predict.tiers_fit], [tidy()][tidy.tiers_fit] with `effects = "ran_vals"`.
+#' @references
+#' Robinson GK (1991). That BLUP is a good thing: the estimation of random effects. Statistical Science
+#' 6, 15-32.
+#' @concept BLUP
+#' @concept conditional modes
+#' @concept empirical Bayes
 #' @examples
 #' fit <- lmm(distance ~ age + (age | Subject), nlme::Orthodont)
 #' fixef(fit)
@@ -198,6 +208,9 @@ print.tiers_coef <- function(x, ...) {
 
 #' Variances and correlations of the random effects
 #'
+#' How much groups differ: the covariance matrix of each random term, with standard deviations and
+#' correlations, and the residual's.
+#'
 #' @param x A fit made by [lmm()] or [glmm()], or the result of `VarCorr()` for its methods.
 #' @param sigma Taken for the generic: a factor for the standard deviations, not needed here.
 #' @param ... Not used.
@@ -206,10 +219,21 @@ print.tiers_coef <- function(x, ...) {
 #'   `sc`, the residual standard deviation (of a generalized fit its [sigma()]), and `useSc`,
 #'   whether it is that of a residual. `as.data.frame()` gives one row for each variance and
 #'   covariance with columns `grp`, `var1`, `var2`, `vcov` and `sdcor`.
+#' @seealso [summary()][summary.tiers_fit], which shows them with the fixed effects;
+#'   [sigma()][logLik.tiers_fit]; [ranef()][ranef.tiers_fit] for the effects themselves;
+#'   [anova()][anova.tiers_fit] to test one by comparing fits; [tidy()][tidy.tiers_fit].
+#' @concept variance components
+#' @concept intraclass correlation
+#' @concept ICC
+#' @concept random effects covariance matrix
 #' @examples
 #' fit <- lmm(distance ~ age + (age | Subject), nlme::Orthodont)
 #' VarCorr(fit)
 #' as.data.frame(VarCorr(fit))
+#'
+#' # The intraclass correlation: the share of the variance that lies between children
+#' v <- as.data.frame(VarCorr(lmm(distance ~ age + (1 | Subject), nlme::Orthodont)))
+#' v$vcov[1] / sum(v$vcov)
 #' @export
 VarCorr.tiers_fit <- function(x, sigma = 1, ...) {
   validate_fit(x)

@@ -2,6 +2,9 @@
 
 #' Fitted values and residuals
 #'
+#' What the model says of each row used, what is left over (on the scale that is asked for), and how
+#' much each row weighs in the fit.
+#'
 #' @param object,model A fit made by [lmm()] or [glmm()].
 #' @param level `"conditional"` (or 1): with the random effects. `"marginal"` (or 0): the mean over
 #'   the random effects, in a linear model the fixed effects and the offset alone.
@@ -30,6 +33,15 @@
 #' Where separated data make the linear predictor infinite the observation is fitted exactly:
 #' residuals and leverage are 0, and working residuals have the value that they come to far out, 1
 #' or -1 with most links.
+#' @seealso [plot()][plot.tiers_fit] draws them, [augment()][tidy.tiers_fit] adds them to the data,
+#'   [ranef()][ranef.tiers_fit] are the residuals of the groups.
+#' @references
+#' Dunn PK, Smyth GK (1996). Randomized quantile residuals. Journal of Computational and Graphical
+#' Statistics 5, 236-244.
+#' @concept model checking
+#' @concept leverage
+#' @concept influence
+#' @concept Cook's distance
 #' @examples
 #' fit <- lmm(distance ~ age * Sex + (age | Subject), nlme::Orthodont)
 #' head(cbind(fitted(fit), fitted(fit, level = "marginal")))

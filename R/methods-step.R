@@ -17,6 +17,10 @@
 #' @param ... Not used.
 #' @return A data frame of class `anova` with columns `Df`, `AIC` and, with a test, `LRT` and
 #'   `Pr(>Chi)`.
+#' @seealso [anova()][anova.tiers_fit] for F tests and for comparisons of two fits,
+#'   [update()][update.tiers_fit], [AIC()][logLik.tiers_fit].
+#' @concept model selection
+#' @concept stepwise
 #' @examples
 #' fit <- glmm(y ~ trt + lbase + lage + (1 | subject), MASS::epil, family = nbinom2())
 #' drop1(fit, test = "Chisq")

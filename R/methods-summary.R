@@ -1,5 +1,8 @@
 #' Summary of a fit
 #'
+#' What was fitted to which data and how that went, the variances of the random effects, and the fixed
+#' effects with their tests.
+#'
 #' @param object A fit made by [lmm()] or [glmm()].
 #' @param ddf How the denominator degrees of freedom of the tests are found: `"satterthwaite"` (the
 #'   default for linear models), `"asymptotic"` (z and chi-square tests, the default for generalized
@@ -16,6 +19,20 @@
 #'   frames of the random effects), `dispersion` (of a generalized model: a matrix of the
 #'   coefficients of the log dispersion parameter), `criteria`, `data`, `groups`, `status`, `title`,
 #'   `formula` and `vcov`.
+#' @seealso [anova()][anova.tiers_fit] for tests of whole terms, [confint()][vcov.tiers_fit],
+#'   [VarCorr()][VarCorr.tiers_fit], [tidy()][tidy.tiers_fit] for data frames, [diagnose()].
+#'   Kenward-Roger degrees of freedom are not there yet.
+#' @references
+#' Satterthwaite FE (1946). An approximate distribution of estimates of variance components. Biometrics
+#' Bulletin 2, 110-114.
+#'
+#' Giesbrecht FG, Burns JC (1985). Two-stage analysis based on a mixed model: large-sample
+#'   asymptotic theory and small-sample simulation results. Biometrics 41, 477-486.
+#' @concept p values
+#' @concept Satterthwaite degrees of freedom
+#' @concept Kenward-Roger (not there yet)
+#' @concept t tests of coefficients
+#' @concept correlation of fixed effects
 #' @examples
 #' fit <- lmm(distance ~ age * Sex + (age | Subject), nlme::Orthodont)
 #' summary(fit)

@@ -18,6 +18,10 @@
 #'   failures, a factor), such as [simulate()] gives.
 #' @return A fit; with `evaluate = FALSE` a call, which holds the stored data where those of the fit's
 #'   call cannot be found.
+#' @seealso [drop1()][drop1.tiers_fit] and [stats::step()] for many changes at once,
+#'   [simulate()][simulate.tiers_fit] for responses to refit, [lmm()], [glmm()].
+#' @concept parametric bootstrap
+#' @concept refit
 #' @examples
 #' fit <- lmm(distance ~ age + (age | Subject), nlme::Orthodont)
 #' update(fit, . ~ . + Sex, REML = FALSE)

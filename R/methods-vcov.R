@@ -2,6 +2,9 @@
 
 #' Covariance matrix and confidence intervals of the fixed effects
 #'
+#' How well the coefficients are known: the covariance matrix of their estimates, and Wald intervals
+#' from it, with t quantiles by Satterthwaite's degrees of freedom in a linear model.
+#'
 #' @param object A fit made by [lmm()] or [glmm()].
 #' @param complete Have rows and columns of `NA` for coefficients that could not be estimated, as
 #'   in `lm()`? With `FALSE` they are left out.
@@ -21,6 +24,15 @@
 #'   row for each coefficient and the lower and upper limit in its columns: `NA` where a coefficient
 #'   or dispersion parameter has no finite estimate from these data (columns that were dropped, no
 #'   overdispersion), infinite limits where separated data leave a coefficient without any.
+#' @seealso [summary()][summary.tiers_fit] for tests, [VarCorr()][VarCorr.tiers_fit] for the variances of
+#'   the random effects, [tidy()][tidy.tiers_fit] for limits in a table. Profile and bootstrap intervals
+#'   are not there yet; [simulate()][simulate.tiers_fit] and [refit_response()] are what a parametric
+#'   bootstrap is made of.
+#' @concept confidence interval
+#' @concept profile likelihood (not there yet)
+#' @concept bootstrap (not there yet)
+#' @concept robust standard errors
+#' @concept sandwich
 #' @examples
 #' fit <- lmm(distance ~ age * Sex + (age | Subject), nlme::Orthodont)
 #' sqrt(diag(vcov(fit)))
@@ -158,6 +170,11 @@ percent_labels <- function(tails) {
 #'   compares with that of `glm()` and across numbers of quadrature points. Its `deviance()` is
 #'   minus twice that; the sum of squared deviance residuals, given the random effects, is
 #'   `sum(residuals(fit, "deviance")^2)`.
+#' @seealso [anova()][anova.tiers_fit] compares fits, [glance()][tidy.tiers_fit] has all of these in one
+#'   row, [VarCorr()][VarCorr.tiers_fit] the other variances.
+#' @concept AIC
+#' @concept BIC
+#' @concept goodness of fit
 #' @examples
 #' fit <- lmm(distance ~ age + (age | Subject), nlme::Orthodont, REML = FALSE)
 #' logLik(fit)

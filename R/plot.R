@@ -1,5 +1,8 @@
 #' Plots of a fit
 #'
+#' Residuals against fitted values, their normal quantiles, and the groups' own effects with
+#' intervals: the three pictures to look at before the numbers.
+#'
 #' @param x A fit made by [lmm()] or [glmm()].
 #' @param which What to plot: one or more of `"residuals"` (residuals against fitted values),
 #'   `"qq"` (normal quantiles of the residuals), `"caterpillar"` (random effects with intervals,
@@ -11,6 +14,12 @@
 #' @param ... Passed to the points of the panels: `pch`, `col`, `cex`.
 #' @return `x`, invisibly. Panels are laid out on one page unless a layout has been set, and the
 #'   graphical parameters are put back.
+#' @seealso [residuals()][residuals.tiers_fit] and [ranef()][ranef.tiers_fit], which are drawn;
+#'   [diagnose()] for the verdict in words.
+#' @concept residual plot
+#' @concept caterpillar plot
+#' @concept QQ plot
+#' @concept model checking
 #' @examples
 #' fit <- lmm(distance ~ age * Sex + (age | Subject), nlme::Orthodont)
 #' plot(fit)

@@ -1,9 +1,74 @@
-#' tiers: mixed-effects models that are fast, exact and plain
+#' Mixed-effects models: all functions by what they are for
 #'
-#' [lmm()] fits linear and [glmm()] generalized linear mixed-effects models with lme4's formulas, by
-#' an algorithm with exact derivatives that converges in a few iterations and says plainly what it
-#' found.
+#' Linear and generalized linear mixed-effects models with lme4's formulas, by an algorithm with
+#' exact derivatives that converges in a few iterations and says plainly what it found.
 #'
+#' @section Fitting:
+#' * [lmm()]: linear mixed models (repeated measures, multilevel and split-plot designs, crossed
+#'   random effects), by REML or maximum likelihood.
+#' * [glmm()]: binary, binomial, count, positive and share responses, by Laplace's approximation or
+#'   adaptive quadrature. Families beside those of stats: [nbinom1()], [nbinom2()], [beta_family()],
+#'   [betabinomial()].
+#' * [tiers_control()]: iterations, tolerance, trace.
+#' * [update()][update.tiers_fit] fits again with something changed, [refit_response()] to another
+#'   response; [drop1()][drop1.tiers_fit], [add1()][drop1.tiers_fit] and [stats::step()] go through
+#'   the fixed terms.
+#'
+#' @section Did it work:
+#' * [diagnose()]: convergence, singular fits, accuracy of the likelihood, in words.
+#' * [plot()][plot.tiers_fit]: residuals, quantiles, caterpillars;
+#'   [residuals()][residuals.tiers_fit], [fitted()][residuals.tiers_fit],
+#'   [hatvalues()][residuals.tiers_fit], [cooks.distance()][residuals.tiers_fit].
+#'
+#' @section Estimates, tests and intervals:
+#' * [print()][print.tiers_fit], [summary()][summary.tiers_fit]: all of it on a page;
+#'   [tidy()][tidy.tiers_fit], [glance()][tidy.tiers_fit], [augment()][tidy.tiers_fit] as data
+#'   frames.
+#' * [fixef()][ranef.tiers_fit], [ranef()][ranef.tiers_fit], [coef()][ranef.tiers_fit]: fixed effects,
+#'   random effects (BLUPs), their sum by group.
+#' * [VarCorr()][VarCorr.tiers_fit]: variances and correlations (and the intraclass correlation, in
+#'   its example); [sigma()][logLik.tiers_fit]: the residual standard deviation.
+#' * [anova()][anova.tiers_fit]: F tests of types I to III, likelihood ratio tests between fits;
+#'   Satterthwaite's degrees of freedom, see [summary()][summary.tiers_fit].
+#' * [vcov()][vcov.tiers_fit], [confint()][vcov.tiers_fit].
+#' * [logLik()][logLik.tiers_fit], [AIC()][logLik.tiers_fit], [nobs()][logLik.tiers_fit] and the like.
+#'
+#' @section Predictions:
+#' * [predict()][predict.tiers_fit]: for known, typical or new groups, or averaged over groups;
+#'   [marginal_coef()]: coefficients of the population.
+#' * [simulate()][simulate.tiers_fit]: new responses, for a parametric bootstrap or power analysis.
+#'
+#' @section Parts of a fit:
+#' * [formula()][formula.tiers_fit], [model.frame()][formula.tiers_fit],
+#'   [model.matrix()][formula.tiers_fit], [getData()][formula.tiers_fit],
+#'   [weights()][formula.tiers_fit], [family()][formula.tiers_fit].
+#' * [lme4::getME()][lme4-methods], [lme4::ngrps()][lme4-methods] and others of lme4's generics.
+#'
+#' @section Not there yet:
+#' Kenward-Roger degrees of freedom; profile and bootstrap intervals; estimated marginal means and
+#' pairwise comparisons (emmeans); standard errors of predictions; robust (sandwich) standard errors,
+#' but see the argument `vcov` of [summary()][summary.tiers_fit]; residual correlation (AR(1)) and
+#' unequal residual variances; zero-inflation; ordinal responses; nonlinear models.
+#'
+#' @section Pages:
+#' `vignette("getting-started", package = "tiers")`,
+#' `vignette("generalized-models", package = "tiers")`,
+#' `vignette("algorithm", package = "tiers")`. Errors, warnings and messages have classes
+#' (`tiers_error`, `tiers_warning`, `tiers_message`), so that a script can tell them apart.
+#'
+#' @seealso [lmm()], [glmm()]
+#' @concept repeated measures
+#' @concept mixed-effects model
+#' @concept intraclass correlation
+#' @concept ICC
+#' @concept pairwise comparisons
+#' @concept emmeans
+#' @concept Kenward-Roger
+#' @concept bootstrap
+#' @concept profile likelihood
+#' @concept zero-inflation
+#' @concept convergence
+#' @aliases tiers
 #' @keywords internal
 #' @useDynLib tiers, .registration = TRUE
 #' @importFrom Rcpp sourceCpp
