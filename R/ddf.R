@@ -19,14 +19,17 @@ ddf_registry <- function() {
   )
 }
 
-default_ddf <- function(fit) if (is_generalized(fit)) "asymptotic" else "satterthwaite"
+# Are the statistics of these tests z and chi-square, not t and F?
+has_normal_tests <- function(fit, prepared) {
+  prepared$name == "asymptotic" || (prepared$name == "none" && kind_tests(fit)$statistic == "z")
+}
 
 # The prepared method with its name and label. `ddf` is a name (NULL: the default of this kind of
 # model), or the result of an earlier call, so that several tests of one fit pay once. `vcov`
 # replaces the covariance matrix of the tests; the df stay those of the model.
 prepare_ddf <- function(fit, ddf = NULL, vcov = NULL) {
   if (inherits(ddf, "tiers_ddf")) return(ddf)
-  name <- match_ddf(ddf %||% default_ddf(fit), fit)
+  name <- match_ddf(ddf %||% kind_tests(fit)$ddf, fit)
   method <- ddf_registry()[[name]]
   prepared <- method$prepare(fit, given_vcov(fit, vcov))
   prepared$name <- name
@@ -37,7 +40,7 @@ prepare_ddf <- function(fit, ddf = NULL, vcov = NULL) {
 
 match_ddf <- function(ddf, fit) {
   linear_only <- vapply(ddf_registry(), function(method) isTRUE(method$linear_only), NA)
-  known <- names(ddf_registry())[!linear_only | !is_generalized(fit)]
+  known <- names(ddf_registry())[!linear_only | kind_tests(fit)$linear]
   if (!is.character(ddf) || length(ddf) != 1L || is.na(ddf)) {
     stop_input(c("{.arg ddf} must be one of {.val {known}}.",
                  "x" = "It is {.obj_type_friendly {ddf}}."))

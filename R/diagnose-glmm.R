@@ -1,10 +1,5 @@
 # Findings of diagnose() that only a generalized fit can have.
 
-# `compared`: of a Laplace fit compared_quadrature().
-generalized_findings <- function(fit, compared) {
-  rbind(separation_findings(fit), dispersion_findings(fit), accuracy_findings(fit, compared))
-}
-
 separation_findings <- function(fit) {
   columns <- fit$separation$columns
   terms <- fit$separation$terms
@@ -106,11 +101,13 @@ accuracy_note <- function(fit, compared) {
 
 # Laplace is exact for normal responses with the identity link, and says nothing of separated ones.
 needs_comparison <- function(fit) {
-  if (!is_generalized(fit) || length(fit$random) == 0L || !is.null(fit$separation)) return(FALSE)
+  if (length(fit$points) == 0L || !is.null(fit$separation)) return(FALSE)
   all(fit$points == 1L) && !laplace_is_exact(fit)
 }
 
-laplace_is_exact <- function(fit) fit$family$name == "gaussian" && fit$family$link == "identity"
+laplace_is_exact <- function(fit) {
+  isTRUE(family_traits(fit$family$name)$residual) && is_identity_link(fit$family)
+}
 
 # "quadrature with 25 points", and how far it may be off where that is not next to nothing.
 compared_words <- function(compared) {

@@ -34,14 +34,14 @@ diagnose.tiers_fit <- function(fit, ...) {
   compared <- if (needs_comparison(fit)) compared_quadrature(fit)
   findings <- rbind(
     boundary_findings(fit), convergence_findings(fit), column_findings(fit),
-    data_findings(fit), if (is_generalized(fit)) generalized_findings(fit, compared)
+    data_findings(fit), kind_findings(fit, compared)
   )
   certificate <- data.frame(
     gain = verdict$gain, gradient_norm = verdict$gradient_norm,
     iterations = verdict$iterations, evaluations = verdict$evaluations,
     condition = verdict$condition
   )
-  if (is_generalized(fit)) {
+  if (length(fit$accuracy)) {
     certificate$inner <- verdict$inner %||% NA_integer_
     certificate$accuracy <- fit$accuracy[["total"]]
   }
@@ -64,9 +64,8 @@ status_line <- function(fit, brief = FALSE) {
   verdict <- fit$convergence
   count <- paste0(verdict$iterations, if (verdict$iterations == 1L) " iteration" else " iterations")
   gain <- paste0("gain of another step ", tiny(verdict$gain))
-  if (length(fit$random) == 0L && !is_generalized(fit)) {
-    return("solved directly: no variance to iterate on")
-  }
+  direct <- kind_words(fit)$direct
+  if (length(fit$random) == 0L && !is.null(direct)) return(direct)
   if (length(fit$separation$terms)) return(separated_groups_words(fit, brief))
   words <- switch(
     verdict$status,
@@ -106,10 +105,8 @@ boundary_findings <- function(fit) {
     term <- fit$random[[j]]
     multipliers <- fit$convergence$boundary[[j]]$multipliers
     certificate <- if (length(multipliers) && all(is.finite(multipliers))) {
-      paste0(" Each unit of variance there", if (!is_generalized(fit)) {
-        ", relative to the residual variance,"
-      }, " would raise the deviance by ", toString(format(multipliers, digits = 3L)),
-      ": this is the optimum.")
+      paste0(" Each unit of variance there", kind_words(fit)$unit, " would raise the deviance by ",
+             toString(format(multipliers, digits = 3L)), ": this is the optimum.")
     }
     words <- paste(boundary_phrases(term), collapse = "; ")
     finding(

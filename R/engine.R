@@ -1,17 +1,9 @@
 # The only callers of the compiled code that fits. A failure inside comes back as a classed error;
 # an interrupt stays an interrupt.
 
-# A specification with a family is that of a generalized model.
-run_fit <- function(spec, control) {
-  if (!is.null(spec$family)) return(run_glmm_fit(spec, control))
-  compiled(fit_lmm_cpp(spec, control), spec)
-}
+run_lmm_fit <- function(spec, control) compiled(fit_lmm_cpp(spec, control), spec)
 
-run_glmm_fit <- function(spec, control) {
-  result <- compiled(fit_glmm_cpp(spec, control), spec)
-  check_likelihood(result, spec)
-  result
-}
+run_glmm_fit <- function(spec, control) compiled(fit_glmm_cpp(spec, control), spec)
 
 # Covariance matrix of the variance parameters and the derivatives of vcov(beta) with respect to
 # them, at given factors: what degrees of freedom are made of.

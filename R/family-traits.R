@@ -4,7 +4,9 @@
 #   response    "real", "positive", "count", "success" (y of m trials) or "unit" (inside 0 .. 1)
 #   continuous  has it a density (counts and successes have probabilities)?
 #   dispersion  what exp(phi) is called; NULL without one
+#   limit       the family that this one comes to without overdispersion; NULL without one
 #   variance_words   the variance as a formula, for printouts
+#   residual    TRUE: the dispersion is the standard deviation of a residual, added to the mean
 #   scaled      TRUE: prior weights divide the dispersion, as in glm(); else they multiply logp
 #   scale(d)    the standard deviation that residuals are divided by to be "scaled"
 #   variance(mu, d, m, a)   of the response as it stands (successes, not shares)
@@ -38,7 +40,7 @@ continuous_tails <- function(distribution) {
 x_log_ratio <- function(x, mu) ifelse(x == 0, 0, x * log(x / mu))
 
 gaussian_traits <- list(
-  response = "real", continuous = TRUE, dispersion = "sigma", scaled = TRUE,
+  response = "real", continuous = TRUE, dispersion = "sigma", scaled = TRUE, residual = TRUE,
   variance_words = "sigma^2",
   scale = function(d) d,
   variance = function(mu, d, m, a) d^2 / a + 0 * mu,
@@ -78,7 +80,7 @@ nbinom_tails <- function(y, mu, size) {
 }
 
 nbinom2_traits <- list(
-  response = "count", continuous = FALSE, dispersion = "size",
+  response = "count", continuous = FALSE, dispersion = "size", limit = "poisson",
   variance_words = "mu + mu^2 / size",
   variance = function(mu, d, m, a) mu + mu^2 / d,
   deviance = function(y, mu, d, m, a) {
@@ -88,7 +90,7 @@ nbinom2_traits <- list(
   tails = function(y, mu, d, m, a) nbinom_tails(y, mu, d))
 
 nbinom1_traits <- list(
-  response = "count", continuous = FALSE, dispersion = "overdispersion",
+  response = "count", continuous = FALSE, dispersion = "overdispersion", limit = "poisson",
   variance_words = "mu (1 + overdispersion)",
   variance = function(mu, d, m, a) mu * (1 + d),
   deviance = function(y, mu, d, m, a) {
@@ -145,7 +147,7 @@ beta_traits <- list(
   }))
 
 beta_binomial_traits <- list(
-  response = "success", continuous = FALSE, dispersion = "precision",
+  response = "success", continuous = FALSE, dispersion = "precision", limit = "binomial",
   variance_words = "m mu (1 - mu) (m + precision) / (1 + precision), m trials",
   variance = function(mu, d, m, a) m * mu * (1 - mu) * (m + d) / (1 + d),
   deviance = function(y, mu, d, m, a) {

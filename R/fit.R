@@ -78,30 +78,15 @@ lmm <- function(formula, data, REML = TRUE, residual = NULL, dispersion = ~ 1, w
   call <- match.call()
   typed <- substitute(list(formula = formula, data = data, weights = weights, offset = offset,
                            subset = subset))
+  call <- light_call(call, "lmm", typed)
+  caller <- parent.frame()
   if (missing(formula)) formula <- NULL
   if (missing(data)) data <- NULL
   check_arguments(data, residual, freq)
   check_flag(REML, "REML")
   check_dispersion(dispersion)
-  control <- as_control(control)
-
-  caller <- parent.frame()
-  parsed <- parse_formula(formula, data, caller)
-  parsed$read_response <- linear_response
-  parsed$check_response <- numeric_response
-  rows <- row_arguments(typed, weights, offset, subset, data, parsed$env, caller)
-  model <- collect_frame(parsed, data, rows, na.action)
-  model <- build_model(parsed, model, contrasts)
-
-  spec <- model_specification(model$response, model$X, model$built, model$frame, REML)
-  check_model(spec, model$random_terms, parsed$response, frame_row_labels(model$frame))
-  spec <- with_start(spec, start, model$random_terms)
-
-  result <- run_fit(spec, control)
-  check_perfect_fit(result)
-  fit <- new_fit("tiers_lmm", light_call(call, "lmm", typed), model, spec, result, control)
-  report_fit(fit, spec, result)
-  fit
+  fit_model_kind(linear_kind(REML), call, typed, formula, data, weights, offset, subset, na.action,
+                 contrasts, start, control, caller)
 }
 
 #' Fit a generalized linear mixed-effects model
@@ -195,35 +180,40 @@ glmm <- function(formula, data, family = stats::gaussian(), nAGQ = 1L, method = 
   call <- match.call()
   typed <- substitute(list(formula = formula, data = data, family = family, weights = weights,
                            offset = offset, subset = subset))
+  call <- light_call(call, "glmm", typed)
+  caller <- parent.frame()
   given <- c(nAGQ = !missing(nAGQ), method = !missing(method))
   if (missing(formula)) formula <- NULL
   if (missing(data)) data <- NULL
   check_arguments(data, residual, freq)
   check_zi(zi)
   points <- read_method(method, nAGQ, given)
-  control <- as_control(control)
-
-  caller <- parent.frame()
   family <- read_family(family, typed$family, caller)
-  parsed <- parse_formula(formula, data, caller)
-  parsed$read_response <- generalized_response(family)
-  parsed$dispersion <- read_dispersion(dispersion, family, parsed$env)
+  kind <- generalized_kind(family, points, dispersion)
+  fit_model_kind(kind, call, typed, formula, data, weights, offset, subset, na.action, contrasts,
+                 start, control, caller)
+}
+
+# The stages of a fit of any kind (see kind.R). `typed` are the arguments as expressions; `weights`,
+# `offset` and `subset` are still promises and are first looked for in the data.
+fit_model_kind <- function(kind, call, typed, formula, data, weights, offset, subset, na.action,
+                           contrasts, start, control, caller) {
+  control <- as_control(control)
+  parsed <- kind_formula(kind, parse_formula(formula, data, caller))
+
   rows <- row_arguments(typed, weights, offset, subset, data, parsed$env, caller)
   model <- collect_frame(parsed, data, rows, na.action)
-  model <- build_model(parsed, model, contrasts)
+  model <- build_model(kind, parsed, model, contrasts)
+  kind <- kind_with_model(kind, model)
 
-  automatic <- identical(points, -1L)
-  points <- term_points(points, model$random_terms, model$built)
-  spec <- generalized_specification(model$response, model$X, model$built, model$frame, family,
-                                    model$dispersion_matrix, points)
+  spec <- kind_specification(kind, model$response, model$X, model$built, model$frame,
+                             model$dispersion_matrix)
   check_model(spec, model$random_terms, parsed$response, frame_row_labels(model$frame))
   spec <- with_start(spec, start, model$random_terms)
 
-  result <- run_fit(spec, control)
+  result <- kind_run(spec, control)
   check_perfect_fit(result)
-  own <- list(family = family, dispersion = model$dispersion, points = points,
-              automatic = automatic)
-  fit <- new_fit("tiers_glmm", light_call(call, "glmm", typed), model, spec, result, control, own)
+  fit <- new_fit(kind, call, model, spec, result, control)
   report_fit(fit, spec, result)
   fit
 }

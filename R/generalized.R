@@ -31,12 +31,9 @@ family_scale <- function(name, d) {
   if (traits$scaled) traits$scale(d) else d
 }
 
-# Random factors are relative to this standard deviation.
-random_scale <- function(fit) if (is_generalized(fit)) 1 else fit$sigma
-
 # Has the model a residual with one standard deviation beside its random effects?
 has_residual <- function(fit) {
-  !is_generalized(fit) || (fit$family$name == "gaussian" && !is.na(fit$sigma))
+  isTRUE(family_traits(family_of(fit)$name)$residual) && !is.na(fit$sigma)
 }
 
 # Rows as the traits of a family take them.

@@ -32,15 +32,15 @@ isREML.tiers_fit <- function(x, ...) isTRUE(x$REML)
 
 #' @rdname lme4-methods
 #' @exportS3Method lme4::isLMM
-isLMM.tiers_fit <- function(x, ...) inherits(x, "tiers_lmm")
+isLMM.tiers_fit <- function(x, ...) kind_class(x) == "tiers_lmm"
 
 #' @rdname lme4-methods
 #' @exportS3Method lme4::isGLMM
-isGLMM.tiers_fit <- function(x, ...) inherits(x, "tiers_glmm")
+isGLMM.tiers_fit <- function(x, ...) kind_class(x) == "tiers_glmm"
 
 #' @rdname lme4-methods
 #' @exportS3Method lme4::isNLMM
-isNLMM.tiers_fit <- function(x, ...) inherits(x, "tiers_nlmm")
+isNLMM.tiers_fit <- function(x, ...) kind_class(x) == "tiers_nlmm"
 
 #' @rdname lme4-methods
 #' @exportS3Method lme4::ngrps
@@ -150,12 +150,7 @@ random_names <- function(fit) {
 # inverse of Lambda.
 spherical_modes <- function(fit) {
   if (length(fit$random) == 0L) return(numeric())
-  residual <- if (is_generalized(fit)) {
-    run_family(fit$family, fit_response(fit), row_log_dispersion(fit), fit$eta)$s
-  } else {
-    prior_weights(fit) * (observed_response(fit) - fit$fitted)
-  }
-  score <- Matrix::crossprod(random_matrix(fit), residual)
+  score <- Matrix::crossprod(random_matrix(fit), row_scores(fit))
   as.vector(Matrix::crossprod(relative_factor(fit), score))
 }
 

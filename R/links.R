@@ -37,6 +37,8 @@ complement_of <- function(family, eta) {
   if (family_response_kind(family$name) %in% c("success", "unit")) 1 - mean_of(family, eta)
 }
 
+is_identity_link <- function(family) is.null(family$custom) && family$link == "identity"
+
 # The three functions of the link of a family that was read (see family.R).
 link_of <- function(family) family$custom %||% link_functions(family$link)
 

@@ -152,7 +152,7 @@ marginal_coef <- function(fit, ...) {
     stop_model(c("The coefficients of {.val {fit$separation$columns}} are infinite, and so are their
                   averages.", i = "Leave out the separated columns."))
   }
-  family <- if (is_generalized(fit)) fit$family else registered_family("gaussian")
+  family <- family_of(fit)
   used <- which(prior_weights(fit) > 0)
   kept <- !is.na(fit$coefficients)
   X <- fixed_matrix(fit)[used, kept, drop = FALSE]

@@ -71,8 +71,8 @@ test_obstacle <- function(fits, rows) {
   if (attr(loglik[[2L]], "df") == attr(loglik[[1L]], "df")) return("as many parameters")
   # More than two optima can differ by rounding and by quadrature.
   error <- vapply(fits, function(fit) {
-    bound <- if (is_generalized(fit)) fit$accuracy[["total"]] else 0
-    if (is.finite(bound)) bound / 2 else 0
+    bound <- fit$accuracy[["total"]]
+    if (isTRUE(is.finite(bound))) bound / 2 else 0
   }, 1)
   lower <- as.double(loglik[[2L]]) < as.double(loglik[[1L]]) - 1e-4 - sum(error)
   if (lower && attr(loglik[[2L]], "df") > attr(loglik[[1L]], "df")) {
@@ -83,30 +83,31 @@ test_obstacle <- function(fits, rows) {
 
 # How the likelihood of a fit was computed, as far as it matters to a comparison.
 integral_kind <- function(fit) {
-  if (!is_generalized(fit) || length(fit$random) == 0L) return("exact")
+  if (length(fit$points) == 0L) return("exact")
   if (laplace_is_exact(fit) && all(fit$points >= 1L)) return("exact")
   accurate <- all(fit$points > 1L) && isTRUE(fit$accuracy[["total"]] <= accuracy_limit)
   if (accurate) "quadrature" else approximation_words(fit)
 }
 
-# Family and link of a fit of any class.
-family_of <- function(fit) {
-  if (inherits(fit, "tiers_glmm")) return(fit$family[c("name", "link")])
-  if (inherits(fit, "negbin")) return(list(name = "nbinom2", link = fit$family$link))
-  family <- if (inherits(fit, "glm")) fit$family else list(family = "gaussian", link = "identity")
-  list(name = family$family, link = family$link)
-}
+# Family and link of the fits of stats and MASS that ours are compared with.
+
+#' @export
+family_of.lm <- function(fit) registered_family("gaussian")
+
+#' @export
+family_of.glm <- function(fit) list(name = fit$family$family, link = fit$family$link)
+
+#' @export
+family_of.negbin <- function(fit) list(name = "nbinom2", link = fit$family$link)
 
 # What tells generalized fits apart beside their formulas.
 family_notes <- function(fits) {
-  generalized <- vapply(fits, is_generalized, NA)
-  if (!any(generalized)) return(rep("", length(fits)))
   words <- vapply(fits, function(fit) family_words(family_of(fit)), "")
-  methods <- vapply(fits, function(fit) if (is_generalized(fit)) approximation_words(fit) else "",
-                    "")
   notes <- if (length(unique(words)) > 1L) paste0(" (", words, ")") else rep("", length(fits))
-  if (length(unique(methods[generalized])) > 1L) {
-    notes[generalized] <- paste0(notes[generalized], " [", methods[generalized], "]")
+  approximated <- !vapply(fits, function(fit) is.null(fit$points), NA)
+  methods <- vapply(fits[approximated], approximation_words, "")
+  if (length(unique(methods)) > 1L) {
+    notes[approximated] <- paste0(notes[approximated], " [", methods, "]")
   }
   notes
 }
@@ -132,8 +133,8 @@ families_nested <- function(small, large) {
   small <- family_of(small)
   large <- family_of(large)
   if (!identical(small$link, large$link)) return(FALSE)
-  limits <- list(nbinom1 = "poisson", nbinom2 = "poisson", betabinomial = "binomial")
-  small$name == large$name || identical(limits[[large$name]], small$name)
+  if (small$name == large$name) return(TRUE)
+  large$name %in% family_names() && identical(family_traits(large$name)$limit, small$name)
 }
 
 is_reml <- function(fit) inherits(fit, "tiers_fit") && isTRUE(fit$REML)

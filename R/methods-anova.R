@@ -104,7 +104,7 @@ anova_terms <- function(fit, type, ddf, vcov) {
   estimate <- kept_coefficients(fit)
   tests <- lapply(hypotheses, function(L) test_joint(estimate, prepared, L))
   tests <- if (length(tests)) do.call(rbind, tests) else empty_test()
-  normal <- prepared$name == "asymptotic" || (prepared$name == "none" && is_generalized(fit))
+  normal <- has_normal_tests(fit, prepared)
   table <- if (normal) chisq_table(tests) else f_table(tests, fit)
   rownames(table) <- names(hypotheses)
   if (prepared$name == "none") table <- table[!startsWith(names(table), "Pr(") &
@@ -129,11 +129,10 @@ anova_terms <- function(fit, type, ddf, vcov) {
   )
 }
 
-# Sums of squares are those of a linear model.
 f_table <- function(tests, fit) {
   table <- data.frame(NumDF = tests$num_df, DenDF = tests$den_df, `F value` = tests$statistic,
                       `Pr(>F)` = tests$p.value, check.names = FALSE)
-  if (is_generalized(fit)) return(table)
+  if (!kind_tests(fit)$sums_of_squares) return(table)
   mean_square <- tests$statistic * fit$sigma^2
   cbind(data.frame(`Sum Sq` = mean_square * tests$num_df, `Mean Sq` = mean_square,
                    check.names = FALSE), table)

@@ -111,7 +111,7 @@ weights.tiers_fit <- function(object, ...) {
 # Of binomial kinds the trials times the weights, as in glm().
 prior_weights <- function(fit) {
   weights <- stats::model.weights(fit$frame)
-  if (is_generalized(fit) && is_success_family(fit$family)) {
+  if (is_success_family(family_of(fit))) {
     rows <- family_rows(fit)
     weights <- rows$m * rows$a
   }

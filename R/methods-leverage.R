@@ -53,15 +53,6 @@ leverages <- function(fit) {
   stats::setNames(value, row_names(fit))
 }
 
-# W^1/2 at the estimates: relative to sigma in a linear model, absolute in a generalized one, as
-# Lambda is.
-root_weights <- function(fit) {
-  if (!is_generalized(fit)) return(unname(sqrt(prior_weights(fit))))
-  moments <- row_moments(fit, unname(fit$fitted))
-  slope <- count_means(fit, slope_of(fit$family, fit$eta), moments$rows)
-  by_deviation(abs(slope), moments$variance)
-}
-
 # U = Lambda'Z'W^1/2, what solves with L, and R_ZX = L^-1 U X.
 random_leverage <- function(fit, root, Xw) {
   U <- Matrix::crossprod(relative_factor(fit), Matrix::t(root * random_matrix(fit)))

@@ -70,7 +70,7 @@ predict.tiers_fit <- function(object, newdata = NULL, re.form = NULL, allow.new.
 # Fixed part, offset and the random effects in `parts`. What the fit has stored is used as it is.
 linear_predictor <- function(fit, parts, newdata, allow_new) {
   if (is.null(newdata)) {
-    if (takes_all(fit, parts)) return(if (is_generalized(fit)) fit$eta else fit$fitted)
+    if (takes_all(fit, parts)) return(fit$eta %||% fit$fitted)
     return(fixed_values(fit) + random_values(fit, parts))
   }
   value <- fixed_values(fit, newdata) + random_values(fit, parts, newdata, allow_new)
@@ -78,32 +78,24 @@ linear_predictor <- function(fit, parts, newdata, allow_new) {
 }
 
 on_scale <- function(fit, eta, type, parts, newdata) {
-  if (type == "link" || !is_generalized(fit)) return(eta)
+  if (type == "link") return(eta)
+  family <- family_of(fit)
   if (type == "response" && is.null(newdata) && takes_all(fit, parts)) return(fit$fitted)
   value <- eta
   known <- !is.na(eta)
-  value[known] <- if (type == "marginal") {
-    marginal_mean(fit$family, eta[known], random_sd(fit, parts, newdata)[known])
+  value[known] <- if (type == "marginal" && !is_identity_link(family)) {
+    marginal_mean(family, eta[known], random_sd(fit, parts, newdata)[known])
   } else {
-    mean_of(fit$family, eta[known])
+    mean_of(family, eta[known])
   }
-  outside <- which(known & !in_link_domain(fit$family, eta))
+  outside <- which(known & !in_link_domain(family, eta))
   if (length(outside)) {
     value[outside] <- NA_real_
     warn_data(c("{length(outside)} prediction{?s} {?is/are} {.code NA}: the linear predictor lies
-                 outside of what the {fit$family$link} link can take.",
+                 outside of what the {family$link} link can take.",
                 x = "Row {first_rows(outside)}."), rows = outside)
   }
   value
-}
-
-row_dispersion <- function(fit, newdata) {
-  n <- if (is.null(newdata)) nrow(fit$frame) else nrow(newdata)
-  if (!is_generalized(fit)) return(rep(fit$sigma, n))
-  if (length(fit$dispersion$coefficients) == 0L) {
-    stop_input("The {fit$family$name} family has no dispersion parameter.")
-  }
-  rep_len(dispersion_values(fit, newdata), n)
 }
 
 handle_missing <- function(value, na.action) {

@@ -66,7 +66,7 @@ ranef.tiers_fit <- function(object, condVar = TRUE, drop = FALSE, whichel = NULL
     }
     wanted <- intersect(wanted, whichel)
   }
-  means <- if (type == "mean" && is_generalized(object)) conditional_means(object)
+  means <- if (type == "mean") conditional_means(object)
   variances <- if (!is.null(means)) means$variances else if (condVar) conditional_variances(object)
   effects <- lapply(stats::setNames(nm = wanted), function(group) {
     at <- which(groups == group)
@@ -93,14 +93,7 @@ term_groups <- function(fit) vapply(fit$random, function(term) term$group, "", U
 
 conditional_variances <- function(fit) {
   if (length(fit$random) == 0L) return(list())
-  spec <- fit_specification(fit)
-  values <- if (is_generalized(fit)) {
-    at <- limit_of(fit, spec)
-    run_glmm_condvar(at$spec, at$beta, fit_lambdas(fit), engine_dispersion(fit))
-  } else {
-    run_condvar(spec, fit_lambdas(fit), fit$sigma)
-  }
-  named_variances(values, fit)
+  named_variances(kind_condvar(fit, fit_specification(fit)), fit)
 }
 
 named_variances <- function(values, fit) {
@@ -108,23 +101,6 @@ named_variances <- function(values, fit) {
     dimnames(value) <- list(term$columns, term$columns, term$levels)
     value
   }, values, unname(fit$random))
-}
-
-# Means and variances of the random effects given the data, by the fit's own quadrature or, where
-# that has one point, by one of 15.
-conditional_means <- function(fit) {
-  if (length(fit$random) == 0L) return(list(means = list(), variances = list()))
-  spec <- fit_specification(fit)
-  if (all(spec$points <= 1L)) {
-    check_nested(fit$random_terms, spec$terms)
-    spec$points[] <- 15L
-  }
-  at <- limit_of(fit, spec)
-  found <- run_glmm_means(at$spec, at$beta, fit_lambdas(fit), engine_dispersion(fit))
-  means <- Map(function(value, term) {
-    matrix(value, ncol = length(term$columns), dimnames = dimnames(term$modes))
-  }, found$means, unname(fit$random))
-  list(means = means, variances = named_variances(found$variances, fit))
 }
 
 #' @method print tiers_ranef

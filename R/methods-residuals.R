@@ -87,17 +87,15 @@ match_level <- function(level) {
 fitted_values <- function(fit, level) {
   if (level == "conditional") return(fit$fitted)
   value <- fixed_values(fit)
-  if (is_generalized(fit)) {
-    value <- marginal_mean(fit$family, value, random_sd(fit, random_parts(fit, NA)))
+  family <- family_of(fit)
+  if (!is_identity_link(family)) {
+    value <- marginal_mean(family, value, random_sd(fit, random_parts(fit, NA)))
   }
   stats::setNames(value, row_names(fit))
 }
 
 # Numbers, for binomial kinds shares of the trials.
 observed_response <- function(fit) {
-  if (!is_generalized(fit)) {
-    return(stats::setNames(as.double(stats::model.response(fit$frame)), row_names(fit)))
-  }
   response <- fit_response(fit)
   y <- response$y
   if (length(response$size)) y <- ifelse(response$size > 0, y / response$size, 0)

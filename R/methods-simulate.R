@@ -57,32 +57,6 @@ simulate.tiers_fit <- function(object, nsim = 1, seed = NULL, use.u = FALSE, re.
   structure(values, class = "data.frame", row.names = names, seed = state$seed)
 }
 
-# A function that draws responses, in the form that the user wrote them in, given the linear
-# predictor.
-response_drawer <- function(fit, newdata, n) {
-  if (!is_generalized(fit)) {
-    weights <- if (is.null(newdata)) unname(prior_weights(fit)) else rep(1, n)
-    weights[weights == 0] <- 1
-    spread <- fit$sigma / sqrt(weights)
-    return(function(centre) centre + spread * stats::rnorm(n))
-  }
-  rows <- if (is.null(newdata)) family_rows(fit) else new_rows(fit, newdata, n)
-  rows$a[rows$a == 0] <- 1
-  random <- family_traits(fit$family$name)$random
-  value <- fit$frame[[1L]]
-  # A class is one trial, whatever its weight.
-  if (is.factor(value) || is.logical(value)) rows$m <- pmin(rows$m, 1)
-  trials <- if (is_success_family(fit$family) && any(rows$m != 1)) rows$m
-  function(centre) {
-    mu <- mean_of(fit$family, centre)
-    known <- !is.na(mu)
-    y <- rep(NA_real_, n)
-    d <- rep_len(rows$d, n)
-    y[known] <- random(mu[known], d[known], rows$m[known], rows$a[known])
-    form_response(y, value, if (is.matrix(value)) rows$m else trials)
-  }
-}
-
 # Trials and dispersion of new data.
 new_rows <- function(fit, newdata, n) {
   m <- if (is_success_family(fit$family)) new_trials(fit, newdata, n) else rep(1, n)

@@ -73,16 +73,7 @@ summary.tiers_fit <- function(object, ddf = NULL, vcov = NULL, correlation = FAL
   ), class = "tiers_summary")
 }
 
-fit_title <- function(fit) {
-  mixed <- if (length(fit$random)) "mixed "
-  if (!is_generalized(fit)) {
-    return(paste0("Linear ", mixed, "model fitted by ",
-                  if (fit$REML) "REML" else "maximum likelihood"))
-  }
-  paste0("Generalized linear ", mixed, "model (", family_words(fit$family),
-         ") fitted by maximum likelihood", if (length(fit$random)) ", ",
-         if (length(fit$random)) approximation_words(fit))
-}
+fit_title <- function(fit) kind_words(fit)$title
 
 dropped_rows <- function(fit) length(fit$na.action)
 
@@ -128,7 +119,7 @@ random_table <- function(fit) {
 
 # Coefficients of the log dispersion parameter; NULL where the family has none.
 dispersion_table <- function(fit) {
-  if (!is_generalized(fit) || length(fit$dispersion$coefficients) == 0L) return(NULL)
+  if (length(fit$dispersion$coefficients) == 0L) return(NULL)
   se <- dispersion_errors(fit)
   estimate <- fit$dispersion$coefficients
   estimate[is.na(se)] <- NA
@@ -167,7 +158,7 @@ dispersion_words <- function(fit, digits = 4L) {
 # How far the likelihood may be off, where the quadrature has said so.
 accuracy_words <- function(fit) {
   total <- fit$accuracy[["total"]] %||% NA_real_
-  if (!is_generalized(fit) || is.na(total) || all(fit$points <= 1L)) return(NULL)
+  if (is.na(total) || all(fit$points <= 1L)) return(NULL)
   paste0("error of -2 logLik by quadrature at most ", format(total, digits = 2L))
 }
 
@@ -196,9 +187,9 @@ coefficient_table <- function(fit, prepared) {
   rownames(table) <- names(kept_coefficients(fit))
   if (prepared$name == "none") table <- table[, c(1L, 2L, 4L), drop = FALSE]
   if (prepared$name == "asymptotic") table <- table[, -3L, drop = FALSE]
-  normal <- prepared$name == "asymptotic" || (prepared$name == "none" && is_generalized(fit))
-  if (normal) colnames(table) <- sub("t|", "z|", sub("t value", "z value", colnames(table)),
-                                     fixed = TRUE)
+  if (has_normal_tests(fit, prepared)) {
+    colnames(table) <- sub("t|", "z|", sub("t value", "z value", colnames(table)), fixed = TRUE)
+  }
   table
 }
 

@@ -57,9 +57,7 @@ update_in <- function(fit, change, changes, caller, evaluate = TRUE) {
   for (name in names(changes)) call[name] <- list(changes[[name]])
   asked <- call
   call[[1L]] <- fitting_function(call[[1L]], caller)
-  if (is_generalized(fit) && !"family" %in% names(changes)) {
-    call <- with_usable_family(call, fit, caller)
-  }
+  if (!"family" %in% names(changes)) call <- with_usable_family(call, fit, caller)
   found <- "data" %in% names(changes) || data_found(call, caller)
   if (!found) call <- with_stored_data(call, fit, caller)
   if (!evaluate) return(call)
@@ -187,7 +185,6 @@ refit_response <- function(fit, y) {
 rows_of_fit <- function(fit, y) {
   if (is.list(y) && length(y) == 1L) y <- y[[1L]]
   check_new_response(fit, y)
-  if (!is_generalized(fit)) y <- as.double(y)
   n <- nrow(fit$frame)
   omitted <- fit$na.action
   if (NROW(y) == n + length(omitted) && length(omitted)) {
@@ -205,11 +202,11 @@ rows_of_fit <- function(fit, y) {
 # classes.
 check_new_response <- function(fit, y) {
   old <- fit$frame[[1L]]
-  if (is_generalized(fit) && is.factor(old) && is.factor(y)) return(invisible())
+  if (is.factor(old) && is.factor(y)) return(invisible())
   if (!is.numeric(y) && !is.logical(y)) {
     stop_input("The new response must be numeric, not {.cls {class(y)[1]}}.")
   }
-  pairs <- is_generalized(fit) && is.matrix(old) && ncol(old) == 2L
+  pairs <- is.matrix(old) && ncol(old) == 2L
   if (pairs != (is.matrix(y) && ncol(y) == 2L)) {
     stop_input("The new response must have {if (pairs) 2L else 1L} column{?s}, as that of the fit.")
   }

@@ -64,7 +64,7 @@ vcov.tiers_fit <- function(object, complete = TRUE, component = c("conditional",
 
 # The coefficients of the log dispersion parameter, with their covariance matrix.
 dispersion_part <- function(fit) {
-  if (!is_generalized(fit)) {
+  if (is.null(fit$dispersion)) {
     stop_input("A linear model has no coefficients of the dispersion: see {.fn sigma}.")
   }
   fit$dispersion
@@ -192,10 +192,7 @@ logLik.tiers_fit <- function(object, REML = NULL, ...) {
 criterion_value <- function(fit, REML = NULL) {
   validate_fit(fit)
   if (is.null(REML) || identical(as.logical(REML), fit$REML)) return(fit$deviance)
-  if (is_generalized(fit)) stop_input("A generalized model has no restricted likelihood.")
-  spec <- fit_specification(fit)
-  spec$reml <- as.logical(REML)
-  run_evaluate(spec, fit_lambdas(fit))$deviance
+  criterion_at(fit, as.logical(REML))
 }
 
 #' @rdname logLik.tiers_fit

@@ -197,11 +197,11 @@ raw_columns <- function(variables, frame, data, env, rows, na_action, n) {
 
 # The model in numbers: response, fixed design and random terms, added to what collect_frame()
 # returned.
-build_model <- function(parsed, model, contrasts) {
+build_model <- function(kind, parsed, model, contrasts) {
   frame <- model$frame
   check_contrasts(contrasts, frame)
   labels <- frame_row_labels(frame)
-  model$response <- parsed$read_response(frame, parsed$response, labels)
+  model$response <- kind_response(kind, frame, parsed$response, labels)
   X <- design_matrix(model$terms, frame, contrasts)
   model$xlevels <- stats::.getXlevels(model$terms, frame)
   model$contrasts <- contrast_matrices(X, frame)

@@ -2,13 +2,12 @@
 
 fit_version <- 1L
 
-# `model` is what the frame stages made, `result` what the engine returned. `kind` is the first
-# class, `own` what only this kind of model has.
-new_fit <- function(kind, call, model, spec, result, control, own = list()) {
-  fit <- structure(class = c(kind, "tiers_fit"), c(list(
+# `model` is what the frame stages made, `result` what the engine returned. The elements of `kind`
+# (see kind.R) are elements of the fit.
+new_fit <- function(kind, call, model, spec, result, control) {
+  fit <- structure(class = c(kind_class(kind), "tiers_fit"), c(list(
     call = call,
     formula = model$formula,
-    REML = spec$reml,
     na.action = model$na.action,
     n_dropped = length(model$na.action),
     frame = model$frame,
@@ -20,12 +19,11 @@ new_fit <- function(kind, call, model, spec, result, control, own = list()) {
     contrasts = model$contrasts,
     control = control,
     data_name = data_name_of(call),
-    version = fit_version), own))
+    version = fit_version), unclass(kind)))
   with_estimates(fit, spec, result)
 }
 
-# What the engine found out, put into a fit. A linear model's factors are relative to sigma, a
-# generalized model's are absolute.
+# What the engine found out, put into a fit.
 with_estimates <- function(fit, spec, result) {
   x_names <- colnames(spec$X)
   if (is.null(x_names)) x_names <- character()
@@ -39,26 +37,7 @@ with_estimates <- function(fit, spec, result) {
   fit$fitted <- `names<-`(result$fitted, frame_row_labels(fit$frame))
   fit$nobs <- result$n_used
   fit$convergence <- new_verdict(result, fit$random_terms)
-  if (is_generalized(fit)) return(with_generalized_estimates(fit, spec, result))
-  fit$sigma <- result$sigma
-  fit
-}
-
-with_generalized_estimates <- function(fit, spec, result) {
-  names <- as.character(colnames(spec$dispersion))
-  d <- length(names)
-  fit$dispersion <- c(fit$dispersion[c("terms", "xlevels", "contrasts", "columns")], list(
-    coefficients = stats::setNames(as.double(result$dispersion), names),
-    vcov = matrix(result$vcov_dispersion, d, d, dimnames = list(names, names))))
-  fit$eta <- result$eta
-  fit$points <- as.integer(result$points)
-  fit$accuracy <- c(total = result$accuracy, largest = result$accuracy_max)
-  fit$separation <- new_separation(result, fit)
-  # Of rows with different dispersions there is no one scale.
-  d <- dispersion_values(fit)
-  scale <- family_scale(fit$family$name, d)
-  fit$sigma <- if (length(scale) == 1L) scale else NA_real_
-  fit
+  kind_estimates(fit, spec, result)
 }
 
 # Row names as text. For automatic row names this is R's deferred form, which costs no memory
@@ -135,6 +114,10 @@ fit_fields <- c("call", "formula", "REML", "coefficients", "vcov", "sigma", "log
 # Methods call this first where a damaged object could make them read nonsense.
 validate_fit <- function(fit) {
   if (!inherits(fit, "tiers_fit") || !is.list(fit)) stop_input("This is not a fit of tiers.")
+  if (kind_class(fit) == "tiers_fit") {
+    stop_input(c("This fit is damaged: its class does not say what kind of model it is.",
+                 i = "Fit the model again."))
+  }
   missing_fields <- setdiff(fit_fields, names(fit))
   if (length(missing_fields) > 0L) {
     stop_input(c("This fit is damaged: it has no {.field {missing_fields}}.",
@@ -147,7 +130,7 @@ validate_fit <- function(fit) {
     all(vapply(seq_along(fit$random), function(j) {
       sizes_of_term_agree(fit$random[[j]], fit$random_terms[[j]])
     }, NA))
-  if (!isTRUE(sizes_agree) || !isTRUE(generalized_sizes_agree(fit))) stop_sizes()
+  if (!isTRUE(sizes_agree) || !isTRUE(kind_is_whole(fit))) stop_sizes()
   if (!isTRUE(fit$version <= fit_version)) {
     stop_input("This fit was made by a newer version of tiers (object version {fit$version}).")
   }
@@ -165,15 +148,6 @@ has_numbers <- function(fit) {
   }, NA)) && (isTRUE(fit$REML) || isFALSE(fit$REML))
 }
 
-# What only a generalized fit has.
-generalized_sizes_agree <- function(fit) {
-  if (!is_generalized(fit)) return(TRUE)
-  isTRUE(fit$family$name %in% family_names()) && length(fit$eta) == nrow(fit$frame) &&
-    is.numeric(fit$eta) && length(fit$points) == length(fit$random) &&
-    length(fit$dispersion$coefficients) == nrow(fit$dispersion$vcov) &&
-    length(fit$accuracy) == 2L
-}
-
 sizes_of_term_agree <- function(term, stored) {
   k <- length(term$columns)
   levels <- length(term$levels)
@@ -185,8 +159,7 @@ sizes_of_term_agree <- function(term, stored) {
 update_fit <- function(fit, spec, result) {
   check_perfect_fit(result)
   fit <- with_estimates(fit, spec, result)
-  if (!is_generalized(fit)) fit$frame[[1L]] <- spec$y
-  if (is_generalized(fit)) report_generalized(fit)
+  kind_report(fit)
   report_convergence(fit)
   fit
 }

@@ -31,7 +31,7 @@ plot.tiers_fit <- function(x, which = c("residuals", "qq", "caterpillar"), type 
                            level = 0.95, ...) {
   validate_fit(x)
   which <- match_panels(which)
-  if (is.null(type)) type <- if (is_generalized(x)) "quantile" else "scaled"
+  if (is.null(type)) type <- kind_residual_axis(x)$type
   check_level(level)
   panels <- list()
   residual <- if (any(c("residuals", "qq") %in% which)) plotted_residuals(x, type)
@@ -82,27 +82,15 @@ point_style <- function(n, ...) {
 }
 
 plot_residuals <- function(fit, residual, type, ...) {
-  fitted <- if (is_generalized(fit)) plotted_predictor(fit, type) else fit$fitted
-  label <- if (!is_generalized(fit)) "Fitted value" else if (type == "quantile") {
-    "Linear predictor, fixed part"
-  } else {
-    "Linear predictor"
-  }
-  graphics::plot(fitted, residual, type = "n", xlab = label, ylab = residual_label(type),
+  axis <- kind_residual_axis(fit, type)
+  fitted <- axis$position
+  graphics::plot(fitted, residual, type = "n", xlab = axis$label, ylab = residual_label(type),
                  main = "Residuals and fitted values")
   graphics::abline(h = 0, col = "grey70")
   do.call(graphics::points, c(list(fitted, residual), point_style(length(fitted), ...)))
   if (length(unique(fitted)) > 4L) {
     graphics::lines(stats::lowess(fitted, residual), col = "#C03A2B", lwd = 1.5)
   }
-}
-
-# Residuals that average over the random effects go with the fixed part.
-plotted_predictor <- function(fit, type) {
-  value <- if (type == "quantile") unname(fixed_values(fit)) else fit$eta
-  # Separated rows stand at the edge.
-  finite <- range(value[is.finite(value)], 0)
-  pmin(pmax(value, finite[1L]), finite[2L])
 }
 
 plotted_residuals <- function(fit, type) {

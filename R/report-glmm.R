@@ -1,11 +1,5 @@
 # What is said after a generalized fit beside the verdict: separated data, an inaccurate likelihood.
 
-report_generalized <- function(fit) {
-  report_separation(fit)
-  report_group_separation(fit)
-  report_accuracy(fit)
-}
-
 report_separation <- function(fit) {
   if (!is_separated(fit)) return(invisible())
   columns <- fit$separation$columns
@@ -102,8 +96,7 @@ dispersion_limit_lines <- function(fit) {
 # The name of the family in the limit, where the variance of no row differs from its by more than
 # a millionth.
 dispersion_limit <- function(fit) {
-  if (!is_generalized(fit)) return(NULL)
-  limit <- switch(fit$family$name, nbinom1 = , nbinom2 = "poisson", betabinomial = "binomial")
+  limit <- family_traits(family_of(fit)$name)$limit
   if (is.null(limit)) return(NULL)
   rows <- family_rows(fit)
   mu <- unname(fit$fitted)
@@ -115,7 +108,7 @@ dispersion_limit <- function(fit) {
 
 # Rows whose linear predictor has come to the end of what the link can take.
 edge_rows <- function(fit) {
-  if (!is_generalized(fit)) return(integer())
+  if (is.null(fit$eta)) return(integer())
   used <- prior_weights(fit) > 0 & is.finite(fit$eta)
   near <- 1e-3 * stats::median(abs(fit$eta[used]))
   inside <- in_link_domain(fit$family, fit$eta - near) & in_link_domain(fit$family, fit$eta + near)

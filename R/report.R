@@ -6,7 +6,7 @@ condition_limit <- 1e-6
 
 report_fit <- function(fit, spec, result) {
   report_dropped(fit)
-  if (is_generalized(fit)) report_generalized(fit)
+  kind_report(fit)
   if (isTRUE(result$condition < condition_limit)) report_condition(fit, spec, result)
   if (length(fit$random) == 0L) {
     inform(character(), c("There is no random-effects term: the model has fixed effects only.",
@@ -106,16 +106,10 @@ ending_lines <- function(fit) {
   if (isTRUE(ending %in% c("edge", "stuck"))) {
     rows <- edge_rows(fit)
     if (length(rows)) return(c(x = edge_words(fit, rows), i = edge_advice(fit$family)))
-    if (ending == "edge" && is_generalized(fit)) {
-      return(c(x = "The deviance falls up to the edge of where it is defined: the estimates are the
-                    best point this side of it.", undefined_lines(fit$family, fit$points)))
-    }
+    lines <- kind_endings(fit)
+    if (ending == "edge" && !is.null(lines$edge)) return(lines$edge)
     return(c(x = "No step lowers the deviance any further, so that more iterations do not help.",
-             i = if (is_generalized(fit) && any(fit$points > 1L)) {
-               "Use more points, as by `nAGQ = \"auto\"`, or simplify the random effects."
-             } else {
-               "Simplify the random effects, or try another `start`."
-             }))
+             i = lines$stuck))
   }
   c(i = "Raise `control = tiers_control(maxit = )`, or start from this fit with
          `start = fit`.")

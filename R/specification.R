@@ -1,50 +1,17 @@
 # The specification: the only object that goes to the compiled code. Plain vectors and matrices;
 # what names and labels belong to them stays on the R side.
 
-# `response` is list(y, weights), for a generalized model also size (see read_response()).
-model_specification <- function(response, X, built, frame, reml) {
+# What all kinds have in common; the class is that of the kind. `response` is list(y, weights), for
+# a generalized model also size (see read_response()).
+common_specification <- function(kind, response, X, built, frame, reml) {
   offset <- stats::model.offset(frame)
-  list(
+  structure(class = c(kind_class(kind), "tiers_specification"), list(
     y = response$y,
     offset = if (is.null(offset)) double() else as.double(offset),
     weights = response$weights,
     X = X,
     reml = reml,
-    terms = lapply(built, term_specification))
-}
-
-# The same for a generalized model. `family` was made by read_family(), `dispersion` is the design
-# of the log dispersion parameter (NULL: a constant).
-generalized_specification <- function(response, X, built, frame, family, dispersion, points) {
-  spec <- model_specification(response, X, built, frame, reml = FALSE)
-  n <- length(spec$y)
-  if (is.null(dispersion)) {
-    columns <- if (has_dispersion(family)) 1L else 0L
-    dispersion <- matrix(1, n, columns, dimnames = list(NULL, rep("(Intercept)", columns)))
-  }
-  spec$size <- response$size
-  spec$family <- family$name
-  spec$link <- family$custom %||% family$link
-  spec$dispersion <- dispersion
-  spec$points <- points
-  spec$start_beta <- spec$start_phi <- double()
-  spec
-}
-
-# The response of a linear model and its weights.
-linear_response <- function(frame, name, labels) {
-  y <- numeric_response(frame[[1L]], name)
-  check_finite(y, name, labels)
-  list(y = y, weights = frame_weights(frame))
-}
-
-# That of a generalized one; `family` is part of what is parsed.
-generalized_response <- function(family) {
-  function(frame, name, labels) {
-    weights <- frame_weights(frame)
-    if (length(weights)) check_weights(weights, labels)
-    read_response(frame[[1L]], family, weights, name, labels)
-  }
+    terms = lapply(built, term_specification)))
 }
 
 frame_weights <- function(frame) {
@@ -64,15 +31,9 @@ term_specification <- function(built) {
 # The same from a fit: what was fitted, from the frame that the fit keeps. `name` is what the
 # response is called in an error.
 fit_specification <- function(fit, name = names(fit$frame)[1L]) {
-  response <- fit_response(fit, name)
-  X <- plain_matrix(fixed_matrix(fit))
-  built <- fit_built_terms(fit)
-  if (!is_generalized(fit)) return(model_specification(response, X, built, fit$frame, fit$REML))
-  generalized_specification(response, X, built, fit$frame, fit$family, dispersion_matrix(fit),
-                            fit$points)
+  kind_specification(fit, fit_response(fit, name), plain_matrix(fixed_matrix(fit)),
+                     fit_built_terms(fit), fit$frame, dispersion_matrix(fit))
 }
-
-is_generalized <- function(fit) inherits(fit, "tiers_glmm")
 
 fit_built_terms <- function(fit) {
   lapply(fit$random_terms, function(term) {
@@ -83,8 +44,7 @@ fit_built_terms <- function(fit) {
 
 # The response as the engine takes it; what was said about it at the fit is not said again.
 fit_response <- function(fit, name = names(fit$frame)[1L]) {
-  read <- if (is_generalized(fit)) generalized_response(fit$family) else linear_response
-  suppressMessages(read(fit$frame, name, frame_row_labels(fit$frame)))
+  suppressMessages(kind_response(fit, fit$frame, name, frame_row_labels(fit$frame)))
 }
 
 # The fixed part for the fit's own rows or new ones ------------------------------------------------
@@ -215,8 +175,8 @@ refit_with <- function(fit, y) {
   }
   fit$frame[[1L]] <- y
   spec <- fit_specification(fit, "new response")
-  if (!is_generalized(fit) || family_traits(fit$family$name)$continuous) {
+  if (family_traits(family_of(fit)$name)$continuous) {
     check_response(spec$y, "new response", if (length(spec$weights)) which(spec$weights > 0))
   }
-  update_fit(fit, spec, run_fit(spec, fit$control))
+  update_fit(fit, spec, kind_run(spec, fit$control))
 }

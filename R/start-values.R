@@ -5,7 +5,7 @@
 with_start <- function(spec, start, terms) {
   if (is.null(start)) return(spec)
   generalized <- !is.null(spec$family)
-  if (inherits(start, "tiers_fit") && is_generalized(start) != generalized) {
+  if (inherits(start, "tiers_fit") && kind_class(start) != kind_class(spec)) {
     stop_input(c("{.arg start} must be a fit of the same kind.",
                  x = "It is one of a {if (generalized) 'linear' else 'generalized'} model."))
   }

@@ -93,7 +93,7 @@ test_that("a new subset is applied to the stored data", {
   d <- small_counts()
   for (fit in list(made_in_a_function(d), made_in_a_function(d, glmm, family = poisson()))) {
     expected <- function(rows) {
-      if (is_generalized(fit)) glmm(n ~ x + (1 | g), d[rows, ], poisson()) else {
+      if (inherits(fit, "tiers_glmm")) glmm(n ~ x + (1 | g), d[rows, ], poisson()) else {
         lmm(n ~ x + (1 | g), d[rows, ])
       }
     }

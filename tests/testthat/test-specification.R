@@ -15,7 +15,7 @@ test_that("a fit can be made again from what it keeps, bit by bit", {
   for (formula in c(y ~ x + (x | g), y ~ poly(x, 2) + f + (1 | g) + (1 | h:f),
                     log(y + 9) ~ 0 + f + (0 + f || g))) {
     fit <- suppressMessages(lmm(formula, small_data()))
-    again <- run_fit(fit_specification(fit), fit$control)
+    again <- kind_run(fit_specification(fit), fit$control)
     expect_identical(unname(again$fitted), unname(fit$fitted))
     expect_identical(again$deviance, fit$deviance)
   }

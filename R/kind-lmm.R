@@ -1,0 +1,108 @@
+# Linear mixed models: the methods of kind.R.
+
+linear_kind <- function(REML) new_kind("tiers_lmm", REML = REML)
+
+#' @export
+kind_formula.tiers_lmm <- function(kind, parsed) {
+  parsed$check_response <- numeric_response
+  parsed
+}
+
+#' @export
+kind_response.tiers_lmm <- function(kind, frame, name, labels) {
+  y <- numeric_response(frame[[1L]], name)
+  check_finite(y, name, labels)
+  list(y = y, weights = frame_weights(frame))
+}
+
+#' @export
+kind_with_model.tiers_lmm <- function(kind, model) kind
+
+#' @export
+kind_specification.tiers_lmm <- function(kind, response, X, built, frame, dispersion) {
+  common_specification(kind, response, X, built, frame, kind$REML)
+}
+
+#' @export
+kind_run.tiers_lmm <- function(spec, control) run_lmm_fit(spec, control)
+
+# Lambda is relative to sigma.
+#' @export
+kind_estimates.tiers_lmm <- function(fit, spec, result) {
+  fit$sigma <- result$sigma
+  fit
+}
+
+#' @export
+kind_report.tiers_lmm <- function(fit) invisible()
+
+#' @export
+kind_is_whole.tiers_lmm <- function(fit) TRUE
+
+#' @export
+kind_words.tiers_lmm <- function(fit) {
+  list(
+    title = paste0("Linear ", if (length(fit$random)) "mixed ", "model fitted by ",
+                   if (fit$REML) "REML" else "maximum likelihood"),
+    direct = "solved directly: no variance to iterate on",
+    unit = ", relative to the residual variance,")
+}
+
+#' @export
+kind_endings.tiers_lmm <- function(fit) {
+  list(stuck = "Simplify the random effects, or try another `start`.")
+}
+
+#' @export
+kind_tests.tiers_lmm <- function(fit) {
+  list(ddf = "satterthwaite", linear = TRUE, statistic = "t", sums_of_squares = TRUE)
+}
+
+#' @export
+kind_findings.tiers_lmm <- function(fit, compared) NULL
+
+#' @export
+kind_residual_axis.tiers_lmm <- function(fit, type = NULL) {
+  list(type = "scaled", position = fit$fitted, label = "Fitted value")
+}
+
+#' @export
+family_of.tiers_lmm <- function(fit) registered_family("gaussian")
+
+#' @export
+response_drawer.tiers_lmm <- function(fit, newdata, n) {
+  weights <- if (is.null(newdata)) unname(prior_weights(fit)) else rep(1, n)
+  weights[weights == 0] <- 1
+  spread <- fit$sigma / sqrt(weights)
+  function(centre) centre + spread * stats::rnorm(n)
+}
+
+#' @export
+row_dispersion.tiers_lmm <- function(fit, newdata) {
+  rep(fit$sigma, if (is.null(newdata)) nrow(fit$frame) else nrow(newdata))
+}
+
+#' @export
+root_weights.tiers_lmm <- function(fit) unname(sqrt(prior_weights(fit)))
+
+#' @export
+row_scores.tiers_lmm <- function(fit) {
+  prior_weights(fit) * (observed_response(fit) - fit$fitted)
+}
+
+#' @export
+random_scale.tiers_lmm <- function(fit) fit$sigma
+
+#' @export
+kind_condvar.tiers_lmm <- function(fit, spec) run_condvar(spec, fit_lambdas(fit), fit$sigma)
+
+# Of normal distributions mode and mean are the same.
+#' @export
+conditional_means.tiers_lmm <- function(fit) NULL
+
+#' @export
+criterion_at.tiers_lmm <- function(fit, reml) {
+  spec <- fit_specification(fit)
+  spec$reml <- reml
+  run_evaluate(spec, fit_lambdas(fit))$deviance
+}
