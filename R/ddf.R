@@ -5,7 +5,8 @@
 #   vcov            r x r covariance matrix of the kept coefficients that the tests use
 #                   (the one handed in, or an adjusted one),
 #   df_rows(L)      df of a t test for each row of L (rows x r),
-#   df_joint(L)     list(df, scale) of the F test of all rows of L; `scale` multiplies F.
+#   df_joint(L)     list(df, scale) of the F test of all rows of L; `scale` multiplies F. Where L
+#                   tests a term of the fixed part, its attribute "term" is the term's label.
 # Inf stands for a normal or chi-square reference distribution.
 
 # `linear_only` methods are made of the variance parameters of a linear model.
@@ -13,6 +14,10 @@ ddf_registry <- function() {
   list(
     satterthwaite = list(label = "Satterthwaite", prepare = prepare_satterthwaite,
                          linear_only = TRUE),
+    `between-within` = list(label = "between-within", prepare = prepare_between_within),
+    containment = list(label = "containment", prepare = prepare_containment),
+    `inner-outer` = list(label = "inner-outer", prepare = prepare_inner_outer),
+    level = list(label = "level", prepare = prepare_level),
     asymptotic = list(label = "asymptotic", prepare = prepare_none),
     residual = list(label = "residual", prepare = prepare_residual),
     none = list(label = "none", prepare = prepare_none)
@@ -25,10 +30,16 @@ has_normal_tests <- function(fit, prepared) {
 }
 
 # The prepared method with its name and label. `ddf` is a name (NULL: the default of this kind of
-# model), or the result of an earlier call, so that several tests of one fit pay once. `vcov`
-# replaces the covariance matrix of the tests; the df stay those of the model.
+# model), a vector of df by term or coefficient, or the result of an earlier call, so that several
+# tests of one fit pay once. `vcov` replaces the covariance matrix of the tests; the df stay those
+# of the model.
 prepare_ddf <- function(fit, ddf = NULL, vcov = NULL) {
   if (inherits(ddf, "tiers_ddf")) return(ddf)
+  if (is.numeric(ddf) && !is.null(names(ddf))) {
+    prepared <- prepare_given(fit, given_vcov(fit, vcov), ddf)
+    return(structure(c(prepared, name = "given", label = "given", own_vcov = !is.null(vcov)),
+                     class = "tiers_ddf"))
+  }
   name <- match_ddf(ddf %||% kind_tests(fit)$ddf, fit)
   method <- ddf_registry()[[name]]
   prepared <- method$prepare(fit, given_vcov(fit, vcov))
@@ -42,7 +53,7 @@ match_ddf <- function(ddf, fit) {
   linear_only <- vapply(ddf_registry(), function(method) isTRUE(method$linear_only), NA)
   known <- names(ddf_registry())[!linear_only | kind_tests(fit)$linear]
   if (!is.character(ddf) || length(ddf) != 1L || is.na(ddf)) {
-    stop_input(c("{.arg ddf} must be one of {.val {known}}.",
+    stop_input(c("{.arg ddf} must be one of {.val {known}}, or a vector named by terms.",
                  "x" = "It is {.obj_type_friendly {ddf}}."))
   }
   name <- known[match(tolower(ddf), known)]

@@ -102,7 +102,8 @@ anova_terms <- function(fit, type, ddf, vcov) {
   prepared <- prepare_ddf(fit, ddf, vcov)
   hypotheses <- term_hypotheses(fit, type)
   estimate <- kept_coefficients(fit)
-  tests <- lapply(hypotheses, function(L) test_joint(estimate, prepared, L))
+  tests <- Map(function(L, term) test_joint(estimate, prepared, structure(L, term = term)),
+               hypotheses, names(hypotheses))
   tests <- if (length(tests)) do.call(rbind, tests) else empty_test()
   normal <- has_normal_tests(fit, prepared)
   table <- if (normal) chisq_table(tests) else f_table(tests, fit)
