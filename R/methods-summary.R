@@ -6,8 +6,10 @@
 #' @param object A fit made by [lmm()] or [glmm()].
 #' @param ddf How the denominator degrees of freedom of the tests are found: `"satterthwaite"` (the
 #'   default for linear models), `"asymptotic"` (z and chi-square tests, the default for generalized
-#'   models), `"residual"` (rows less columns of the design, right only without random terms), or
-#'   `"none"` for estimates and t or z values alone.
+#'   models), by counting `"between-within"` and `"containment"` (as PROC MIXED), `"inner-outer"`
+#'   (as nlme), `"level"` (as HLM) and `"residual"` (rows less columns of the design, right only
+#'   without random terms), or `"none"` for estimates and t or z values alone. A vector named by
+#'   terms or coefficients, such as `c(Machine = 10)`, gives them.
 #' @param vcov `NULL`, or a covariance matrix of the fixed effects (or a function of the fit that
 #'   returns one, a robust one for instance) to use in place of the model's own. The degrees of
 #'   freedom stay those of the model.
