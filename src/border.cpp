@@ -5,4 +5,5 @@
 #include "bind_family.cpp"
 #include "bind_glmm.cpp"
 #include "bind_lmm.cpp"
+#include "convert.cpp"
 #include "RcppExports.cpp"  // last: it opens the namespace Rcpp

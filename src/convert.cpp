@@ -1,0 +1,165 @@
+// Between R's lists and the core's structs.
+#include "convert.h"
+
+using Rcpp::_;
+using Rcpp::List;
+using tiers::Index;
+using tiers::Matrix;
+
+namespace {
+
+// The vector stored in an element of the list, of the right type and length; no copy is made.
+template <int Type>
+Rcpp::Vector<Type> element(const List& list, const char* name, Index length) {
+  if (!list.containsElementNamed(name)) Rcpp::stop("the specification has no element '%s'", name);
+  SEXP value = list[name];
+  if (TYPEOF(value) != Type) Rcpp::stop("element '%s' has the wrong type", name);
+  if (length >= 0 && Rf_xlength(value) != length) {
+    Rcpp::stop("element '%s' has length %d instead of %d", name, static_cast<double>(Rf_xlength(value)),
+               static_cast<double>(length));
+  }
+  return value;
+}
+
+tiers::RandomTerm term_from_r(const List& list, Index n) {
+  tiers::RandomTerm term;
+  term.n = n;
+  term.group = Rcpp::as<std::string>(list["group"]);
+  term.codes = INTEGER(element<INTSXP>(list, "codes", n));
+  term.n_levels = Rcpp::as<int>(list["n_levels"]);
+  term.structure = Rcpp::as<std::string>(list["structure"]);
+  term.intercept = Rcpp::as<int>(list["intercept"]);
+  for (Index i = 0; i < n; ++i) {
+    if (term.codes[i] < 1 || term.codes[i] > term.n_levels) {
+      Rcpp::stop("a level code of '%s' is outside 1..%d", term.group, static_cast<int>(term.n_levels));
+    }
+  }
+  SEXP basis = list["basis"];
+  if (!Rf_isNull(basis)) {
+    if (TYPEOF(basis) != REALSXP || !Rf_isMatrix(basis) || Rf_nrows(basis) != n || Rf_ncols(basis) < 1) {
+      Rcpp::stop("the basis of '%s' is not a numeric matrix with %d rows", term.group, static_cast<int>(n));
+    }
+    term.basis = REAL(basis);
+    term.columns = Rf_ncols(basis);
+  }
+  if (term.intercept < 0 || term.intercept > term.columns) Rcpp::stop("intercept column out of range");
+  SEXP start = list["start"];
+  if (!Rf_isNull(start)) {
+    term.start = Rcpp::as<Matrix>(start);
+    if (term.start.rows() != term.columns || term.start.cols() != term.columns) {
+      Rcpp::stop("the start of '%s' is not %d x %d", term.group, static_cast<int>(term.columns),
+                 static_cast<int>(term.columns));
+    }
+  }
+  return term;
+}
+
+}  // namespace
+
+const char* status_name(tiers::FitStatus status) {
+  switch (status) {
+    case tiers::FitStatus::converged: return "converged";
+    case tiers::FitStatus::boundary: return "boundary";
+    case tiers::FitStatus::perfect_fit: return "perfect_fit";
+    case tiers::FitStatus::undefined: return "undefined";
+    default: return "not_converged";
+  }
+}
+
+const char* ending_name(tiers::Ending ending) {
+  switch (ending) {
+    case tiers::Ending::converged: return "converged";
+    case tiers::Ending::iterations: return "iterations";
+    case tiers::Ending::edge: return "edge";
+    default: return "stuck";
+  }
+}
+
+tiers::Control poll_only() {
+  tiers::Control control;
+  control.poll = interrupt_poll();
+  return control;
+}
+
+List level_arrays(const tiers::Specification& spec, const std::vector<Matrix>& blocks, double factor) {
+  List out(blocks.size());
+  for (std::size_t j = 0; j < blocks.size(); ++j) {
+    const int k = static_cast<int>(spec.terms[j].columns), levels = static_cast<int>(spec.terms[j].n_levels);
+    Rcpp::NumericVector array(blocks[j].data(), blocks[j].data() + blocks[j].size());
+    array = array * factor;
+    array.attr("dim") = Rcpp::IntegerVector::create(k, k, levels);
+    out[j] = array;
+  }
+  return out;
+}
+
+tiers::Specification specification_from_r(const List& list) {
+  tiers::Specification spec;
+  SEXP y = list["y"];
+  spec.n = Rf_xlength(y);
+  spec.y = REAL(element<REALSXP>(list, "y", -1));
+  const auto offset = element<REALSXP>(list, "offset", -1);
+  const auto weights = element<REALSXP>(list, "weights", -1);
+  if (offset.size() > 0) spec.offset = REAL(element<REALSXP>(list, "offset", spec.n));
+  if (weights.size() > 0) spec.weights = REAL(element<REALSXP>(list, "weights", spec.n));
+  SEXP x = list["X"];
+  if (TYPEOF(x) != REALSXP || !Rf_isMatrix(x) || Rf_nrows(x) != spec.n) {
+    Rcpp::stop("'X' is not a numeric matrix with %d rows", static_cast<int>(spec.n));
+  }
+  new (&spec.X) tiers::ConstMatrixMap(REAL(x), spec.n, Rf_ncols(x));
+  spec.reml = list.containsElementNamed("reml") && Rcpp::as<bool>(list["reml"]);
+  const List terms = list["terms"];
+  for (R_xlen_t j = 0; j < terms.size(); ++j) spec.terms.push_back(term_from_r(terms[j], spec.n));
+  return spec;
+}
+
+std::vector<Matrix> factors_from_r(const tiers::Specification& spec, const List& lambda) {
+  if (static_cast<std::size_t>(lambda.size()) != spec.terms.size()) {
+    Rcpp::stop("%d factors for %d random terms", static_cast<int>(lambda.size()),
+               static_cast<int>(spec.terms.size()));
+  }
+  std::vector<Matrix> out;
+  for (R_xlen_t j = 0; j < lambda.size(); ++j) {
+    out.push_back(Rcpp::as<Matrix>(lambda[j]));
+    if (out[j].rows() != spec.terms[j].columns || out[j].cols() != spec.terms[j].columns) {
+      Rcpp::stop("the factor of '%s' has the wrong size", spec.terms[j].group);
+    }
+  }
+  return out;
+}
+
+tiers::Control control_from_r(const List& list) {
+  tiers::Control control = poll_only();
+  control.max_iterations = Rcpp::as<int>(list["maxit"]);
+  control.tolerance = Rcpp::as<double>(list["tolerance"]);
+  if (Rcpp::as<bool>(list["trace"])) {
+    control.trace = [](const std::string& line) { Rprintf("%s\n", line.c_str()); };
+  }
+  return control;
+}
+
+List fit_to_r(const tiers::FitResult& fit) {
+  List boundary(fit.boundary.size());
+  for (std::size_t j = 0; j < fit.boundary.size(); ++j) {
+    if (fit.boundary[j].multipliers.size() == 0) continue;
+    boundary[j] = List::create(_["directions"] = fit.boundary[j].directions,
+                               _["multipliers"] = fit.boundary[j].multipliers);
+  }
+  Rcpp::IntegerVector kept(fit.kept.size());
+  for (std::size_t a = 0; a < fit.kept.size(); ++a) kept[a] = static_cast<int>(fit.kept[a]) + 1;
+  Rcpp::NumericVector coefficients(fit.coefficients.size());
+  for (Index a = 0; a < fit.coefficients.size(); ++a) {
+    coefficients[a] = std::isnan(fit.coefficients[a]) ? NA_REAL : fit.coefficients[a];
+  }
+  List out = List::create(
+      _["coefficients"] = coefficients, _["vcov"] = fit.vcov, _["kept"] = kept, _["sigma"] = fit.sigma,
+      _["Lambda"] = Rcpp::wrap(fit.lambda), _["modes"] = Rcpp::wrap(fit.modes),
+      _["fitted"] = plain_vector(fit.fitted), _["deviance"] = fit.deviance,
+      _["n_used"] = static_cast<int>(fit.used_rows), _["npar"] = static_cast<int>(fit.parameter_count),
+      _["status"] = status_name(fit.status), _["gain"] = fit.gain,
+      _["gradient_norm"] = fit.gradient_norm, _["iterations"] = fit.iterations,
+      _["evaluations"] = fit.evaluations, _["boundary"] = boundary);
+  out["condition"] = fit.reciprocal_condition;
+  out["ending"] = ending_name(fit.ending);
+  return out;
+}
