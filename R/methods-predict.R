@@ -67,20 +67,17 @@ predict.tiers_fit <- function(object, newdata = NULL, re.form = NULL, allow.new.
   handle_missing(stats::setNames(value, row.names(newdata)), na.action)
 }
 
-# Fixed part, offset and the random effects in `parts`. What the fit has stored is used as it is.
+# Fixed part, offset and the random effects in `parts`: from the coefficients also for the rows of
+# the fit, so that somebody who changes coefficients (delta method by differences, simulated
+# coefficients) gets other predictions.
 linear_predictor <- function(fit, parts, newdata, allow_new) {
-  if (is.null(newdata)) {
-    if (takes_all(fit, parts)) return(fit$eta %||% fit$fitted)
-    return(fixed_values(fit) + random_values(fit, parts))
-  }
   value <- fixed_values(fit, newdata) + random_values(fit, parts, newdata, allow_new)
-  blank_inestimable(value, fit, newdata)
+  if (is.null(newdata)) value else blank_inestimable(value, fit, newdata)
 }
 
 on_scale <- function(fit, eta, type, parts, newdata) {
   if (type == "link") return(eta)
   family <- family_of(fit)
-  if (type == "response" && is.null(newdata) && takes_all(fit, parts)) return(fit$fitted)
   value <- eta
   known <- !is.na(eta)
   value[known] <- if (type == "marginal" && !is_identity_link(family)) {
@@ -130,10 +127,6 @@ random_parts <- function(fit, re.form) {
   parts <- none
   for (bar in bars) parts <- add_bar(parts, fit, bar)
   parts
-}
-
-takes_all <- function(fit, parts) {
-  all(lengths(parts) == vapply(fit$random, function(term) length(term$columns), 1L))
 }
 
 # Adds what one bar of re.form names to the selection.

@@ -144,3 +144,42 @@ test_that("a row that the data cannot estimate is NA with a warning", {
   expect_equal(unname(is.na(value)), c(FALSE, TRUE))
   expect_silent(predict(fit, d))
 })
+
+test_that("predictions for the rows of the fit follow its coefficients", {
+  shifted <- function(fit, by) {
+    fit$coefficients <- fit$coefficients + by
+    fit
+  }
+  linear <- lmm(distance ~ age + (age | Subject), orthodont())
+  X <- model.matrix(linear)
+  expect_equal(predict(linear), fitted(linear))
+  expect_equal(unname(predict(shifted(linear, c(1, 0.1))) - fitted(linear)), drop(X %*% c(1, 0.1)),
+               ignore_attr = TRUE)
+  logit <- glmm(y ~ week + (1 | ID), MASS::bacteria, family = binomial())
+  eta <- predict(logit)
+  expect_equal(predict(logit, type = "response"), fitted(logit))
+  expect_equal(plogis(eta), fitted(logit))
+  changed <- shifted(logit, c(0.5, -0.2))
+  moved <- eta + drop(model.matrix(logit) %*% c(0.5, -0.2))
+  expect_equal(predict(changed), moved)
+  expect_equal(predict(changed, type = "response"), plogis(moved))
+  expect_equal(predict(changed, type = "response"),
+               predict(changed, MASS::bacteria, type = "response"), ignore_attr = TRUE)
+})
+
+test_that("changed coefficients count with offsets, dropped columns and na.exclude", {
+  d <- orthodont()
+  d$twice <- 2 * d$age
+  d$distance[7] <- NA
+  fit <- suppressMessages(lmm(distance ~ age + twice + offset(age / 3) + (1 | Subject), d,
+                              na.action = na.exclude))
+  before <- predict(fit)
+  fit$coefficients[["age"]] <- fit$coefficients[["age"]] + 1
+  expect_equal(unname(predict(fit) - before), ifelse(seq_len(108) == 7, NA, d$age))
+  counts <- glmm(y ~ lbase + (1 | subject), MASS::epil, family = poisson())
+  mean <- predict(counts, type = "marginal")
+  counts$coefficients[["(Intercept)"]] <- counts$coefficients[["(Intercept)"]] + log(2)
+  expect_equal(predict(counts, type = "marginal"), 2 * mean)
+  expect_equal(predict(counts, re.form = NA, type = "response"),
+               exp(drop(model.matrix(counts) %*% fixef(counts))), ignore_attr = TRUE)
+})
