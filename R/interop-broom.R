@@ -172,56 +172,53 @@ glance.tiers_fit <- function(x, ...) {
 augment.tiers_glmm <- function(x, data = NULL, newdata = NULL, type.predict = "link",
                                type.residuals = "deviance", ...) {
   validate_fit(x)
-  if (!is.null(newdata)) {
-    newdata$.fitted <- unname(stats::predict(x, newdata, type = type.predict, ...))
-    newdata$.fixed <- unname(stats::predict(x, newdata, re.form = NA, type = type.predict))
-    return(as_table(newdata))
-  }
+  if (!is.null(newdata)) return(augment_new(x, newdata, ..., type = type.predict))
   check_unused(...)
-  if (is.null(data)) {
-    data <- x$frame
-    attr(data, "terms") <- NULL
-    x <- plain_rows(x)
-  }
-  pad <- function(value) unname(stats::naresid(x$na.action, value))
-  hat <- leverages(x)
-  add_columns(data, list(
-    .fitted = unname(stats::predict(x, type = type.predict)),
-    .resid = unname(stats::residuals(x, type = type.residuals)),
-    .hat = pad(hat), .cooksd = pad(cooks_distances(x, hat)),
-    .fixed = unname(stats::predict(x, re.form = NA, type = type.predict)),
-    .mu = pad(x$fitted), .offset = pad(fixed_offset(x)), .weights = pad(prior_weights(x))
-  ))
+  augment_rows(x, data, function(x) {
+    list(.fitted = stats::predict(x, type = type.predict),
+         .resid = stats::residuals(x, type = type.residuals),
+         .fixed = stats::predict(x, re.form = NA, type = type.predict))
+  })
 }
 
 #' @rdname tidy.tiers_fit
 #' @export
 augment.tiers_lmm <- function(x, data = NULL, newdata = NULL, ...) {
   validate_fit(x)
-  if (!is.null(newdata)) {
-    newdata$.fitted <- unname(stats::predict(x, newdata, ...))
-    newdata$.fixed <- unname(stats::predict(x, newdata, re.form = NA))
-    return(as_table(newdata))
-  }
+  if (!is.null(newdata)) return(augment_new(x, newdata, ...))
   check_unused(...)
+  augment_rows(x, data, function(x) {
+    root <- root_weights(x)
+    residual <- observed_response(x) - x$fitted
+    list(.fitted = x$fitted, .resid = residual, .fixed = fitted_values(x, "marginal"),
+         .sqrtXwt = root, .sqrtrwt = root, .wtres = root * residual)
+  })
+}
+
+augment_new <- function(x, newdata, ..., type = "link") {
+  newdata$.fitted <- unname(stats::predict(x, newdata, type = type, ...))
+  newdata$.fixed <- unname(stats::predict(x, newdata, re.form = NA, type = type))
+  as_table(newdata)
+}
+
+# The order of broom.mixed.
+augment_names <- c(".fitted", ".resid", ".hat", ".cooksd", ".fixed", ".mu", ".offset", ".sqrtXwt",
+                   ".sqrtrwt", ".weights", ".wtres")
+
+# `own` gives the columns that are not the same for all kinds of fit, for the rows used.
+augment_rows <- function(x, data, own) {
+  omitted <- x$na.action
   if (is.null(data)) {
     data <- x$frame
     attr(data, "terms") <- NULL
-    x <- plain_rows(x)
+    omitted <- NULL
   }
-  weights <- prior_weights(x)
-  pad <- function(value) unname(stats::naresid(x$na.action, value))
-  residual <- observed_response(x) - x$fitted
-  offset <- fixed_offset(x)
+  x <- plain_rows(x)
   hat <- leverages(x)
-  columns <- list(
-    .fitted = pad(x$fitted), .resid = pad(residual), .hat = pad(hat),
-    .cooksd = pad(cooks_distances(x, hat)), .fixed = pad(fitted_values(x, "marginal")),
-    .mu = pad(x$fitted), .offset = pad(if (length(offset)) offset else 0 * weights),
-    .sqrtXwt = pad(sqrt(weights)), .sqrtrwt = pad(sqrt(weights)), .weights = pad(weights),
-    .wtres = pad(sqrt(weights) * residual)
-  )
-  add_columns(data, columns)
+  columns <- c(own(x), list(.hat = hat, .cooksd = cooks_distances(x, hat), .mu = x$fitted,
+                            .offset = fixed_offset(x), .weights = prior_weights(x)))
+  columns <- columns[intersect(augment_names, names(columns))]
+  add_columns(data, lapply(columns, function(value) unname(stats::naresid(omitted, value))))
 }
 
 add_columns <- function(data, columns) {

@@ -12,9 +12,9 @@ random_sd <- function(fit, parts, newdata = NULL) {
     if (length(columns) == 0L) next
     basis <- random_columns(fit, j, newdata)[, columns, drop = FALSE]
     root <- basis %*% term$Lambda[columns, , drop = FALSE]
-    variance <- variance + random_scale(fit)^2 * rowSums(root^2)
+    variance <- variance + rowSums(root^2)
   }
-  sqrt(variance)
+  random_scale(fit) * sqrt(variance)
 }
 
 # Basis of a term; new data need not have its grouping factor.

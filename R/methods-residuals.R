@@ -116,10 +116,6 @@ fixed_values <- function(fit, newdata = NULL) {
 # Standard deviation of a weighted residual: sigma, or marginally sqrt(w Var(y)).
 residual_sd <- function(fit, level) {
   if (level == "conditional" || length(fit$random) == 0L) return(fit$sigma)
-  between <- Reduce(`+`, lapply(seq_along(fit$random), function(j) {
-    basis <- random_basis(fit, j)$basis
-    if (is.null(basis)) basis <- matrix(1, nrow(fit$frame), 1L)
-    rowSums((basis %*% fit$random[[j]]$Lambda)^2)
-  }))
-  fit$sigma * sqrt(1 + prior_weights(fit) * between)
+  between <- random_sd(fit, random_parts(fit, NA)) / fit$sigma
+  fit$sigma * sqrt(1 + prior_weights(fit) * between^2)
 }
