@@ -44,8 +44,7 @@ read_dispersion <- function(dispersion, family, env) {
   if (!has_dispersion(family)) {
     stop_input(c("The {family$name} family has no dispersion parameter that could depend on
                   {.code {text_of(dispersion[[2L]])}}.",
-                 i = if (family$name == "poisson") "{.fn nbinom2} and {.fn nbinom1} have one." else
-                   if (family$name == "binomial") "{.fn betabinomial} has one."))
+                 i = family_traits(family$name)$hint))
   }
   if (length(attr(terms, "term.labels")) == 0L) {
     stop_formula("{.arg dispersion} has no column: write {.code ~ 1} or a variable.")
@@ -246,19 +245,21 @@ check_model <- function(spec, terms, response, labels) {
     check_response(spec$y, response, used)
   }
   if (n == 1L) stop_model("There is only one row to fit the model to.")
-  if (identical(spec$family, "betabinomial")) check_trials(spec$size, used)
+  if (!is.null(spec$family)) check_trials(spec$family, spec$size, used)
   check_fixed_size(spec$X, n, used)
   rest <- rest_variance(spec, used)
   for (j in seq_along(terms)) check_levels(spec$terms[[j]], terms[[j]], n, used, rest)
   check_confounded(spec, terms, used)
 }
 
-# With one trial a row the likelihood does not depend on the precision.
-check_trials <- function(size, used) {
+# With one trial a row the likelihood does not depend on an overdispersion of successes.
+check_trials <- function(name, size, used) {
+  traits <- family_traits(name)
+  if (!traits$needs_trials) return(invisible())
   size <- if (length(size) == 0L) 1 else if (is.null(used)) size else size[used]
   if (max(size) > 1) return(invisible())
-  stop_model(c("The precision of the betabinomial family cannot be estimated: every row has one
-                trial.", i = "Use {.code family = binomial()}."))
+  stop_model(c("The {traits$dispersion} of the {name} family cannot be estimated: every row has one
+                trial.", i = "Use {.code family = {traits$limit}()}."))
 }
 
 varies <- function(x) min(x) < max(x)
@@ -269,7 +270,9 @@ varies <- function(x) min(x) < max(x)
 rest_variance <- function(spec, used) {
   weights <- spec$weights
   if (length(weights) > 0L && !is.null(used)) weights <- weights[used]
-  if (is.null(spec$family) || (spec$family == "gaussian" && identical(spec$link, "identity"))) {
+  estimated <- is.null(spec$family) ||
+    (family_traits(spec$family)$residual && identical(spec$link, "identity"))
+  if (estimated) {
     return(if (length(weights) > 0L && varies(weights)) "known" else "residual")
   }
   single <- length(spec$size) == 0L || max(spec$size) <= 1

@@ -106,7 +106,7 @@ needs_comparison <- function(fit) {
 }
 
 laplace_is_exact <- function(fit) {
-  isTRUE(family_traits(fit$family$name)$residual) && is_identity_link(fit$family)
+  family_traits(fit$family$name)$residual && is_identity_link(fit$family)
 }
 
 # "quadrature with 25 points", and how far it may be off where that is not next to nothing.

@@ -125,8 +125,7 @@ family.tiers_glmm <- function(object, ...) {
 
 # stats' own object where stats has the family and the link.
 stats_family <- function(name, link) {
-  known <- c("gaussian", "binomial", "poisson", "Gamma", "inverse.gaussian")
-  if (!name %in% known) return(NULL)
+  if (!family_traits(name)$from_stats) return(NULL)
   make <- get(name, envir = asNamespace("stats"), mode = "function")
   tryCatch(make(link = link), error = function(e) NULL)
 }

@@ -3,11 +3,15 @@
 #
 #   response    "real", "positive", "count", "success" (y of m trials) or "unit" (inside 0 .. 1)
 #   continuous  has it a density (counts and successes have probabilities)?
+#   from_stats  does stats have a family object of this name?
 #   dispersion  what exp(phi) is called; NULL without one
+#   hint        without one: which families have it
+#   inverse_words    what 1 / exp(phi) is called, where that is worth printing
+#   residual    is the dispersion the standard deviation of a residual that is added to the mean?
 #   limit       the family that this one comes to without overdispersion; NULL without one
+#   needs_trials     is the dispersion not estimable where every row has one trial?
 #   variance_words   the variance as a formula, for printouts
-#   residual    TRUE: the dispersion is the standard deviation of a residual, added to the mean
-#   scaled      TRUE: prior weights divide the dispersion, as in glm(); else they multiply logp
+#   scaled      do prior weights divide the dispersion, as in glm()? Else they multiply logp
 #   scale(d)    the standard deviation that residuals are divided by to be "scaled"
 #   variance(mu, d, m, a)   of the response as it stands (successes, not shares)
 #   deviance(y, mu, d, m, a)   2 (logp at the best mean - logp), without the scale, times a
@@ -16,18 +20,18 @@
 # mu is the mean of one trial, d the dispersion parameter exp(phi), m the trials, a the prior
 # weights; all have the length of y.
 
+# One entry a family, added below; nothing else in R knows a family by its name.
+family_registry <- list()
+
 family_traits <- function(name) {
-  traits <- switch(
-    name,
-    gaussian = gaussian_traits, binomial = binomial_traits, poisson = poisson_traits,
-    nbinom1 = nbinom1_traits, nbinom2 = nbinom2_traits, Gamma = gamma_traits,
-    inverse.gaussian = inverse_gaussian_traits, beta = beta_traits,
-    betabinomial = beta_binomial_traits,
-    stop_input("There is no family {.val {name}}."))
-  utils::modifyList(unit_scale, traits)
+  family_registry[[name]] %||% stop_input("There is no family {.val {name}}.")
 }
 
-unit_scale <- list(scaled = FALSE, scale = function(d) 1)
+# An entry: what is not said is so.
+family_entry <- function(...) {
+  utils::modifyList(list(from_stats = FALSE, residual = FALSE, needs_trials = FALSE,
+                         scaled = FALSE, scale = function(d) 1), list(...))
+}
 
 continuous_tails <- function(distribution) {
   function(y, mu, d, m, a) {
@@ -39,9 +43,9 @@ continuous_tails <- function(distribution) {
 # x log(x / mu), 0 at x = 0.
 x_log_ratio <- function(x, mu) ifelse(x == 0, 0, x * log(x / mu))
 
-gaussian_traits <- list(
-  response = "real", continuous = TRUE, dispersion = "sigma", scaled = TRUE, residual = TRUE,
-  variance_words = "sigma^2",
+family_registry$gaussian <- family_entry(
+  response = "real", continuous = TRUE, from_stats = TRUE, dispersion = "sigma", residual = TRUE,
+  scaled = TRUE, variance_words = "sigma^2",
   scale = function(d) d,
   variance = function(mu, d, m, a) d^2 / a + 0 * mu,
   deviance = function(y, mu, d, m, a) a * (y - mu)^2,
@@ -50,8 +54,9 @@ gaussian_traits <- list(
     stats::pnorm(y, mu, d / sqrt(a), lower.tail = lower)
   }))
 
-binomial_traits <- list(
-  response = "success", continuous = FALSE, dispersion = NULL,
+family_registry$binomial <- family_entry(
+  response = "success", continuous = FALSE, from_stats = TRUE,
+  hint = "{.fn betabinomial} has one.",
   variance = function(mu, d, m, a) m * mu * (1 - mu),
   deviance = function(y, mu, d, m, a) {
     2 * a * (x_log_ratio(y, m * mu) + x_log_ratio(m - y, m * (1 - mu)))
@@ -62,8 +67,9 @@ binomial_traits <- list(
          above = stats::pbinom(y, m, mu, lower.tail = FALSE))
   })
 
-poisson_traits <- list(
-  response = "count", continuous = FALSE, dispersion = NULL,
+family_registry$poisson <- family_entry(
+  response = "count", continuous = FALSE, from_stats = TRUE,
+  hint = "{.fn nbinom2} and {.fn nbinom1} have one.",
   variance = function(mu, d, m, a) mu,
   deviance = function(y, mu, d, m, a) 2 * a * (x_log_ratio(y, mu) - (y - mu)),
   random = function(mu, d, m, a) stats::rpois(length(mu), mu),
@@ -79,9 +85,9 @@ nbinom_tails <- function(y, mu, size) {
        above = stats::pnbinom(y, size = size, mu = mu, lower.tail = FALSE))
 }
 
-nbinom2_traits <- list(
-  response = "count", continuous = FALSE, dispersion = "size", limit = "poisson",
-  variance_words = "mu + mu^2 / size",
+family_registry$nbinom2 <- family_entry(
+  response = "count", continuous = FALSE, dispersion = "size",
+  inverse_words = "1/size", limit = "poisson", variance_words = "mu + mu^2 / size",
   variance = function(mu, d, m, a) mu + mu^2 / d,
   deviance = function(y, mu, d, m, a) {
     2 * a * (x_log_ratio(y, mu) - (y + d) * log1p((y - mu) / (mu + d)))
@@ -89,7 +95,7 @@ nbinom2_traits <- list(
   random = function(mu, d, m, a) stats::rnbinom(length(mu), size = d, mu = mu),
   tails = function(y, mu, d, m, a) nbinom_tails(y, mu, d))
 
-nbinom1_traits <- list(
+family_registry$nbinom1 <- family_entry(
   response = "count", continuous = FALSE, dispersion = "overdispersion", limit = "poisson",
   variance_words = "mu (1 + overdispersion)",
   variance = function(mu, d, m, a) mu * (1 + d),
@@ -105,9 +111,9 @@ nbinom1_traits <- list(
   random = function(mu, d, m, a) stats::rnbinom(length(mu), size = mu / d, mu = mu),
   tails = function(y, mu, d, m, a) nbinom_tails(y, mu, mu / d))
 
-gamma_traits <- list(
-  response = "positive", continuous = TRUE, dispersion = "shape", scaled = TRUE,
-  variance_words = "mu^2 / shape",
+family_registry$Gamma <- family_entry(
+  response = "positive", continuous = TRUE, from_stats = TRUE, dispersion = "shape",
+  scaled = TRUE, variance_words = "mu^2 / shape",
   scale = function(d) 1 / sqrt(d),
   variance = function(mu, d, m, a) mu^2 / (a * d),
   deviance = function(y, mu, d, m, a) 2 * a * ((y - mu) / mu - log(y / mu)),
@@ -116,9 +122,9 @@ gamma_traits <- list(
     stats::pgamma(y, shape = a * d, scale = mu / (a * d), lower.tail = lower)
   }))
 
-inverse_gaussian_traits <- list(
-  response = "positive", continuous = TRUE, dispersion = "shape", scaled = TRUE,
-  variance_words = "mu^3 / shape",
+family_registry$inverse.gaussian <- family_entry(
+  response = "positive", continuous = TRUE, from_stats = TRUE, dispersion = "shape",
+  scaled = TRUE, variance_words = "mu^3 / shape",
   scale = function(d) 1 / sqrt(d),
   variance = function(mu, d, m, a) mu^3 / (a * d),
   deviance = function(y, mu, d, m, a) a * (y - mu)^2 / (y * mu^2),
@@ -127,7 +133,7 @@ inverse_gaussian_traits <- list(
     inverse_gaussian_probability(y, mu, a * d, lower)
   }))
 
-beta_traits <- list(
+family_registry$beta <- family_entry(
   response = "unit", continuous = TRUE, dispersion = "precision",
   variance_words = "mu (1 - mu) / (1 + precision)",
   variance = function(mu, d, m, a) mu * (1 - mu) / (1 + d),
@@ -146,8 +152,9 @@ beta_traits <- list(
     stats::pbeta(y, d * mu, d * (1 - mu), lower.tail = lower)
   }))
 
-beta_binomial_traits <- list(
-  response = "success", continuous = FALSE, dispersion = "precision", limit = "binomial",
+family_registry$betabinomial <- family_entry(
+  response = "success", continuous = FALSE, dispersion = "precision",
+  limit = "binomial", needs_trials = TRUE,
   variance_words = "m mu (1 - mu) (m + precision) / (1 + precision), m trials",
   variance = function(mu, d, m, a) m * mu * (1 - mu) * (m + d) / (1 + d),
   deviance = function(y, mu, d, m, a) {

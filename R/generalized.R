@@ -33,7 +33,7 @@ family_scale <- function(name, d) {
 
 # Has the model a residual with one standard deviation beside its random effects?
 has_residual <- function(fit) {
-  isTRUE(family_traits(family_of(fit)$name)$residual) && !is.na(fit$sigma)
+  family_traits(family_of(fit)$name)$residual && !is.na(fit$sigma)
 }
 
 # Rows as the traits of a family take them.

@@ -119,9 +119,7 @@ check_same_measure <- function(fits, names) {
     stop_input("Quasi-likelihood fits have no likelihood to compare: {.val {names[grepl('^quasi',
                 families)]}}.")
   }
-  continuous <- vapply(families, function(name) {
-    name %in% family_names() && family_traits(name)$continuous
-  }, NA)
+  continuous <- vapply(families, function(name) isTRUE(family_registry[[name]]$continuous), NA)
   if (length(unique(continuous)) == 1L) return(invisible())
   stop_input(c("Fits of discrete and of continuous families cannot be compared by their likelihoods:
                 {.val {unique(families)}}.",
@@ -133,8 +131,7 @@ families_nested <- function(small, large) {
   small <- family_of(small)
   large <- family_of(large)
   if (!identical(small$link, large$link)) return(FALSE)
-  if (small$name == large$name) return(TRUE)
-  large$name %in% family_names() && identical(family_traits(large$name)$limit, small$name)
+  small$name == large$name || identical(family_registry[[large$name]]$limit, small$name)
 }
 
 is_reml <- function(fit) inherits(fit, "tiers_fit") && isTRUE(fit$REML)
@@ -155,8 +152,7 @@ check_same_response <- function(fits, rows, names) {
   }
   # Weights that divide a dispersion are part of the model, others multiply the log-likelihood.
   multiplied <- vapply(fits, function(fit) {
-    name <- family_of(fit)$name
-    !name %in% family_names() || !family_traits(name)$scaled
+    !isTRUE(family_registry[[family_of(fit)$name]]$scaled)
   }, NA)
   same <- vapply(rows, function(row) same_numbers(row$a, rows[[1L]]$a), NA)
   if (any(multiplied) && !all(same)) {
@@ -178,7 +174,7 @@ likelihood_rows <- function(fit) {
   n <- NROW(y)
   weights <- stats::model.weights(frame)
   response <- if (inherits(fit, "tiers_fit")) fit_response(fit) else if (inherits(fit, "glm") &&
-    family_of(fit)$name == "binomial") {
+    identical(family_registry[[family_of(fit)$name]]$response, "success")) {
     suppressMessages(read_successes(y, family_of(fit), if (is.null(weights)) double() else weights,
                                     names(frame)[1L], row.names(frame)))
   } else {

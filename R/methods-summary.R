@@ -151,8 +151,9 @@ dispersion_words <- function(fit, digits = 4L) {
                   " family"))
   }
   d <- dispersion_values(fit)
-  inverse <- if (fit$family$name == "nbinom2") paste0(" (1/size ", format(1 / d, digits = digits),
-                                                      ")")
+  inverse <- if (!is.null(traits$inverse_words)) {
+    paste0(" (", traits$inverse_words, " ", format(1 / d, digits = digits), ")")
+  }
   paste0(traits$dispersion, " ", format(d, digits = digits), inverse, ", Var(y) = ",
          traits$variance_words)
 }

@@ -74,7 +74,7 @@ test_that("deviances are those of stats and MASS", {
     expect_equal(got, expected, tolerance = 1e-10, info = name)
   }
   r <- trait_rows("nbinom2")
-  expect_equal(nbinom2_traits$deviance(r$y, r$mu, r$d, r$m, r$a),
+  expect_equal(family_traits("nbinom2")$deviance(r$y, r$mu, r$d, r$m, r$a),
                MASS::negative.binomial(r$d)$dev.resids(r$y, r$mu, r$a), tolerance = 1e-10)
 })
 
@@ -119,4 +119,45 @@ test_that("the inverse Gaussian distribution function keeps its tails", {
   # exp(2 L / mu) overflows here.
   expect_equal(inverse_gaussian_probability(1.01, 1, 5000, TRUE), pnorm(0.01, 0, sqrt(1 / 5000)),
                tolerance = 0.02)
+})
+
+test_that("every compiled family has an entry, and no other has", {
+  expect_setequal(names(family_registry), family_names())
+  expect_error(family_traits("tweedie"), "no family", class = "tiers_error_input")
+})
+
+test_that("entries say what they must, and a limit is another family with the same response", {
+  for (name in family_names()) {
+    traits <- family_traits(name)
+    for (trait in c("continuous", "from_stats", "residual", "needs_trials", "scaled")) {
+      expect_true(is.logical(traits[[trait]]) && length(traits[[trait]]) == 1L,
+                  label = paste(name, trait))
+    }
+    expect_identical(is.null(traits[["dispersion"]]), is.null(traits[["variance_words"]]))
+    if (!is.null(traits$limit)) {
+      expect_identical(family_traits(traits$limit)$response, traits$response)
+      expect_null(family_traits(traits$limit)$dispersion)
+    }
+  }
+})
+
+test_that("a family comes to its limit as its dispersion goes there", {
+  for (name in c("nbinom1", "nbinom2", "betabinomial")) {
+    r <- trait_rows(name)
+    traits <- family_traits(name)
+    d <- if (name == "nbinom1") 1e-9 else 1e9
+    simple <- family_traits(traits$limit)
+    expect_equal(traits$variance(r$mu, d, r$m, r$a), simple$variance(r$mu, d, r$m, r$a),
+                 tolerance = 1e-6, info = name)
+  }
+})
+
+test_that("a dispersion that only trials can tell is refused without them, by its name", {
+  d <- data.frame(y = rep(0:1, 10), g = gl(5, 4))
+  expect_error(glmm(y ~ 1 + (1 | g), d, family = betabinomial()),
+               "precision of the betabinomial.*binomial\\(\\)", class = "tiers_error_model")
+  expect_error(glmm(y ~ 1 + (1 | g), d, family = poisson(), dispersion = ~ g), "nbinom2",
+               class = "tiers_error_input")
+  expect_error(glmm(y ~ 1 + (1 | g), d, family = binomial(), dispersion = ~ g), "betabinomial",
+               class = "tiers_error_input")
 })
