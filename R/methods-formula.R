@@ -47,9 +47,16 @@ formula.tiers_fit <- function(x, fixed.only = FALSE, random.only = FALSE, ...) {
   stats::as.formula(call("~", if (is.null(right)) 0 else right), env = environment(full))
 }
 
+# The formula as it was given: stats::step() puts the terms of the fixed part in the place of
+# fit$formula.
+full_formula <- function(fit) fit$full_formula
+
 #' @rdname formula.tiers_fit
 #' @export
-terms.tiers_fit <- function(x, ...) x$terms
+terms.tiers_fit <- function(x, ...) {
+  # stats::step() puts these terms in the place of the call's formula, which must stay a mixed model.
+  structure(x$terms, tiers_formula = x$full_formula)
+}
 
 #' @rdname formula.tiers_fit
 #' @export
@@ -94,7 +101,10 @@ row_names <- function(fit) names(fit$fitted)
 
 #' @rdname formula.tiers_fit
 #' @export
-getData.tiers_fit <- function(object) fit_data(object)
+getData.tiers_fit <- function(object) {
+  validate_fit(object)
+  fit_data(object)
+}
 
 #' @rdname formula.tiers_fit
 #' @export
