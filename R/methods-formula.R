@@ -87,11 +87,10 @@ random_block <- function(fit, j) {
   basis <- random_basis(fit, j)
   k <- length(term$columns)
   n <- length(basis$codes)
-  values <- if (is.null(basis$basis)) matrix(1, n, 1L) else basis$basis
   Matrix::sparseMatrix(
     i = rep(seq_len(n), k),
     j = rep((basis$codes - 1L) * k, k) + rep(seq_len(k), each = n),
-    x = as.double(values),
+    x = as.double(basis$basis),
     dims = c(n, length(term$levels) * k),
     dimnames = list(row_names(fit), rep(term$levels, each = k))
   )
