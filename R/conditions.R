@@ -5,7 +5,7 @@
 # by cli (`{x}`) in the caller's frame. Named arguments in `...` become fields of the condition.
 
 format_condition <- function(message, envir) {
-  message[] <- gsub("[ \n]*\n[ \n]*", " ", message)
+  message[] <- qualify_functions(gsub("[ \n]*\n[ \n]*", " ", message))
   lines <- vapply(message, cli::format_inline, "", .envir = envir)
   kind <- names(message)
   if (is.null(kind)) return(paste(lines, collapse = "\n"))
@@ -17,6 +17,20 @@ format_condition <- function(message, envir) {
 new_condition <- function(class, message, envir, ...) {
   structure(class = c(class, "condition"),
             list(message = format_condition(message, envir), call = NULL, ...))
+}
+
+# Functions of the package as the user has to type them: with its name where another package's
+# function of the same name (glmmTMB has several) would be found, or the package is not attached.
+qualify_functions <- function(text) {
+  own <- topenv()
+  for (name in getNamespaceExports(own)) {
+    pattern <- paste0("(?<![A-Za-z0-9_.:])", name, "(?=\\()|(?<=\\{\\.fn )", name, "(?=\\})")
+    if (!any(grepl(pattern, text, perl = TRUE))) next
+    found <- get0(name, envir = globalenv(), mode = "function")
+    if (identical(found, get(name, envir = own))) next
+    text[] <- gsub(pattern, paste0(getNamespaceName(own), "::", name), text, perl = TRUE)
+  }
+  text
 }
 
 stop_tiers <- function(class, message, ..., .envir) {
@@ -61,6 +75,17 @@ warn_notconverged <- function(message, ..., .envir = parent.frame()) {
 
 warn_data <- function(message, ..., .envir = parent.frame()) {
   warn_tiers("tiers_warning_data", message, ..., .envir = .envir)
+}
+
+# What R warns of while `expr` is evaluated becomes a warning about the data; `about` (a text of cli)
+# stands before it.
+with_data_warnings <- function(expr, about) {
+  withCallingHandlers(expr, warning = function(w) {
+    if (inherits(w, "tiers_warning")) return(invisible())
+    text <- plain_text(sub("\\.$", "", conditionMessage(w)))
+    warn_data(paste0(about, text, "."), parent = w)
+    tryInvokeRestart("muffleWarning")
+  })
 }
 
 # `class` may be character(): then the message has the common class only.

@@ -67,7 +67,11 @@ match_ddf <- function(ddf, fit) {
 # function of the fit; NULL is the model's own.
 given_vcov <- function(fit, vcov) {
   if (is.null(vcov)) return(fit$vcov)
-  if (is.function(vcov)) vcov <- vcov(fit)
+  if (is.function(vcov)) {
+    vcov <- tryCatch(vcov(fit), error = function(e) {
+      stop_input(c("{.arg vcov} is a function that fails.", x = "{conditionMessage(e)}"), parent = e)
+    })
+  }
   vcov <- tryCatch(as.matrix(vcov), error = function(e) NULL)
   kept <- !is.na(fit$coefficients)
   if (is.null(vcov) || !is.numeric(vcov) || nrow(vcov) != ncol(vcov) ||

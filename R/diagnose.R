@@ -23,12 +23,18 @@
 #' @examples
 #' diagnose(lmm(distance ~ age * Sex + (age | Subject), nlme::Orthodont))
 #' @export
-diagnose <- function(fit, ...) UseMethod("diagnose")
+diagnose <- function(fit, ...) {
+  force_arguments("fit")
+  UseMethod("diagnose")
+}
+
+#' @export
+diagnose.default <- function(fit, ...) stop_no_fit(fit)
 
 #' @rdname diagnose
 #' @export
 diagnose.tiers_fit <- function(fit, ...) {
-  check_unused(...)
+  check_dots("diagnose", ...)
   validate_fit(fit)
   verdict <- fit$convergence
   compared <- if (needs_comparison(fit)) compared_quadrature(fit)
@@ -48,7 +54,7 @@ diagnose.tiers_fit <- function(fit, ...) {
   structure(list(
     status = verdict$status,
     ok = is_at_optimum(fit),
-    headline = sub(": see diagnose\\(\\)", "", status_line(fit)),
+    headline = sub(": see (tiers::)?diagnose\\(\\)", "", status_line(fit)),
     findings = findings,
     note = if (!"likelihood" %in% findings$about) accuracy_note(fit, compared),
     certificate = certificate
@@ -75,7 +81,7 @@ status_line <- function(fit, brief = FALSE) {
     not_converged = paste0("NOT converged after ", count, " (", gain, "): see diagnose()"),
     verdict$status
   )
-  paste0(words, infinite_words(fit, brief))
+  qualify_functions(paste0(words, infinite_words(fit, brief)))
 }
 
 tiny <- function(value) {

@@ -45,19 +45,31 @@ NULL
 
 #' @rdname nbinom2
 #' @export
-nbinom2 <- function(link = "log") new_family("nbinom2", link)
+nbinom2 <- function(link = "log") {
+  force_arguments("link")
+  new_family("nbinom2", link)
+}
 
 #' @rdname nbinom2
 #' @export
-nbinom1 <- function(link = "log") new_family("nbinom1", link)
+nbinom1 <- function(link = "log") {
+  force_arguments("link")
+  new_family("nbinom1", link)
+}
 
 #' @rdname nbinom2
 #' @export
-beta_family <- function(link = "logit") new_family("beta", link)
+beta_family <- function(link = "logit") {
+  force_arguments("link")
+  new_family("beta", link)
+}
 
 #' @rdname nbinom2
 #' @export
-betabinomial <- function(link = "logit") new_family("betabinomial", link)
+betabinomial <- function(link = "logit") {
+  force_arguments("link")
+  new_family("betabinomial", link)
+}
 
 # A family object from a name and a link (a name or a link-glm). With `dispersion` the functions
 # know the estimate.
@@ -112,6 +124,7 @@ valid_mean <- function(response) {
 #' @rdname formula.tiers_fit
 #' @export
 family.tiers_glmm <- function(object, ...) {
+  check_dots("family", ...)
   family <- object$family
   link <- if (is.null(family$custom)) family$link else {
     structure(family$custom[c("linkfun", "linkinv", "mu.eta", "valideta", "name")],

@@ -82,6 +82,8 @@ lmm <- function(formula, data, REML = TRUE, residual = NULL, dispersion = ~ 1, w
   caller <- parent.frame()
   if (missing(formula)) formula <- NULL
   if (missing(data)) data <- NULL
+  force_arguments(c("formula", "data", "REML", "dispersion", "na.action", "contrasts", "start",
+                    "control"))
   check_arguments(data, residual, freq)
   check_flag(REML, "REML")
   check_dispersion(dispersion)
@@ -185,6 +187,8 @@ glmm <- function(formula, data, family = stats::gaussian(), nAGQ = 1L, method = 
   given <- c(nAGQ = !missing(nAGQ), method = !missing(method))
   if (missing(formula)) formula <- NULL
   if (missing(data)) data <- NULL
+  force_arguments(c("formula", "data", "nAGQ", "method", "dispersion", "zi", "na.action",
+                    "contrasts", "start", "control"))
   check_arguments(data, residual, freq)
   check_zi(zi)
   points <- read_method(method, nAGQ, given)
@@ -199,12 +203,10 @@ glmm <- function(formula, data, family = stats::gaussian(), nAGQ = 1L, method = 
 fit_model_kind <- function(kind, call, typed, formula, data, weights, offset, subset, na.action,
                            contrasts, start, control, caller) {
   control <- as_control(control)
-  data <- unshared_data(data)
   parsed <- kind_formula(kind, parse_formula(formula, data, caller))
 
   rows <- row_arguments(typed, weights, offset, subset, data, parsed$env, caller)
-  model <- collect_frame(parsed, data, rows, na.action)
-  model$local <- union(model$local, local_names(call, data, caller))
+  model <- collect_frame(parsed, data, rows, read_na_action(na.action))
   model <- build_model(kind, parsed, model, contrasts)
   kind <- kind_with_model(kind, model)
 

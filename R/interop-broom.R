@@ -44,16 +44,13 @@ NULL
 #' @export
 tidy.tiers_fit <- function(x, effects = "fixed", conf.int = FALSE, conf.level = 0.95,
                            exponentiate = FALSE, scales = "sdcor", ddf = NULL, vcov = NULL, ...) {
-  check_unused(...)
+  check_dots("augment", ...)
   validate_fit(x)
   check_flag(conf.int, "conf.int")
   check_level(conf.level)
   known <- c("fixed", "ran_pars", "ran_vals", "ran_coefs")
-  unknown <- setdiff(effects, known)
-  if (length(unknown) || length(effects) == 0L) {
-    stop_input(c("{.arg effects} must be among {.val {known}}.",
-                 "x" = "{.val {unknown}} {?is/are} not."))
-  }
+  effects <- match_choices(effects, known, "effects")
+  check_flag(exponentiate, "exponentiate")
   tables <- lapply(intersect(known, effects), function(effect) {
     table <- switch(
       effect,
@@ -85,7 +82,9 @@ tidy_fixed <- function(fit, conf.int, level, exponentiate, ddf, vcov) {
   if (exponentiate) {
     turned <- intersect(c("estimate", "conf.low", "conf.high"), names(table))
     table[turned] <- lapply(table[turned], exp)
-    table$std.error <- table$std.error * table$estimate
+    # That of an infinite estimate is not defined.
+    error <- table$std.error * table$estimate
+    table$std.error <- replace(error, is.nan(error), NA)
   }
   table
 }
@@ -156,7 +155,7 @@ as_table <- function(table) {
 #' @rdname tidy.tiers_fit
 #' @export
 glance.tiers_fit <- function(x, ...) {
-  check_unused(...)
+  check_dots("augment", ...)
   validate_fit(x)
   loglik <- stats::logLik(x)
   table <- data.frame(
@@ -171,9 +170,9 @@ glance.tiers_fit <- function(x, ...) {
 #' @export
 augment.tiers_glmm <- function(x, data = NULL, newdata = NULL, type.predict = "link",
                                type.residuals = "deviance", ...) {
+  for_predict <- augment_dots(...)
   validate_fit(x)
-  if (!is.null(newdata)) return(augment_new(x, newdata, ..., type = type.predict))
-  check_unused(...)
+  if (!is.null(newdata)) return(augment_new(x, newdata, for_predict, type.predict))
   augment_rows(x, data, function(x) {
     list(.fitted = stats::predict(x, type = type.predict),
          .resid = stats::residuals(x, type = type.residuals),
@@ -184,9 +183,9 @@ augment.tiers_glmm <- function(x, data = NULL, newdata = NULL, type.predict = "l
 #' @rdname tidy.tiers_fit
 #' @export
 augment.tiers_lmm <- function(x, data = NULL, newdata = NULL, ...) {
+  for_predict <- augment_dots(...)
   validate_fit(x)
-  if (!is.null(newdata)) return(augment_new(x, newdata, ...))
-  check_unused(...)
+  if (!is.null(newdata)) return(augment_new(x, newdata, for_predict))
   augment_rows(x, data, function(x) {
     root <- root_weights(x)
     residual <- observed_response(x) - x$fitted
@@ -195,10 +194,50 @@ augment.tiers_lmm <- function(x, data = NULL, newdata = NULL, ...) {
   })
 }
 
-augment_new <- function(x, newdata, ..., type = "link") {
-  newdata$.fitted <- unname(stats::predict(x, newdata, type = type, ...))
-  newdata$.fixed <- unname(stats::predict(x, newdata, re.form = NA, type = type))
+# Arguments of predict() among those that augment() was given; the others are checked. Without
+# `newdata` there is nothing to predict for.
+augment_dots <- function(..., frame = parent.frame()) {
+  force_arguments(c("data", "newdata"), frame)
+  names <- ...names() %||% character(...length())
+  passed <- names %in% setdiff(names(formals(predict.tiers_fit)), c("object", "newdata", "...")) &
+    !is.null(frame$newdata)
+  rest <- which(!passed)
+  do.call(check_dots, c("augment", lapply(stats::setNames(rest, names[rest]), function(i) ...elt(i))),
+          envir = frame)
+  lapply(stats::setNames(nm = names[passed]), function(name) ...elt(match(name, names)))
+}
+
+augment_new <- function(x, newdata, arguments, type = "link") {
+  newdata <- as_newdata(newdata)
+  arguments$type <- arguments$type %||% type
+  predicted <- function(...) unname(stats::predict(x, newdata, ...))
+  newdata$.fitted <- do.call(predicted, arguments)
+  newdata$.fixed <- do.call(predicted, utils::modifyList(arguments, list(re.form = NA)))
   as_table(newdata)
+}
+
+# What the fit left out of `data`, as na.exclude() says it: rows that it did not use are known by
+# the row names.
+rows_left_out <- function(fit, data) {
+  if (!is.data.frame(data)) stop_input("{.arg data} must be a data frame, not {shown(data)}.")
+  n <- nrow(fit$frame)
+  if (nrow(data) == length(stats::naresid(fit$na.action, numeric(n)))) return(fit$na.action)
+  at <- match(frame_row_labels(fit$frame), row.names(data))
+  if (anyNA(at) || is.unsorted(at, strictly = TRUE) || !same_values(fit, data[at, , drop = FALSE])) {
+    stop_input(c("{.arg data} has {nrow(data)} row{?s}, the fit {n}, and these are not among them.",
+                 i = "Give the data that the fit was made with."))
+  }
+  unused <- setdiff(seq_len(nrow(data)), at)
+  structure(unused, names = row.names(data)[unused], class = "exclude")
+}
+
+# Do the columns of the fit that `data` has as well hold the same?
+same_values <- function(fit, data) {
+  stored <- fit_data(fit)
+  shared <- intersect(names(stored), names(data))
+  all(vapply(shared, function(name) {
+    isTRUE(all.equal(stored[[name]], data[[name]], check.attributes = FALSE))
+  }, NA))
 }
 
 # The order of broom.mixed.
@@ -207,11 +246,10 @@ augment_names <- c(".fitted", ".resid", ".hat", ".cooksd", ".fixed", ".mu", ".of
 
 # `own` gives the columns that are not the same for all kinds of fit, for the rows used.
 augment_rows <- function(x, data, own) {
-  omitted <- x$na.action
+  omitted <- if (!is.null(data)) rows_left_out(x, data)
   if (is.null(data)) {
     data <- x$frame
     attr(data, "terms") <- NULL
-    omitted <- NULL
   }
   x <- plain_rows(x)
   hat <- leverages(x)
@@ -222,9 +260,6 @@ augment_rows <- function(x, data, own) {
 }
 
 add_columns <- function(data, columns) {
-  if (nrow(data) != length(columns$.fitted)) {
-    stop_input("{.arg data} has {nrow(data)} rows, the fit {length(columns$.fitted)}.")
-  }
   if (.row_names_info(data) > 0L) data <- cbind(.rownames = row.names(data), data)
   data[names(columns)] <- columns
   as_table(data)

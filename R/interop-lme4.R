@@ -56,13 +56,14 @@ group_sizes <- function(fit) {
 #' @rdname lme4-methods
 #' @rawNamespace S3method(lme4::refit, tiers_fit)
 refit.tiers_fit <- function(object, newresp, ...) {
-  check_unused(...)
+  check_dots("refit", ...)
   refit_response(object, newresp)
 }
 
 #' @rdname lme4-methods
 #' @exportS3Method lme4::getME
 getME.tiers_fit <- function(object, name, ...) {
+  check_dots("getME", ...)
   validate_fit(object)
   if (missing(name) || !is.character(name) || length(name) == 0L) {
     stop_input("{.arg name} must be the name of a part.")
@@ -100,7 +101,10 @@ model_parts <- function() {
     flist = grouping_factors,
     cnms = function(fit) lapply(fit$random, function(term) term$columns),
     Gp = function(fit) c(0L, cumsum(unname(effects_of_terms(fit)))),
-    offset = fixed_offset,
+    offset = function(fit) {
+      offset <- fixed_offset(fit)
+      if (length(offset)) offset else rep(0, nrow(fit$frame))
+    },
     weights = prior_weights,
     n = function(fit) nrow(fit$frame),
     N = function(fit) nrow(fit$frame),

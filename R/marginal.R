@@ -143,7 +143,7 @@ check_mean_exists <- function(family, sd) {
 #' marginal_coef(fit)
 #' @export
 marginal_coef <- function(fit, ...) {
-  check_unused(...)
+  check_dots("marginal_coef", ...)
   if (!inherits(fit, "tiers_fit")) {
     stop_input("{.arg fit} must be a fit made by {.fn glmm} or {.fn lmm}.")
   }
@@ -173,7 +173,7 @@ marginal_coef <- function(fit, ...) {
                  `Pr(>|z|)` = 2 * stats::pnorm(-abs(estimate / se)))
   rownames(table) <- names(fit$coefficients)[kept]
   structure(list(coefficients = table, conditional = fit$coefficients[kept], vcov = vcov,
-                 family = family_words(family), formula = full_formula(fit)),
+                 family = family_words(family), formula = fit$formula),
             class = "tiers_marginal_coef")
 }
 

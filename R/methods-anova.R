@@ -69,7 +69,8 @@
 #' @export
 anova.tiers_fit <- function(object, ..., type = 3, ddf = NULL, vcov = NULL, refit = TRUE,
                             model.names = NULL) {
-  others <- list(...)
+  force_arguments(c("type", "ddf", "vcov", "refit", "model.names"))
+  others <- given_fits(...)
   # The only test of a comparison has two names in stats.
   if (length(others$test) == 1L && others$test %in% c("Chisq", "LRT")) others$test <- NULL
   if (length(others) == 0L) return(anova_terms(object, match_test_type(type), ddf, vcov))
@@ -88,11 +89,24 @@ anova.tiers_fit <- function(object, ..., type = 3, ddf = NULL, vcov = NULL, refi
   compare_fits(fits, model.names, refit)
 }
 
+# A fit that does not exist is told by its place: the others may have any name.
+given_fits <- function(...) {
+  tryCatch(list(...), error = function(e) {
+    if (inherits(e, "tiers_error")) stop(e)
+    stop_input(c("A fit given to {.fn anova} cannot be evaluated.", x = "{conditionMessage(e)}"),
+               parent = e)
+  })
+}
+
 match_test_type <- function(type) {
   roman <- c(I = 1L, II = 2L, III = 3L)
-  value <- if (length(type) == 1L && type %in% names(roman)) roman[[type]] else type
-  if (length(value) != 1L || !value %in% 1:3) {
-    stop_input("{.arg type} must be 1, 2 or 3, not {.val {type}}.")
+  value <- if (is.character(type) && length(type) == 1L && type %in% names(roman)) {
+    roman[[type]]
+  } else {
+    type
+  }
+  if (!is.atomic(value) || length(value) != 1L || !value %in% 1:3) {
+    stop_input("{.arg type} must be 1, 2 or 3, not {shown(type)}.")
   }
   as.integer(value)
 }

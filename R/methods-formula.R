@@ -31,7 +31,10 @@ NULL
 #' @rdname formula.tiers_fit
 #' @export
 formula.tiers_fit <- function(x, fixed.only = FALSE, random.only = FALSE, ...) {
+  check_dots("formula", ...)
   validate_fit(x)
+  check_flag(fixed.only, "fixed.only")
+  check_flag(random.only, "random.only")
   if (fixed.only && random.only) {
     stop_input("Only one of {.arg fixed.only} and {.arg random.only} can be {.code TRUE}.")
   }
@@ -47,20 +50,18 @@ formula.tiers_fit <- function(x, fixed.only = FALSE, random.only = FALSE, ...) {
   stats::as.formula(call("~", if (is.null(right)) 0 else right), env = environment(full))
 }
 
-# The formula as it was given: stats::step() puts the terms of the fixed part in the place of
-# fit$formula.
-full_formula <- function(fit) fit$full_formula
-
 #' @rdname formula.tiers_fit
 #' @export
 terms.tiers_fit <- function(x, ...) {
-  # stats::step() puts these terms in the place of the call's formula, which must stay a mixed model.
-  structure(x$terms, tiers_formula = x$full_formula)
+  check_dots("terms", ...)
+  x$terms
 }
 
 #' @rdname formula.tiers_fit
 #' @export
 model.frame.tiers_fit <- function(formula, fixed.only = FALSE, ...) {
+  check_dots("model.frame", ...)
+  check_flag(fixed.only, "fixed.only")
   frame <- formula$frame
   if (!fixed.only) return(frame)
   variables <- vapply(as.list(attr(formula$terms, "variables"))[-1L], text_of, "")
@@ -70,6 +71,7 @@ model.frame.tiers_fit <- function(formula, fixed.only = FALSE, ...) {
 #' @rdname formula.tiers_fit
 #' @export
 model.matrix.tiers_fit <- function(object, type = c("fixed", "random"), ...) {
+  check_dots("model.matrix", ...)
   validate_fit(object)
   type <- match_choice(type, c("fixed", "random"), "type")
   if (type == "fixed") fixed_matrix(object) else random_matrix(object)
@@ -87,10 +89,11 @@ random_block <- function(fit, j) {
   basis <- random_basis(fit, j)
   k <- length(term$columns)
   n <- length(basis$codes)
+  values <- if (is.null(basis$basis)) matrix(1, n, 1L) else basis$basis
   Matrix::sparseMatrix(
     i = rep(seq_len(n), k),
     j = rep((basis$codes - 1L) * k, k) + rep(seq_len(k), each = n),
-    x = as.double(basis$basis),
+    x = as.double(values),
     dims = c(n, length(term$levels) * k),
     dimnames = list(row_names(fit), rep(term$levels, each = k))
   )
@@ -100,19 +103,19 @@ row_names <- function(fit) names(fit$fitted)
 
 #' @rdname formula.tiers_fit
 #' @export
-getData.tiers_fit <- function(object) {
-  validate_fit(object)
-  fit_data(object)
+getData.tiers_fit <- function(object) fit_data(object)
+
+#' @rdname formula.tiers_fit
+#' @export
+family.tiers_lmm <- function(object, ...) {
+  check_dots("family", ...)
+  stats::gaussian()
 }
 
 #' @rdname formula.tiers_fit
 #' @export
-family.tiers_lmm <- function(object, ...) stats::gaussian()
-
-#' @rdname formula.tiers_fit
-#' @export
 weights.tiers_fit <- function(object, ...) {
-  check_unused(...)
+  check_dots("weights", ...)
   validate_fit(object)
   stats::naresid(object$na.action, prior_weights(object))
 }
@@ -127,24 +130,3 @@ prior_weights <- function(fit) {
   if (is.null(weights)) weights <- rep(1, nrow(fit$frame))
   stats::setNames(as.double(weights), row_names(fit))
 }
-
-# Small helpers of all methods ----------------------------------------------------------------
-
-# A misspelt argument must not be ignored.
-check_unused <- function(...) {
-  if (...length() == 0L) return(invisible())
-  names <- ...names()
-  given <- if (is.null(names)) rep("", ...length()) else names
-  given[is.na(given) | !nzchar(given)] <- "(without a name)"
-  stop_input("Unused argument{?s}: {.arg {given}}.")
-}
-
-match_choice <- function(value, choices, name) {
-  if (identical(value, choices)) return(choices[1L])
-  at <- if (is.character(value) && length(value) == 1L) pmatch(value, choices) else NA
-  if (is.na(at)) {
-    stop_input(c("{.arg {name}} must be one of {.val {choices}}.", "x" = "It is {.val {value}}."))
-  }
-  choices[at]
-}
-

@@ -4,7 +4,7 @@
 #' @importFrom stats hatvalues
 #' @export
 hatvalues.tiers_fit <- function(model, ...) {
-  check_unused(...)
+  check_dots("hatvalues", ...)
   validate_fit(model)
   stats::naresid(model$na.action, leverages(model))
 }
@@ -13,7 +13,7 @@ hatvalues.tiers_fit <- function(model, ...) {
 #' @importFrom stats cooks.distance
 #' @export
 cooks.distance.tiers_fit <- function(model, ...) {
-  check_unused(...)
+  check_dots("cooks.distance", ...)
   validate_fit(model)
   stats::naresid(model$na.action, cooks_distances(model, leverages(model)))
 }

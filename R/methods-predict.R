@@ -49,7 +49,7 @@
 predict.tiers_fit <- function(object, newdata = NULL, re.form = NULL, allow.new.levels = FALSE,
                               type = c("link", "response", "marginal", "dispersion"),
                               na.action = stats::na.pass, ...) {
-  check_unused(...)
+  check_dots("predict", ...)
   validate_fit(object)
   type <- match_choice(type, c("link", "response", "marginal", "dispersion"), "type")
   check_flag(allow.new.levels, "allow.new.levels")
@@ -97,7 +97,7 @@ on_scale <- function(fit, eta, type, parts, newdata) {
 
 handle_missing <- function(value, na.action) {
   if (!anyNA(value)) return(value)
-  if (is.character(na.action)) na.action <- match.fun(na.action)
+  na.action <- read_na_action(na.action)
   if (is.null(na.action) || identical(na.action, stats::na.pass)) return(value)
   if (identical(na.action, stats::na.fail)) {
     rows <- first_rows(which(is.na(value)))
@@ -183,6 +183,7 @@ random_values <- function(fit, parts, newdata = NULL, allow_new = FALSE) {
 # Basis and level codes of a term with new levels either refused or marked in `new`.
 basis_rows <- function(fit, j, newdata, allow_new) {
   at <- random_basis(fit, j, newdata)
+  if (is.null(at$basis)) at$basis <- matrix(1, length(at$codes), 1L)
   at$new <- is.na(at$codes)
   if (!allow_new) {
     unseen <- at$new & !is.na(at$labels)

@@ -15,10 +15,12 @@
 #' @method print tiers_fit
 #' @export
 print.tiers_fit <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
+  force_arguments("digits")
+  check_digits(digits)
   validate_fit(x)
   lines <- c(
     wrapped("", fit_title(x)),
-    shortened(paste0("Formula: ", text_of(full_formula(x)))),
+    shortened(paste0("Formula: ", text_of(x$formula))),
     shortened(paste0("Data: ", x$data_name, ", ", size_words(x))),
     shortened(paste0("Fit: ", status_line(x, brief = TRUE))),
     criteria_line(x)

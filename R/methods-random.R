@@ -43,7 +43,7 @@ NULL
 #' @rdname ranef.tiers_fit
 #' @export
 fixef.tiers_fit <- function(object, component = c("conditional", "dispersion"), ...) {
-  check_unused(...)
+  check_dots("fixef", ...)
   component <- match_choice(component, c("conditional", "dispersion"), "component")
   if (component == "dispersion") return(dispersion_part(object)$coefficients)
   object$coefficients
@@ -53,18 +53,15 @@ fixef.tiers_fit <- function(object, component = c("conditional", "dispersion"), 
 #' @export
 ranef.tiers_fit <- function(object, condVar = TRUE, drop = FALSE, whichel = NULL,
                             type = c("mode", "mean"), ...) {
-  check_unused(...)
+  check_dots("ranef", ...)
   validate_fit(object)
   type <- match_choice(type, c("mode", "mean"), "type")
+  check_flag(condVar, "condVar")
+  check_flag(drop, "drop")
   groups <- term_groups(object)
   wanted <- unique(groups)
   if (!is.null(whichel)) {
-    unknown <- setdiff(whichel, wanted)
-    if (length(unknown)) {
-      stop_input(c("{.arg whichel} must name grouping factors: {.val {wanted}}.",
-                   "x" = "{.val {unknown}} {?is/are} not among them."))
-    }
-    wanted <- intersect(wanted, whichel)
+    wanted <- intersect(wanted, match_choices(whichel, wanted, "whichel"))
   }
   means <- if (type == "mean") conditional_means(object)
   variances <- if (!is.null(means)) means$variances else if (condVar) conditional_variances(object)
@@ -158,7 +155,7 @@ conditional_sds <- function(variances, length) {
 #' @rdname ranef.tiers_fit
 #' @export
 coef.tiers_fit <- function(object, ...) {
-  check_unused(...)
+  check_dots("coef", ...)
   fixed <- object$coefficients
   effects <- ranef(object, condVar = FALSE)
   only_random <- setdiff(unlist(lapply(effects, names)), names(fixed))
@@ -212,6 +209,7 @@ print.tiers_coef <- function(x, ...) {
 #' v$vcov[1] / sum(v$vcov)
 #' @export
 VarCorr.tiers_fit <- function(x, sigma = 1, ...) {
+  check_dots("VarCorr", ...)
   validate_fit(x)
   parts <- lapply(x$random, function(term) {
     scale <- random_scale(x)
@@ -240,7 +238,7 @@ VarCorr.tiers_fit <- function(x, sigma = 1, ...) {
 #' @export
 as.data.frame.tiers_varcorr <- function(x, row.names = NULL, optional = FALSE,
                                         order = c("cov.last", "lower.tri"), ...) {
-  order <- match.arg(order)
+  order <- match_choice(order, c("cov.last", "lower.tri"), "order")
   correlated <- shows_correlation(x)
   tables <- lapply(seq_along(x), function(j) {
     varcorr_rows(x[[j]], names(x)[j], order, correlated[j])

@@ -6,7 +6,7 @@ residuals.tiers_glmm <- function(object, type = c("deviance", "response", "pears
                                                   "working", "quantile"),
                                  level = c("conditional", "marginal"), scaled = FALSE, seed = NULL,
                                  ...) {
-  check_unused(...)
+  check_dots("residuals", ...)
   validate_fit(object)
   known <- c("deviance", "response", "pearson", "scaled", "working", "quantile")
   type <- match_choice(type, known, "type")

@@ -57,7 +57,7 @@ NULL
 #' @rdname residuals.tiers_fit
 #' @export
 fitted.tiers_fit <- function(object, level = c("conditional", "marginal"), ...) {
-  check_unused(...)
+  check_dots("fitted", ...)
   stats::napredict(object$na.action, fitted_values(object, match_level(level)))
 }
 
@@ -66,7 +66,7 @@ fitted.tiers_fit <- function(object, level = c("conditional", "marginal"), ...) 
 residuals.tiers_lmm <- function(object, type = c("response", "pearson", "scaled", "deviance",
                                                  "working"),
                                 level = c("conditional", "marginal"), scaled = FALSE, ...) {
-  check_unused(...)
+  check_dots("residuals", ...)
   validate_fit(object)
   type <- match_choice(type, c("response", "pearson", "scaled", "deviance", "working"), "type")
   level <- match_level(level)
@@ -109,7 +109,8 @@ fixed_values <- function(fit, newdata = NULL) {
   value <- if (is_separated(fit)) separated_values(fit, X) else {
     drop(X[, kept, drop = FALSE] %*% fit$coefficients[kept])
   }
-  value + fixed_offset(fit, newdata)
+  offset <- fixed_offset(fit, newdata)
+  if (length(offset)) value + offset else value
 }
 
 # Standard deviation of a weighted residual: sigma, or marginally sqrt(w Var(y)).

@@ -31,7 +31,7 @@
 #' @export
 simulate.tiers_fit <- function(object, nsim = 1, seed = NULL, use.u = FALSE, re.form = NA,
                                newdata = NULL, allow.new.levels = FALSE, ...) {
-  check_unused(...)
+  check_dots("simulate", ...)
   validate_fit(object)
   check_number(nsim, "nsim", 1, .Machine$integer.max)
   check_flag(use.u, "use.u")
@@ -76,6 +76,7 @@ new_trials <- function(fit, newdata, n) {
 
 # Sets a seed, says what the state was and how to put it back.
 start_seed <- function(seed) {
+  check_seed(seed)
   env <- globalenv()
   if (!exists(".Random.seed", envir = env, inherits = FALSE)) stats::runif(1L)
   before <- get(".Random.seed", envir = env)
@@ -95,6 +96,7 @@ drawn_terms <- function(fit, parts, newdata) {
     columns <- setdiff(seq_along(term$columns), parts[[j]])
     if (length(columns) == 0L) return(NULL)
     at <- random_basis(fit, j, newdata)
+    if (is.null(at$basis)) at$basis <- matrix(1, length(at$codes), 1L)
     codes <- at$codes
     levels <- length(term$levels)
     unseen <- is.na(codes) & !is.na(at$labels)

@@ -45,13 +45,13 @@
 #' @method summary tiers_fit
 #' @export
 summary.tiers_fit <- function(object, ddf = NULL, vcov = NULL, correlation = FALSE, ...) {
-  check_unused(...)
+  check_dots("summary", ...)
   validate_fit(object)
   prepared <- prepare_ddf(object, ddf, vcov)
   structure(list(
     title = fit_title(object),
     call = object$call,
-    formula = full_formula(object),
+    formula = object$formula,
     data = data.frame(name = object$data_name, used = object$nobs,
                       dropped = dropped_rows(object), weight_zero = zero_rows(object)),
     groups = groups_table(object),

@@ -48,8 +48,9 @@ NULL
 #' @export
 vcov.tiers_fit <- function(object, complete = TRUE, component = c("conditional", "dispersion"),
                            ...) {
-  check_unused(...)
+  check_dots("vcov", ...)
   component <- match_choice(component, c("conditional", "dispersion"), "component")
+  check_flag(complete, "complete")
   if (component == "dispersion") {
     value <- dispersion_part(object)$vcov
     return(replace(value, is.nan(value), NA_real_))
@@ -74,10 +75,12 @@ dispersion_part <- function(fit) {
 #' @export
 confint.tiers_fit <- function(object, parm, level = 0.95, method = "wald", ddf = NULL,
                               vcov = NULL, component = c("conditional", "dispersion"), ...) {
-  check_unused(...)
+  check_dots("confint", ...)
   component <- match_choice(component, c("conditional", "dispersion"), "component")
-  if (!identical(tolower(method), "wald")) {
-    stop_input(c("{.arg method} must be {.val wald}.", "x" = "It is {.val {method}}."))
+  if (!is.character(method) || !identical(tolower(method), "wald")) {
+    stop_input(c("{.arg method} must be {.val wald}.", "x" = "It is {shown(method)}.",
+                 "i" = if (is_later_method(method)) "Limits by {method} are not available in this
+                        version of tiers."))
   }
   check_level(level)
   validate_fit(object)
@@ -104,6 +107,10 @@ confint.tiers_fit <- function(object, parm, level = 0.95, method = "wald", ddf =
   full[parm, , drop = FALSE]
 }
 
+is_later_method <- function(method) {
+  is.character(method) && length(method) == 1L && method %in% c("profile", "boot")
+}
+
 # Normal limits of the log-linear coefficients, or of a constant dispersion parameter itself.
 dispersion_limits <- function(fit, tails) {
   part <- dispersion_part(fit)
@@ -118,7 +125,7 @@ dispersion_limits <- function(fit, tails) {
 
 check_level <- function(level) {
   if (!is.numeric(level) || length(level) != 1L || is.na(level) || level <= 0 || level >= 1) {
-    stop_input("The confidence level must be one number between 0 and 1, not {.val {level}}.")
+    stop_input("The confidence level must be one number between 0 and 1, not {shown(level)}.")
   }
 }
 
@@ -126,18 +133,13 @@ match_coefficients <- function(parm, names) {
   if (is.numeric(parm)) {
     wrong <- parm[!parm %in% seq_along(names) & !-parm %in% seq_along(names)]
     if (length(wrong)) {
-      stop_input("There are {length(names)} coefficients; {.arg parm} asks for {.val {wrong}}.")
+      stop_input("There are {length(names)} coefficients; {.arg parm} asks for {shown(wrong)}.")
     }
     return(names[parm])
   }
   # lme4's word for all fixed effects.
   if (identical(parm, "beta_")) return(names)
-  unknown <- setdiff(as.character(parm), names)
-  if (length(unknown)) {
-    stop_input(c("{.arg parm} must name coefficients.",
-                 "x" = "{.val {unknown}} {?is/are} not among {.val {names}}."))
-  }
-  as.character(parm)
+  match_choices(if (is.factor(parm)) as.character(parm) else parm, names, "parm")
 }
 
 percent_labels <- function(tails) {
@@ -185,24 +187,22 @@ NULL
 #' @rdname logLik.tiers_fit
 #' @export
 logLik.tiers_fit <- function(object, REML = NULL, ...) {
+  check_dots("logLik", ...)
   value <- -criterion_value(object, REML) / 2
   structure(value, nall = object$nobs, nobs = object$nobs, df = object$npar, class = "logLik")
 }
 
 criterion_value <- function(fit, REML = NULL) {
   validate_fit(fit)
-  if (!is.null(REML)) check_flag(REML, "REML")
-  if (is.null(REML) || REML == fit$REML) return(fit$deviance)
-  criterion_at(fit, REML)
+  if (is.null(REML) || identical(as.logical(REML), fit$REML)) return(fit$deviance)
+  criterion_at(fit, as.logical(REML))
 }
 
 #' @rdname logLik.tiers_fit
 #' @export
 deviance.tiers_fit <- function(object, REML = NULL, ...) {
-  check_unused(...)
+  check_dots("deviance", ...)
   validate_fit(object)
-  # A search compares fits by maximum likelihood.
-  if (is.null(REML) && object$REML && is_search(parent.frame())) return(fit_by_ml(object)$deviance)
   if (is.null(REML) && object$REML) {
     inform("tiers_message_reml", c(
       "This is the REML criterion, -2 times the restricted log-likelihood.",
@@ -214,22 +214,32 @@ deviance.tiers_fit <- function(object, REML = NULL, ...) {
 
 #' @rdname logLik.tiers_fit
 #' @export
-nobs.tiers_fit <- function(object, ...) object$nobs
+nobs.tiers_fit <- function(object, ...) {
+  check_dots("nobs", ...)
+  object$nobs
+}
 
 #' @rdname logLik.tiers_fit
 #' @export
-df.residual.tiers_fit <- function(object, ...) object$nobs - object$npar
+df.residual.tiers_fit <- function(object, ...) {
+  check_dots("df.residual", ...)
+  object$nobs - object$npar
+}
 
 #' @rdname logLik.tiers_fit
 #' @export
-sigma.tiers_fit <- function(object, ...) object$sigma
+sigma.tiers_fit <- function(object, ...) {
+  check_dots("sigma", ...)
+  object$sigma
+}
 
 #' @rdname logLik.tiers_fit
 #' @export
 extractAIC.tiers_fit <- function(fit, scale = 0, k = 2, ...) {
+  check_dots("extractAIC", ...)
+  check_number(k, "k", 0, Inf)
   validate_fit(fit)
   # Searches compare different fixed effects, for which only maximum likelihood will do.
-  check_number(k, "k", 0, Inf)
   value <- stats::logLik(if (fit$REML) fit_by_ml(fit) else fit)
   df <- attr(value, "df")
   c(df, -2 * as.double(value) + k * df)

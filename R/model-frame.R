@@ -20,7 +20,7 @@ row_arguments <- function(typed, weights, offset, subset, data, env, caller) {
   list(weights = row_argument(typed$weights, weights, "weights", data, env, caller),
        offset = row_argument(typed$offset, offset, "offset", data, env, caller),
        subset = row_argument(typed$subset, subset, "subset", data, env, caller),
-       exprs = as.list(typed[c("weights", "offset")]))
+       offset_expr = typed$offset)
 }
 
 row_count <- function(parsed, data) {
@@ -80,7 +80,7 @@ collect_frame <- function(parsed, data, rows, na.action) {
   frame <- evaluate_frame(all_terms, data, rows, na.action, parsed, n)
   full <- attr(frame, "terms")
   variables <- raw_variables(all_terms, data, parsed$env, n)
-  env <- slim_environment(parsed$env, list(parsed$formula, parsed$dispersion, rows$exprs$offset),
+  env <- slim_environment(parsed$env, list(parsed$formula, parsed$dispersion, rows$offset_expr),
                           c(variables, names(frame)), n)
   terms <- with_prediction_info(parsed$fixed, full, env)
   dispersion <- parsed$dispersion
@@ -93,16 +93,10 @@ collect_frame <- function(parsed, data, rows, na.action) {
   })
   na_action <- attr(frame, "na.action")
   attr(frame, "terms") <- terms
-  held <- attr(data, "held")
-  used <- rows_in_frame(rows$subset, na_action, n)
-  frame <- with_marked_response(frame, held, used, n)
   list(frame = frame, terms = terms, bars = bars, dispersion = dispersion, env = env,
        na.action = na_action,
        variables = variables,
-       raw_data = raw_columns(variables, frame, data, parsed$env, used),
-       data = keep_data(data, frame, rows, variables, parsed$env, used, n),
-       local = local_variables(variables, data, parsed$env),
-       refitted = !is.null(held))
+       raw_data = raw_columns(variables, frame, data, parsed$env, rows$subset, na_action, n))
 }
 
 add_basis_terms <- function(bar) {
@@ -151,7 +145,9 @@ evaluate_frame <- function(terms, data, rows, na.action, parsed, n) {
   args$weights <- rows$weights
   args$offset <- rows$offset
   frame <- tryCatch(
-    withCallingHandlers(do.call(stats::model.frame.default, args), warning = refuse_factor_ops),
+    with_data_warnings(
+      withCallingHandlers(do.call(stats::model.frame.default, args), warning = refuse_factor_ops),
+      "The variables of the model: "),
     error = function(e) explain_frame_error(e, terms, data, parsed, n))
   if (nrow(frame) == 0L) explain_no_rows(terms, args)
   for (i in attr(terms, "offset")) {
@@ -188,11 +184,15 @@ raw_variables <- function(terms, data, env, n) {
 }
 
 # Columns for the variables that the frame holds only in transformed shape.
-raw_columns <- function(variables, frame, data, env, used) {
+raw_columns <- function(variables, frame, data, env, rows, na_action, n) {
   wanted <- setdiff(variables, names(frame))
   if (length(wanted) == 0L) return(NULL)
+  kept <- if (is.null(rows)) NULL else rows
+  if (!is.null(na_action)) kept <- (if (is.null(kept)) seq_len(n) else kept)[-na_action]
   columns <- lapply(wanted, function(name) {
-    take_rows(if (name %in% names(data)) data[[name]] else get(name, envir = env), used)
+    value <- if (name %in% names(data)) data[[name]] else get(name, envir = env)
+    if (is.null(kept)) return(value)
+    if (length(dim(value)) == 2L) value[kept, , drop = FALSE] else value[kept]
   })
   stats::setNames(columns, wanted)
 }
@@ -245,7 +245,8 @@ design_matrix <- function(terms, frame, contrasts, label = NULL) {
     contrasts <- contrasts[names(contrasts) %in% rownames(attr(terms, "factors"))]
     if (length(contrasts) == 0L) contrasts <- NULL
   }
-  tryCatch(stats::model.matrix.default(terms, frame, contrasts.arg = contrasts),
+  tryCatch(with_data_warnings(
+    stats::model.matrix.default(terms, frame, contrasts.arg = contrasts), "The design matrix: "),
            error = function(e) explain_design_error(e, terms, frame, label))
 }
 

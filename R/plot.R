@@ -29,8 +29,10 @@
 #' @export
 plot.tiers_fit <- function(x, which = c("residuals", "qq", "caterpillar"), type = NULL,
                            level = 0.95, ...) {
+  force_arguments(c("which", "type", "level"))
   validate_fit(x)
   which <- match_panels(which)
+  if (!is.null(type)) check_text(type, "type")
   if (is.null(type)) type <- kind_residual_axis(x)$type
   check_level(level)
   panels <- list()
@@ -57,12 +59,8 @@ plot.tiers_fit <- function(x, which = c("residuals", "qq", "caterpillar"), type 
 match_panels <- function(which) {
   known <- c("residuals", "qq", "caterpillar")
   if (is.numeric(which) && all(which %in% seq_along(known))) return(known[which])
-  at <- pmatch(which, known)
-  if (anyNA(at)) {
-    stop_input(c("{.arg which} must be among {.val {known}}.",
-                 "x" = "{.val {which[is.na(at)]}} {?is/are} not."))
-  }
-  known[at]
+  at <- if (is.character(which)) pmatch(which, known)
+  match_choices(if (length(at) && !anyNA(at)) known[at] else which, known, "which")
 }
 
 residual_label <- function(type) {

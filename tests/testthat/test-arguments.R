@@ -1,0 +1,111 @@
+# Whatever is given to a function: the conditions that come are those of the package.
+
+audit_fits <- function() {
+  d <- small_data(w = 1 + abs(x), s = rep(0:5, 10), n = 5 + rep(0:5, 10))
+  list(
+    lmm = suppressMessages(lmm(y ~ x + f + (x | g), d, weights = w)),
+    glmm = suppressMessages(glmm(cbind(s, n - s) ~ x + (1 | g), d, family = binomial)),
+    ml = suppressMessages(lmm(y ~ x + (1 | g), d, REML = FALSE)))
+}
+
+# Things that an argument may be by mistake, as the user types them.
+bad_values <- list(
+  absent = quote(no_such_object), failing = quote(sqrt("a")), text = "nonsense", number = -1.5,
+  missing = NA, several = c(TRUE, FALSE), vector = c(a = 3, b = NA), list = list(1, "b"),
+  `function` = function(...) stop("unexpected"), null = NULL, formula = y ~ no_such_variable,
+  frame = data.frame(q = 1:3))
+
+# Calls with each argument in turn an object that does not exist, and three of the other bad values:
+# which ones goes by the argument's place, so that all are tried often enough. `fixed` are the other
+# arguments.
+unclassed_calls <- function(fun, fixed, arguments, name) {
+  found <- character()
+  kinds <- names(bad_values)
+  for (i in seq_along(arguments)) for (kind in kinds[unique(c(1L, 1L + (2L * i + 0:1) %% 12L))]) {
+    argument <- arguments[i]
+    arguments_given <- fixed
+    arguments_given[argument] <- bad_values[kind]
+    heard <- listen(utils::capture.output(eval(as.call(c(fun, arguments_given)))))
+    for (text in condition_texts(without_class(heard$conditions))) {
+      found <- c(found, sprintf("%s(%s = <%s>): %s", name, argument, kind, text))
+    }
+  }
+  found
+}
+
+own_methods <- function(classes = c("tiers_fit", "tiers_lmm", "tiers_glmm")) {
+  methods <- getNamespaceInfo("tiers", "S3methods")[, 1:2]
+  # Generics of the package that cannot be seen from outside are not for users.
+  inner <- setdiff(ls(asNamespace("tiers")), getNamespaceExports("tiers"))
+  data.frame(generic = sub(".*::", "", methods[, 1L]), class = methods[, 2L]) |>
+    subset(class %in% classes & !generic %in% inner)
+}
+
+method_of <- function(generic, class) {
+  get(paste(generic, class, sep = "."), envir = asNamespace("tiers"))
+}
+
+audited <- function(fits, except = character()) {
+  methods <- subset(own_methods(), !generic %in% except)
+  for (i in seq_len(nrow(methods))) {
+    methods$fit[i] <- switch(methods$class[i], tiers_glmm = "glmm", tiers_lmm = "lmm",
+                             c("lmm", "glmm")[1L + i %% 2L])
+  }
+  methods
+}
+
+test_that("every method has classed conditions only, whatever its arguments", {
+  grDevices::pdf(NULL)
+  device <- grDevices::dev.cur()
+  on.exit(grDevices::dev.off(device))
+  fits <- audit_fits()
+  fits$lmm$call$data <- fits$glmm$call$data <- quote(no_data_any_more)
+  methods <- audited(fits, c("update", "drop1", "add1", "logLik", "deviance"))
+  found <- character()
+  for (i in seq_len(nrow(methods))) {
+    fun <- method_of(methods$generic[i], methods$class[i])
+    arguments <- setdiff(names(formals(fun))[-1L], "...")
+    found <- c(found, unclassed_calls(fun, list(fits[[methods$fit[i]]]), arguments,
+                                      methods$generic[i]))
+  }
+  expect_equal(found, character())
+})
+
+test_that("both fitting functions have classed conditions only, whatever their arguments", {
+  d <- small_data()
+  found <- c(
+    unclassed_calls(quote(lmm), list(formula = y ~ x + (1 | g), data = d), names(formals(lmm)),
+                    "lmm"),
+    unclassed_calls(quote(glmm), list(formula = I(y > 0) ~ x + (1 | g), data = d,
+                                      family = quote(binomial)), names(formals(glmm)), "glmm"))
+  expect_equal(found, character())
+})
+
+test_that("the other exported functions have classed conditions only", {
+  fit <- audit_fits()$glmm
+  found <- character()
+  for (name in c("tiers_control", "refit_response", "marginal_coef", "diagnose", "nbinom1",
+                 "nbinom2", "beta_family", "betabinomial")) {
+    fun <- get(name)
+    arguments <- setdiff(names(formals(fun)), "...")
+    first <- if (identical(arguments[1L], "fit")) list(fit = fit) else list()
+    found <- c(found, unclassed_calls(as.name(name), first, arguments, name))
+  }
+  expect_equal(found, character())
+})
+
+test_that("a misspelt argument is an error of every method, with a suggestion", {
+  fits <- audit_fits()
+  # In print() and plot() further arguments are those of others; update() has those of the fit.
+  methods <- audited(fits, c("print", "plot", "isLMM", "isGLMM", "isNLMM", "isREML", "ngrps"))
+  for (i in seq_len(nrow(methods))) {
+    fun <- method_of(methods$generic[i], methods$class[i])
+    if (!"..." %in% names(formals(fun))) next
+    expect_error(fun(fits[[methods$fit[i]]], no_such_argument = 1), class = "tiers_error_input")
+  }
+  expect_error(predict(fits$lmm, newdta = 1), "newdata")
+  expect_error(tidy(fits$lmm, exponentate = TRUE), "exponentiate")
+  expect_error(simulate(fits$lmm, nsims = 2), "nsim")
+  expect_error(nobs(fits$lmm, use.falback = TRUE), class = "tiers_error_input")
+  expect_error(vcov(fits$lmm, 3, 4, 5), class = "tiers_error_input")
+})
