@@ -18,49 +18,6 @@ check_later_argument <- function(value, name, what) {
   }
 }
 
-check_dispersion <- function(dispersion) {
-  if (inherits(dispersion, "formula") && length(dispersion) == 2L &&
-        (identical(dispersion[[2L]], 1) || identical(dispersion[[2L]], 1L))) return(invisible())
-  stop_input("{.arg dispersion} other than {.code ~ 1} (a model of the residual standard
-              deviation) is not available in this version of tiers.")
-}
-
-# The model of the log dispersion parameter as terms; NULL for a constant.
-read_dispersion <- function(dispersion, family, env) {
-  if (!inherits(dispersion, "formula") || length(dispersion) != 2L) {
-    stop_formula(c("{.arg dispersion} must be a one-sided formula.",
-                   i = "For example {.code dispersion = ~ x}."))
-  }
-  if (has_bar(dispersion[[2L]]) || is_bar(strip_brackets(dispersion[[2L]]))) {
-    stop_formula("{.arg dispersion} cannot have random effects.")
-  }
-  if ("." %in% all.vars(dispersion)) stop_formula("{.arg dispersion} cannot have a `.`.")
-  terms <- stats::terms(dispersion)
-  if (!is.null(attr(terms, "offset"))) {
-    stop_formula("{.arg dispersion} cannot have an offset.")
-  }
-  constant <- length(attr(terms, "term.labels")) == 0L && attr(terms, "intercept") == 1L
-  if (constant) return(NULL)
-  if (!has_dispersion(family)) {
-    stop_input(c("The {family$name} family has no dispersion parameter that could depend on
-                  {.code {text_of(dispersion[[2L]])}}.",
-                 i = family_traits(family$name)$hint))
-  }
-  if (length(attr(terms, "term.labels")) == 0L) {
-    stop_formula("{.arg dispersion} has no column: write {.code ~ 1} or a variable.")
-  }
-  environment(terms) <- env
-  terms
-}
-
-check_dispersion_rank <- function(Z) {
-  parts <- qr(sweep(Z, 2L, pmax(sqrt(colSums(Z^2)), .Machine$double.xmin), "/"), tol = 1e-9)
-  if (parts$rank == ncol(Z)) return(invisible())
-  extra <- colnames(Z)[sort(parts$pivot[-seq_len(parts$rank)])]
-  stop_model(c("Columns of {.arg dispersion} are linear combinations of others: {.val {extra}}.",
-               i = "Leave them out."))
-}
-
 # Zero-inflation comes in a later version.
 check_zi <- function(zi) {
   none <- inherits(zi, "formula") && length(zi) == 2L && is.numeric(zi[[2L]]) && zi[[2L]] == 0
