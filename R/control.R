@@ -9,6 +9,9 @@
 #'   deviance by less than this. The default puts every parameter within half a millionth of its
 #'   standard error, so that two fits of one model agree to a millionth.
 #' @param trace `TRUE` prints a line per iteration.
+#' @param keep_data Does the fit keep the data frame that it was given? It is not copied, but a
+#'   fit that is saved takes all of it along. [update()][update.tiers_fit] and [step()] use it where
+#'   the name of the data stands for something else by then, or for nothing.
 #' @param ... Nothing: an argument of another name is an error.
 #' @return A list of class `tiers_control`, to be given to [lmm()] as `control`. A plain list with
 #'   some of these entries will do as well.
@@ -21,15 +24,17 @@
 #' fit <- lmm(distance ~ age * Sex + (age | Subject), Orthodont,
 #'            control = tiers_control(trace = TRUE))
 #' @export
-tiers_control <- function(maxit = 200, tolerance = 2.5e-13, trace = FALSE, ...) {
+tiers_control <- function(maxit = 200, tolerance = 2.5e-13, trace = FALSE,
+                          keep_data = TRUE, ...) {
   known <- setdiff(names(formals(tiers_control)), "...")
   refuse_arguments(as.list(substitute(list(...)))[-1L], "tiers_control", known)
   force_arguments(known)
   check_number(maxit, "maxit", lower = 0, upper = .Machine$integer.max)
   check_number(tolerance, "tolerance", lower = 0, upper = 1)
-  if (!isTRUE(trace) && !isFALSE(trace)) stop_input("{.arg trace} must be TRUE or FALSE.")
-  structure(list(maxit = as.integer(maxit), tolerance = as.double(tolerance), trace = trace),
-            class = "tiers_control")
+  check_flag(trace, "trace")
+  check_flag(keep_data, "keep_data")
+  structure(list(maxit = as.integer(maxit), tolerance = as.double(tolerance), trace = trace,
+                 keep_data = keep_data), class = "tiers_control")
 }
 
 # A control that came as a plain list, checked; lme4's own settings mean nothing here.

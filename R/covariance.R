@@ -32,6 +32,3 @@ covariance_parameter_names <- function(structure, columns, group) {
 covariance_parameter_count <- function(structure, k) {
   covariance_parameter_count_cpp(structure, as.integer(k))
 }
-
-# Covariance matrix of a term on the scale of the response, from its factor relative to sigma.
-term_covariance <- function(Lambda, sigma) tcrossprod(Lambda * sigma)

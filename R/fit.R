@@ -203,10 +203,12 @@ glmm <- function(formula, data, family = stats::gaussian(), nAGQ = 1L, method = 
 fit_model_kind <- function(kind, call, typed, formula, data, weights, offset, subset, na.action,
                            contrasts, start, control, caller) {
   control <- as_control(control)
+  data <- unshared_data(data)
   parsed <- kind_formula(kind, parse_formula(formula, data, caller))
 
   rows <- row_arguments(typed, weights, offset, subset, data, parsed$env, caller)
   model <- collect_frame(parsed, data, rows, read_na_action(na.action))
+  model$local <- union(model$local, local_names(call, data, caller))
   model <- build_model(kind, parsed, model, contrasts)
   kind <- kind_with_model(kind, model)
 

@@ -25,6 +25,7 @@ parse_formula <- function(formula, data, env) {
 
 as_two_sided <- function(formula, env) {
   if (is.character(formula) && length(formula) == 1L) formula <- parsed_text(formula)
+  formula <- attr(formula, "tiers_formula") %||% formula
   if (!inherits(formula, "formula")) {
     if (!is.call(formula) || !identical(formula[[1L]], quote(`~`))) {
       stop_formula(c("{.arg formula} must be a formula, not {.cls {class(formula)[1L]}}.",

@@ -101,10 +101,7 @@ model_parts <- function() {
     flist = grouping_factors,
     cnms = function(fit) lapply(fit$random, function(term) term$columns),
     Gp = function(fit) c(0L, cumsum(unname(effects_of_terms(fit)))),
-    offset = function(fit) {
-      offset <- fixed_offset(fit)
-      if (length(offset)) offset else rep(0, nrow(fit$frame))
-    },
+    offset = fixed_offset,
     weights = prior_weights,
     n = function(fit) nrow(fit$frame),
     N = function(fit) nrow(fit$frame),

@@ -173,7 +173,7 @@ marginal_coef <- function(fit, ...) {
                  `Pr(>|z|)` = 2 * stats::pnorm(-abs(estimate / se)))
   rownames(table) <- names(fit$coefficients)[kept]
   structure(list(coefficients = table, conditional = fit$coefficients[kept], vcov = vcov,
-                 family = family_words(family), formula = fit$formula),
+                 family = family_words(family), formula = full_formula(fit)),
             class = "tiers_marginal_coef")
 }
 

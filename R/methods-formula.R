@@ -50,11 +50,16 @@ formula.tiers_fit <- function(x, fixed.only = FALSE, random.only = FALSE, ...) {
   stats::as.formula(call("~", if (is.null(right)) 0 else right), env = environment(full))
 }
 
+# The formula as it was given: stats::step() puts the terms of the fixed part in the place of
+# fit$formula.
+full_formula <- function(fit) fit$full_formula
+
 #' @rdname formula.tiers_fit
 #' @export
 terms.tiers_fit <- function(x, ...) {
   check_dots("terms", ...)
-  x$terms
+  # stats::step() puts these terms in the place of the call's formula, which must stay a mixed model.
+  structure(x$terms, tiers_formula = x$full_formula)
 }
 
 #' @rdname formula.tiers_fit
@@ -89,11 +94,10 @@ random_block <- function(fit, j) {
   basis <- random_basis(fit, j)
   k <- length(term$columns)
   n <- length(basis$codes)
-  values <- if (is.null(basis$basis)) matrix(1, n, 1L) else basis$basis
   Matrix::sparseMatrix(
     i = rep(seq_len(n), k),
     j = rep((basis$codes - 1L) * k, k) + rep(seq_len(k), each = n),
-    x = as.double(values),
+    x = as.double(basis$basis),
     dims = c(n, length(term$levels) * k),
     dimnames = list(row_names(fit), rep(term$levels, each = k))
   )
@@ -103,7 +107,10 @@ row_names <- function(fit) names(fit$fitted)
 
 #' @rdname formula.tiers_fit
 #' @export
-getData.tiers_fit <- function(object) fit_data(object)
+getData.tiers_fit <- function(object) {
+  validate_fit(object)
+  fit_data(object)
+}
 
 #' @rdname formula.tiers_fit
 #' @export

@@ -183,7 +183,6 @@ random_values <- function(fit, parts, newdata = NULL, allow_new = FALSE) {
 # Basis and level codes of a term with new levels either refused or marked in `new`.
 basis_rows <- function(fit, j, newdata, allow_new) {
   at <- random_basis(fit, j, newdata)
-  if (is.null(at$basis)) at$basis <- matrix(1, length(at$codes), 1L)
   at$new <- is.na(at$codes)
   if (!allow_new) {
     unseen <- at$new & !is.na(at$labels)

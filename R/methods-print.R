@@ -20,7 +20,7 @@ print.tiers_fit <- function(x, digits = max(3L, getOption("digits") - 3L), ...) 
   validate_fit(x)
   lines <- c(
     wrapped("", fit_title(x)),
-    shortened(paste0("Formula: ", text_of(x$formula))),
+    shortened(paste0("Formula: ", text_of(full_formula(x)))),
     shortened(paste0("Data: ", x$data_name, ", ", size_words(x))),
     shortened(paste0("Fit: ", status_line(x, brief = TRUE))),
     criteria_line(x)

@@ -109,8 +109,7 @@ fixed_values <- function(fit, newdata = NULL) {
   value <- if (is_separated(fit)) separated_values(fit, X) else {
     drop(X[, kept, drop = FALSE] %*% fit$coefficients[kept])
   }
-  offset <- fixed_offset(fit, newdata)
-  if (length(offset)) value + offset else value
+  value + fixed_offset(fit, newdata)
 }
 
 # Standard deviation of a weighted residual: sigma, or marginally sqrt(w Var(y)).

@@ -96,7 +96,6 @@ drawn_terms <- function(fit, parts, newdata) {
     columns <- setdiff(seq_along(term$columns), parts[[j]])
     if (length(columns) == 0L) return(NULL)
     at <- random_basis(fit, j, newdata)
-    if (is.null(at$basis)) at$basis <- matrix(1, length(at$codes), 1L)
     codes <- at$codes
     levels <- length(term$levels)
     unseen <- is.na(codes) & !is.na(at$labels)

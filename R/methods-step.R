@@ -69,7 +69,7 @@ add1.tiers_fit <- function(object, scope, scale = 0, test = c("none", "Chisq", "
 
 # Terms of the fixed part of a scope.
 scope_terms <- function(fit, scope) {
-  full <- changed_formula(full_formula(fit), scope)
+  full <- changed_formula(expanded_formula(fit), scope)
   fixed <- split_bars(full[[3L]], environment(full))$fixed
   full[[3L]] <- if (is.null(fixed)) 1 else fixed
   stats::terms(full)
@@ -87,6 +87,7 @@ check_bar_in_model <- function(fit, label) {
 
 single_terms <- function(fit, labels, sign, test, k, trace, caller) {
   test <- match_choice(test, c("none", "Chisq", "LRT"), "test")
+  check_number(k, "k", 0, Inf)
   if (fit$REML) {
     fit <- fit_by_ml(fit)
     fit$call$REML <- FALSE
@@ -95,7 +96,7 @@ single_terms <- function(fit, labels, sign, test, k, trace, caller) {
   criteria <- vapply(labels, function(label) {
     if (is_bar_label(label)) return(own)
     if (trace > 1) cat("trying", sign, label, "\n")
-    changed <- update_in(fit, paste("~ .", sign, label), list(), caller)
+    changed <- update_in(fit, paste("~ .", sign, label), list(), caller, held = TRUE)
     if (changed$nobs != fit$nobs) {
       stop_input(c("With or without `{label}` the model uses other rows ({changed$nobs}) than the fit
                     ({fit$nobs}).", "i" = "Drop rows with missing values before fitting."))
@@ -105,14 +106,30 @@ single_terms <- function(fit, labels, sign, test, k, trace, caller) {
   df <- if (sign == "+") criteria[1L, ] - own[1L] else own[1L] - criteria[1L, ]
   table <- data.frame(Df = c(NA, df), AIC = c(own[2L], criteria[2L, ]),
                       row.names = c("<none>", labels))
+  deviance <- table$AIC - k * c(own[1L], criteria[1L, ])
+  gain <- c(NA, (deviance[-1L] - deviance[1L]) * if (sign == "+") -1 else 1)
+  negative <- which(gain < -likelihood_error(fit) & c(FALSE, df > 0))
+  if (length(negative)) warn_negative(rownames(table)[negative])
   if (test != "none") {
-    deviance <- table$AIC - k * c(own[1L], criteria[1L, ])
-    gain <- deviance[-1L] - deviance[1L]
-    table$LRT <- c(NA, if (sign == "+") -gain else gain)
+    table$LRT <- replace(pmax(gain, 0), negative, NA)
     table[["Pr(>Chi)"]] <- stats::pchisq(table$LRT, replace(table$Df, c(FALSE, df <= 0), NA),
                                          lower.tail = FALSE)
   }
   structure(table, class = c("anova", "data.frame"), heading = c(
     paste("Single term", if (sign == "+") "additions" else "deletions"), "\nModel:",
     text_of(full_formula(fit))))
+}
+
+# More than two optima of nested models can differ by rounding and, in -2 log-likelihood, by what
+# quadrature leaves.
+likelihood_error <- function(fit) {
+  bound <- fit$accuracy[["total"]]
+  2e-4 + if (is.null(bound) || !is.finite(bound)) 0 else 2 * bound
+}
+
+warn_negative <- function(labels) {
+  warn_notconverged(c(
+    "The likelihood is higher without {.val {labels}} than with {cli::qty(labels)}{?it/them}: one of
+     the two fits is not at its optimum, and there is no test.",
+    "i" = "Fit both models by {.fn update} and look at them with {.fn tiers::diagnose}."))
 }

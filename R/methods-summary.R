@@ -51,7 +51,7 @@ summary.tiers_fit <- function(object, ddf = NULL, vcov = NULL, correlation = FAL
   structure(list(
     title = fit_title(object),
     call = object$call,
-    formula = object$formula,
+    formula = full_formula(object),
     data = data.frame(name = object$data_name, used = object$nobs,
                       dropped = dropped_rows(object), weight_zero = zero_rows(object)),
     groups = groups_table(object),

@@ -194,8 +194,9 @@ logLik.tiers_fit <- function(object, REML = NULL, ...) {
 
 criterion_value <- function(fit, REML = NULL) {
   validate_fit(fit)
-  if (is.null(REML) || identical(as.logical(REML), fit$REML)) return(fit$deviance)
-  criterion_at(fit, as.logical(REML))
+  if (!is.null(REML)) check_flag(REML, "REML")
+  if (is.null(REML) || REML == fit$REML) return(fit$deviance)
+  criterion_at(fit, REML)
 }
 
 #' @rdname logLik.tiers_fit
@@ -203,6 +204,8 @@ criterion_value <- function(fit, REML = NULL) {
 deviance.tiers_fit <- function(object, REML = NULL, ...) {
   check_dots("deviance", ...)
   validate_fit(object)
+  # A search compares fits by maximum likelihood.
+  if (is.null(REML) && object$REML && is_search(parent.frame())) return(fit_by_ml(object)$deviance)
   if (is.null(REML) && object$REML) {
     inform("tiers_message_reml", c(
       "This is the REML criterion, -2 times the restricted log-likelihood.",
@@ -240,6 +243,7 @@ extractAIC.tiers_fit <- function(fit, scale = 0, k = 2, ...) {
   check_number(k, "k", 0, Inf)
   validate_fit(fit)
   # Searches compare different fixed effects, for which only maximum likelihood will do.
+  check_number(k, "k", 0, Inf)
   value <- stats::logLik(if (fit$REML) fit_by_ml(fit) else fit)
   df <- attr(value, "df")
   c(df, -2 * as.double(value) + k * df)

@@ -20,7 +20,7 @@ row_arguments <- function(typed, weights, offset, subset, data, env, caller) {
   list(weights = row_argument(typed$weights, weights, "weights", data, env, caller),
        offset = row_argument(typed$offset, offset, "offset", data, env, caller),
        subset = row_argument(typed$subset, subset, "subset", data, env, caller),
-       offset_expr = typed$offset)
+       exprs = as.list(typed[c("weights", "offset")]))
 }
 
 row_count <- function(parsed, data) {
@@ -80,7 +80,7 @@ collect_frame <- function(parsed, data, rows, na.action) {
   frame <- evaluate_frame(all_terms, data, rows, na.action, parsed, n)
   full <- attr(frame, "terms")
   variables <- raw_variables(all_terms, data, parsed$env, n)
-  env <- slim_environment(parsed$env, list(parsed$formula, parsed$dispersion, rows$offset_expr),
+  env <- slim_environment(parsed$env, list(parsed$formula, parsed$dispersion, rows$exprs$offset),
                           c(variables, names(frame)), n)
   terms <- with_prediction_info(parsed$fixed, full, env)
   dispersion <- parsed$dispersion
@@ -93,10 +93,16 @@ collect_frame <- function(parsed, data, rows, na.action) {
   })
   na_action <- attr(frame, "na.action")
   attr(frame, "terms") <- terms
+  held <- attr(data, "held")
+  used <- rows_in_frame(rows$subset, na_action, n)
+  frame <- with_marked_response(frame, held, used, n)
   list(frame = frame, terms = terms, bars = bars, dispersion = dispersion, env = env,
        na.action = na_action,
        variables = variables,
-       raw_data = raw_columns(variables, frame, data, parsed$env, rows$subset, na_action, n))
+       raw_data = raw_columns(variables, frame, data, parsed$env, used),
+       data = keep_data(data, frame, rows, variables, parsed$env, used, n),
+       local = local_variables(variables, data, parsed$env),
+       refitted = !is.null(held))
 }
 
 add_basis_terms <- function(bar) {
@@ -184,15 +190,11 @@ raw_variables <- function(terms, data, env, n) {
 }
 
 # Columns for the variables that the frame holds only in transformed shape.
-raw_columns <- function(variables, frame, data, env, rows, na_action, n) {
+raw_columns <- function(variables, frame, data, env, used) {
   wanted <- setdiff(variables, names(frame))
   if (length(wanted) == 0L) return(NULL)
-  kept <- if (is.null(rows)) NULL else rows
-  if (!is.null(na_action)) kept <- (if (is.null(kept)) seq_len(n) else kept)[-na_action]
   columns <- lapply(wanted, function(name) {
-    value <- if (name %in% names(data)) data[[name]] else get(name, envir = env)
-    if (is.null(kept)) return(value)
-    if (length(dim(value)) == 2L) value[kept, , drop = FALSE] else value[kept]
+    take_rows(if (name %in% names(data)) data[[name]] else get(name, envir = env), used)
   })
   stats::setNames(columns, wanted)
 }

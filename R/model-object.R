@@ -8,10 +8,14 @@ new_fit <- function(kind, call, model, spec, result, control) {
   fit <- structure(class = c(kind_class(kind), "tiers_fit"), c(list(
     call = call,
     formula = model$formula,
+    full_formula = model$formula,
     na.action = model$na.action,
     n_dropped = length(model$na.action),
     frame = model$frame,
-    raw_data = model$raw_data,
+    data = if (control$keep_data) model$data,
+    raw_data = if (!control$keep_data) model$raw_data,
+    local = model$local,
+    refitted = model$refitted,
     variables = model$variables,
     terms = model$terms,
     random_terms = model$random_terms,
@@ -95,21 +99,9 @@ light_call <- function(call, fun, typed) {
   call
 }
 
-# The variables that the formula is written in, for the rows of the fit: what update() and
-# getData() use when the data themselves are gone. Columns of the frame that are variables as
-# they stand are shared with it.
-fit_data <- function(fit) {
-  frame <- fit$frame
-  special <- c("(weights)", "(offset)")
-  out <- frame[intersect(fit$variables, setdiff(names(frame), special))]
-  attr(out, "terms") <- NULL
-  for (name in names(fit$raw_data)) out[[name]] <- fit$raw_data[[name]]
-  out
-}
-
-fit_fields <- c("call", "formula", "REML", "coefficients", "vcov", "sigma", "logLik", "deviance",
+fit_fields <- c("call", "formula", "full_formula", "REML", "coefficients", "vcov", "sigma", "logLik", "deviance",
                 "npar", "random", "fitted", "nobs", "convergence", "frame", "terms",
-                "random_terms", "data_name", "version")
+                "random_terms", "data", "data_name", "version")
 
 # Methods call this first where a damaged object could make them read nonsense.
 validate_fit <- function(fit) {

@@ -115,6 +115,11 @@ test_that("wrong scopes are refused", {
   d$w <- replace(d$z, 1:9, NA)
   expect_error(add1(glmm(n ~ x + (1 | g), d, poisson()), ~ . + w), "other rows (391)", fixed = TRUE,
                class = "tiers_error_input")
-  expect_error(add1((function(dat) glmm(n ~ x + (1 | g), dat, poisson()))(d), ~ . + z),
+  inside <- function(dat, ...) glmm(n ~ x + (1 | g), dat, poisson(), ...)
+  expect_error(add1(inside(d, control = tiers_control(keep_data = FALSE)), ~ . + z),
                "not among the variables", class = "tiers_error_input")
+  expect_equal(add1(inside(d), ~ . + z)["z", "AIC"], AIC(glmm(n ~ x + z + (1 | g), d, poisson())))
+  for (k in list("a", c(1, 2), NA, -1)) {
+    expect_error(drop1(fit, k = k), class = "tiers_error_input")
+  }
 })

@@ -86,8 +86,10 @@ test_that("lapply, do.call and Map work", {
   expect_equal(logLik(update(called, REML = FALSE)), logLik(again$Male))
 })
 
-# A fit whose data are gone when it is looked at.
-made_in_a_function <- function(dat, fun = lmm, ...) fun(n ~ x + (1 | g), dat, ...)
+# A fit whose data are gone when it is looked at, and were not kept.
+made_in_a_function <- function(dat, fun = lmm, ...) {
+  fun(n ~ x + (1 | g), dat, ..., control = tiers_control(keep_data = FALSE))
+}
 
 test_that("a new subset is applied to the stored data", {
   d <- small_counts()

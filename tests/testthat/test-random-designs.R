@@ -13,3 +13,22 @@ test_that("random designs are fitted without a warning", {
   }
   expect_identical(bad, character())
 })
+
+# lme4 often stops early on these data; where it finds no fault with its own fit it must agree.
+test_that("the likelihood of random designs is never below that of lme4", {
+  skip_if_not_installed("lme4")
+  agreed <- 0L
+  for (seed in c(2, 5:13, 16:18, 20:22, 28, 30)) {
+    d <- random_hard(seed)
+    formula <- random_hard_formula(d)
+    ours <- as.double(logLik(suppressMessages(lmm(formula, d, REML = FALSE))))
+    heard <- listen(lme4::lmer(formula, d, REML = FALSE))
+    if (is.null(heard$value)) next
+    theirs <- as.double(logLik(heard$value))
+    expect_gt(ours, theirs - 1e-6)
+    if (length(heard$conditions)) next
+    agreed <- agreed + 1L
+    expect_lt(ours - theirs, 1e-4)
+  }
+  expect_gt(agreed, 3L)
+})
