@@ -65,28 +65,29 @@ is_at_optimum <- function(fit) {
   fit$convergence$status != "not_converged" && length(fit$separation$terms) == 0L
 }
 
-# The verdict in one line, for every printout. `brief` leaves the certificate out.
+# The verdict in one line, for every printout. `brief` leaves out what lies at the boundary.
 status_line <- function(fit, brief = FALSE) {
   verdict <- fit$convergence
   count <- paste0(verdict$iterations, if (verdict$iterations == 1L) " iteration" else " iterations")
-  gain <- paste0("gain of another step ", tiny(verdict$gain))
   direct <- kind_words(fit)$direct
   if (length(fit$random) == 0L && !is.null(direct)) return(direct)
   if (length(fit$separation$terms)) return(separated_groups_words(fit, brief))
   words <- switch(
     verdict$status,
-    converged = paste0("converged in ", count, if (!brief) paste0(" (", gain, ")")),
+    converged = paste0("converged in ", count),
     boundary = paste0("converged in ", count, " at the boundary: ",
                       if (brief) "see diagnose()" else paste(boundary_words(fit), collapse = "; ")),
-    not_converged = paste0("NOT converged after ", count, " (", gain, "): see diagnose()"),
+    not_converged = paste0("NOT converged after ", count, still_to_gain(verdict$gain),
+                           ": see diagnose()"),
     verdict$status
   )
   qualify_functions(paste0(words, infinite_words(fit, brief)))
 }
 
-tiny <- function(value) {
-  if (is.na(value)) return("unknown")
-  if (value < 1e-12) "< 1e-12" else format(value, digits = 2L)
+# What another step promises, where it is known.
+still_to_gain <- function(gain) {
+  if (!isTRUE(gain > 0) || !is.finite(gain)) return("")
+  paste0(", another step would lower -2 logLik by about ", format(gain, digits = 2L))
 }
 
 # One phrase for each zero variance, perfect correlation or dispersion at its limit.
@@ -110,9 +111,10 @@ boundary_findings <- function(fit) {
   rows <- lapply(boundary_terms(fit), function(j) {
     term <- fit$random[[j]]
     multipliers <- fit$convergence$boundary[[j]]$multipliers
+    # Of the multipliers, the slopes of the deviance in the variances that are zero: their signs.
     certificate <- if (length(multipliers) && all(is.finite(multipliers))) {
-      paste0(" Each unit of variance there", kind_words(fit)$unit, " would raise the deviance by ",
-             toString(format(multipliers, digits = 3L)), ": this is the optimum.")
+      paste0(" With more variation there the model would fit ",
+             if (all(multipliers > 0)) "worse" else "no better", ": this is the optimum.")
     }
     words <- paste(boundary_phrases(term), collapse = "; ")
     finding(

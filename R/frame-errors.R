@@ -78,13 +78,26 @@ explain_no_rows <- function(terms, args) {
   args$na.action <- stats::na.pass
   frame <- do.call(stats::model.frame.default, args)
   if (nrow(frame) == 0L) stop_input("The data have 0 rows.")
-  counts <- vapply(frame, function(x) {
-    sum(if (is.matrix(x)) rowSums(is.na(x)) > 0 else is.na(x))
-  }, 0)
-  counts <- counts[counts > 0]
+  counts <- missing_by_variable(args)
   detail <- paste0("`", names(counts), "` ", counts, collapse = ", ")
   stop_input(c("No complete rows: all {nrow(frame)} row{?s} {?has/have} a missing value.",
                x = "Missing values: {detail}."), missing_counts = counts)
+}
+
+# Numbers of missing values of the variables that have any, for the arguments of a model frame.
+missing_by_variable <- function(args) {
+  args$na.action <- stats::na.pass
+  counts <- vapply(do.call(stats::model.frame.default, args), function(x) {
+    sum(if (is.matrix(x)) rowSums(is.na(x)) > 0 else is.na(x))
+  }, 0)
+  counts <- counts[counts > 0]
+  names(counts) <- gsub("^\\((.*)\\)$", "\\1", names(counts))
+  # What is calculated from a variable is missing with it.
+  by_variable <- vapply(names(counts), function(name) {
+    inside <- tryCatch(all.vars(str2lang(name)), error = function(e) character())
+    sum(counts[setdiff(inside, name)], na.rm = TRUE)
+  }, 0)
+  counts[counts > by_variable]
 }
 
 explain_design_error <- function(e, terms, frame, label) {

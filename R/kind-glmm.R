@@ -89,8 +89,7 @@ kind_words.tiers_glmm <- function(fit) {
   list(
     title = paste0("Generalized linear ", if (mixed) "mixed ", "model (", family_words(fit$family),
                    ") fitted by maximum likelihood",
-                   if (mixed) paste0(", ", approximation_words(fit))),
-    unit = "")
+                   if (mixed) paste0(", ", approximation_words(fit))))
 }
 
 #' @export

@@ -44,8 +44,7 @@ kind_words.tiers_lmm <- function(fit) {
   list(
     title = paste0("Linear ", if (length(fit$random)) "mixed ", "model fitted by ",
                    if (fit$REML) "REML" else "maximum likelihood"),
-    direct = "solved directly: no variance to iterate on",
-    unit = ", relative to the residual variance,")
+    direct = "solved directly: no variance to iterate on")
 }
 
 #' @export

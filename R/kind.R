@@ -57,7 +57,6 @@ kind_is_whole <- function(fit) UseMethod("kind_is_whole")
 # Phrases of printouts:
 #   title      "Linear mixed model fitted by REML"
 #   direct     the verdict where there is no random effect; NULL where that needs iterations too
-#   unit       what a variance at the boundary is measured in: ", relative to ..." or ""
 kind_words <- function(fit) UseMethod("kind_words")
 
 # Lines on a search that ended before the optimum: `edge`, where the deviance falls up to the edge of

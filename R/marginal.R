@@ -185,7 +185,7 @@ print.tiers_marginal_coef <- function(x, digits = max(3L, getOption("digits") - 
   cat(wrapped("Formula: ", text_of(x$formula)), sep = "\n")
   cat("\n")
   table <- cbind(Conditional = x$conditional, x$coefficients)
-  stats::printCoefmat(table, digits = digits, cs.ind = 1:3, tst.ind = 4L)
+  print_coefficients(table, digits, getOption("show.signif.stars"))
   invisible(x)
 }
 

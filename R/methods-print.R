@@ -1,7 +1,7 @@
 #' Print a fit
 #'
-#' At most fifteen lines: what was fitted, how well the fit went, and the estimates. What does not
-#' fit in is left to [summary()][summary.tiers_fit].
+#' What was fitted, how well the fit went, and the estimates: how much groups differ, and all fixed
+#' effects. Standard errors and tests are left to [summary()][summary.tiers_fit].
 #'
 #' @param x A fit made by [lmm()] or [glmm()].
 #' @param digits Significant digits.
@@ -25,35 +25,30 @@ print.tiers_fit <- function(x, digits = max(3L, getOption("digits") - 3L), ...) 
     shortened(paste0("Fit: ", status_line(x, brief = TRUE))),
     criteria_line(x)
   )
-  components <- VarCorr(x)
-  if (length(components) || attr(components, "useSc")) {
-    random <- utils::capture.output(print(varcorr_text(components, digits), quote = FALSE,
-                                          right = TRUE))
-    lines <- c(lines, at_most(random, 6L, "effects"))
+  random <- random_table(x)
+  if (nrow(random)) {
+    table <- random_lines(random, correlation_table(x), digits, c("Levels", "SD"))
+    lines <- c(lines, at_most(table, 20L))
   }
   if (!has_residual(x) && !is.null(dispersion_words(x))) {
     lines <- c(lines, shortened(paste0("Dispersion: ", dispersion_words(x))))
   }
-  fixed <- fixed_lines(x$coefficients, digits)
-  # Names and values come in pairs of lines.
-  room <- 15L - length(lines) - 1L
-  lines <- c(lines, "Fixed effects:", at_most_pairs(fixed, room))
+  lines <- c(lines, "Fixed effects:",
+             estimate_lines(x$coefficients, fixed_errors(x), digits))
   cat(lines, sep = "\n")
   invisible(x)
 }
 
-shortened <- function(line, width = getOption("width")) {
-  if (nchar(line) <= width) line else paste0(substr(line, 1L, width - 4L), " ...")
-}
-
 size_words <- function(fit) {
-  sizes <- group_sizes(fit)
   words <- paste0(fit$nobs, " rows")
   if (dropped_rows(fit) > 0L) words <- paste0(words, " (", dropped_rows(fit), " dropped)")
-  if (length(sizes)) {
-    words <- paste0(words, "; levels: ", toString(paste(names(sizes), sizes)))
-  }
   words
+}
+
+# Standard errors of all coefficients, NA where there is none.
+fixed_errors <- function(fit) {
+  errors <- sqrt(diag(fit$vcov))
+  unname(errors[match(names(fit$coefficients), rownames(fit$vcov))])
 }
 
 criteria_line <- function(fit) {
@@ -67,20 +62,9 @@ criteria_line <- function(fit) {
   )
 }
 
-fixed_lines <- function(coefficients, digits) {
-  if (length(coefficients) == 0L) return("none")
-  utils::capture.output(print(format(coefficients, digits = digits), quote = FALSE))
-}
-
-# Cuts a table short and says so.
-at_most <- function(lines, room, what) {
+# Cuts a long table of random effects short and says so.
+at_most <- function(lines, room) {
   if (length(lines) <= room) return(lines)
   left <- length(lines) - (room - 1L)
-  c(lines[seq_len(room - 1L)], paste0("... and ", left, " more ", what, ": see summary()"))
-}
-
-at_most_pairs <- function(lines, room) {
-  if (length(lines) <= room) return(lines)
-  shown <- 2L * ((room - 1L) %/% 2L)
-  c(lines[seq_len(shown)], "... and more: see fixef()")
+  c(lines[seq_len(room - 1L)], paste0("... and ", left, " more lines: see VarCorr()"))
 }

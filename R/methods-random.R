@@ -274,50 +274,45 @@ varcorr_rows <- function(value, group, order, correlated) {
 
 #' @rdname VarCorr.tiers_fit
 #' @param digits Significant digits.
-#' @param comp What to print of each effect: `"Std.Dev."`, `"Variance"` or both.
+#' @param comp What to print of each effect: `"SD"` (or `"Std.Dev."`, as lme4 has it), `"Variance"`,
+#'   or both.
 #' @method print tiers_varcorr
 #' @export
 print.tiers_varcorr <- function(x, digits = max(3L, getOption("digits") - 2L),
-                                comp = "Std.Dev.", ...) {
+                                comp = "SD", ...) {
   if (length(x) == 0L && !attr(x, "useSc")) cat("No random effects\n") else {
-    print(varcorr_text(x, digits, comp), quote = FALSE, right = TRUE)
+    show <- c(Variance = "Variance", Std.Dev. = "SD", SD = "SD")[comp]
+    if (anyNA(show)) stop_input("{.arg comp} must be among {.val {c('SD', 'Std.Dev.', 'Variance')}}.")
+    cat(random_lines(varcorr_random(x), varcorr_correlations(x), digits, show), sep = "\n")
   }
   invisible(x)
 }
 
-# Character table: one row an effect, correlations as a lower triangle.
-varcorr_text <- function(x, digits, comp = "Std.Dev.") {
-  groups <- names(x)
-  names <- lapply(x, rownames)
-  sds <- lapply(x, attr, "stddev")
+# The tables that random_lines() takes.
+varcorr_random <- function(x) {
+  structures <- attr(x, "structures")
+  rows <- lapply(seq_along(x), function(j) {
+    data.frame(term = j, group = names(x)[j], structure = structures[[j]],
+               name = rownames(x[[j]]), variance = diag(x[[j]]), sd = attr(x[[j]], "stddev"))
+  })
   if (attr(x, "useSc")) {
-    groups <- c(groups, "Residual")
-    names <- c(names, list(""))
-    sds <- c(sds, list(attr(x, "sc")))
+    sc <- attr(x, "sc")
+    rows <- c(rows, list(data.frame(term = 0L, group = "Residual", structure = "id", name = "",
+                                    variance = sc^2, sd = sc)))
   }
-  sd <- unlist(sds, use.names = FALSE)
-  size <- lengths(sds)
-  first <- cumsum(c(1L, size))[seq_along(size)]
-  label <- rep("", sum(size))
-  label[first] <- groups
-  columns <- list(Groups = format(label), Name = format(unlist(names, use.names = FALSE)))
-  if ("Variance" %in% comp) columns$Variance <- format_column(sd^2, digits)
-  if ("Std.Dev." %in% comp) columns$Std.Dev. <- format_column(sd, digits)
-  text <- do.call(cbind, columns)
-  width <- max(0L, size - 1L)
-  if (width > 0L && any(shows_correlation(x))) {
-    corr <- matrix("", nrow(text), width)
-    for (j in which(shows_correlation(x))) {
-      correlation <- attr(x[[j]], "correlation")
-      for (i in seq_len(size[j])[-1L]) {
-        corr[first[j] + i - 1L, seq_len(i - 1L)] <- sprintf("%.2f", correlation[i, seq_len(i - 1L)])
-      }
-    }
-    colnames(corr) <- c("Corr", rep("", width - 1L))
-    text <- cbind(text, corr)
-  }
-  rownames(text) <- rep("", nrow(text))
-  text
+  do.call(rbind, rows)
+}
+
+varcorr_correlations <- function(x) {
+  rows <- lapply(which(shows_correlation(x)), function(j) {
+    correlation <- attr(x[[j]], "correlation")
+    below <- which(lower.tri(correlation), arr.ind = TRUE)
+    data.frame(term = rep(j, nrow(below)), name1 = rownames(correlation)[below[, 2L]],
+               name2 = rownames(correlation)[below[, 1L]], correlation = correlation[below])
+  })
+  none <- data.frame(term = integer(), name1 = character(), name2 = character(),
+                     correlation = double())
+  do.call(rbind, c(list(none), rows))
 }
 
 # A structure has correlations when it has parameters beyond one for each effect.

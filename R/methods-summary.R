@@ -54,6 +54,7 @@ summary.tiers_fit <- function(object, ddf = NULL, vcov = NULL, correlation = FAL
     formula = full_formula(object),
     data = data.frame(name = object$data_name, used = object$nobs,
                       dropped = dropped_rows(object), weight_zero = zero_rows(object)),
+    missing = object$missing,
     groups = groups_table(object),
     status = status_line(object),
     converged = is_at_optimum(object),
@@ -81,9 +82,17 @@ dropped_rows <- function(fit) length(fit$na.action)
 
 zero_rows <- function(fit) nrow(fit$frame) - fit$nobs
 
+# Levels of each grouping factor and the rows that they have.
 groups_table <- function(fit) {
-  sizes <- group_sizes(fit)
-  data.frame(group = as.character(names(sizes)), levels = as.integer(sizes))
+  groups <- term_groups(fit)
+  first <- which(!duplicated(groups))
+  rows <- vapply(fit$random_terms[first], `[[`, c(smallest = 0, mean = 0, largest = 0), "rows")
+  data.frame(
+    group = as.character(groups[first]),
+    levels = vapply(unname(fit$random[first]), function(term) length(term$levels), 1L),
+    smallest = rows["smallest", ], mean = rows["mean", ], largest = rows["largest", ],
+    row.names = NULL
+  )
 }
 
 criteria_table <- function(fit) {
@@ -158,8 +167,9 @@ dispersion_words <- function(fit, digits = 4L) {
          traits$variance_words)
 }
 
-# How far the likelihood may be off, where the quadrature has said so.
+# How far the likelihood may be off, where the quadrature has said so, or who says it.
 accuracy_words <- function(fit) {
+  if (needs_comparison(fit)) return("that of Laplace's approximation, see diagnose()")
   total <- fit$accuracy[["total"]] %||% NA_real_
   if (is.na(total) || all(fit$points <= 1L)) return(NULL)
   paste0("error of -2 logLik by quadrature at most ", format(total, digits = 2L))
@@ -205,7 +215,8 @@ print.tiers_summary <- function(x, digits = max(3L, getOption("digits") - 3L),
                                 signif.stars = getOption("show.signif.stars"), ...) {
   cat(wrapped("", x$title), sep = "\n")
   cat(wrapped("Formula: ", text_of(x$formula)), sep = "\n")
-  cat("Data:    ", data_words(x$data), "\n", sep = "")
+  cat(wrapped("Data:    ", data_words(x$data, x$missing)), sep = "\n")
+  if (nrow(x$groups)) cat(wrapped("Groups:  ", groups_words(x$groups)), sep = "\n")
   cat(wrapped("Fit:     ", x$status), sep = "\n")
   if (!is.null(x$accuracy_words)) cat(wrapped("Accuracy: ", x$accuracy_words), sep = "\n")
   cat("\n")
@@ -215,7 +226,7 @@ print.tiers_summary <- function(x, digits = max(3L, getOption("digits") - 3L),
   print_dispersion(x, digits, signif.stars)
   if (x$show_correlation && nrow(x$vcov) > 1L) {
     cat("\nCorrelation of fixed effects:\n")
-    print(round(stats::cov2cor(x$vcov), 3L), digits = digits)
+    cat(triangle_lines(stats::cov2cor(x$vcov), rownames(x$vcov)), sep = "\n")
   }
   invisible(x)
 }
@@ -228,7 +239,8 @@ print_random <- function(x, digits) {
   } else {
     "\nRandom effects:\n"
   })
-  print(random_text(x$random, x$correlations, digits), quote = FALSE, right = TRUE)
+  cat(random_lines(x$random, x$correlations, digits, c("Levels", "Variance", "SD", "limits")),
+      sep = "\n")
 }
 
 # A constant that is the residual standard deviation stands with the random effects.
@@ -239,21 +251,7 @@ print_dispersion <- function(x, digits, signif.stars) {
     return(invisible())
   }
   cat("\nDispersion model, ", x$dispersion_words, " (z tests):\n", sep = "")
-  stats::printCoefmat(x$dispersion, digits = digits, signif.stars = signif.stars)
-}
-
-# Lines of text; an argument and its value stay together.
-wrapped <- function(label, text) {
-  marked <- gsub(" = ", "\001=\001", text, fixed = TRUE)
-  # The mark has no width.
-  room <- getOption("width") - if (identical(marked, text)) 1L else 3L
-  lines <- strwrap(marked, width = max(40L, room), initial = label, exdent = nchar(label))
-  gsub("\001", " ", lines, fixed = TRUE)
-}
-
-data_words <- function(data) {
-  words <- paste0(data$name, ", ", data$used, " rows used, ", data$dropped, " dropped")
-  if (data$weight_zero > 0) paste0(words, ", ", data$weight_zero, " of weight zero") else words
+  print_coefficients(x$dispersion, digits, signif.stars)
 }
 
 print_criteria <- function(criteria) {
@@ -276,58 +274,9 @@ print_fixed <- function(x, digits, signif.stars) {
     x$ddf, none = "no degrees of freedom, so no p values", asymptotic = "z tests",
     paste0("t tests with ", x$ddf_label, " degrees of freedom"))
   if (x$own_vcov) method <- paste0(method, ", covariance matrix given by the user")
-  cat("\nFixed effects (", method, "):\n", sep = "")
-  if (!any(is.finite(x$coefficients[, 1:2]))) {
-    # printCoefmat() leaves such a table blank.
-    print(x$coefficients, digits = digits)
-  } else if (x$ddf == "none") {
-    stats::printCoefmat(x$coefficients, digits = digits, has.Pvalue = FALSE)
-  } else if (x$ddf == "asymptotic") {
-    stats::printCoefmat(x$coefficients, digits = digits, signif.stars = signif.stars)
-  } else {
-    table <- x$coefficients
-    shown <- cbind(table[, 1:2, drop = FALSE], df = signif(table[, 3L], digits),
-                   table[, 4:5, drop = FALSE])
-    stats::printCoefmat(shown, digits = digits, signif.stars = signif.stars, cs.ind = 1:2,
-                        tst.ind = 4L, has.Pvalue = TRUE, P.values = TRUE)
-  }
+  cat("", wrapped("", paste0("Fixed effects (", method, "):")), sep = "\n")
+  print_coefficients(x$coefficients, digits, signif.stars)
   if (length(x$dropped_columns)) {
     cat(wrapped("Not estimable (NA): ", toString(x$dropped_columns)), sep = "\n")
   }
-}
-
-# The table of random effects as text; correlations stand as a lower triangle.
-random_text <- function(random, correlations, digits) {
-  first <- !duplicated(random$term)
-  structure_words <- paste0(random$structure, ", ", random$parameters)
-  text <- cbind(
-    Term = format(ifelse(first, random$term, "")),
-    `Structure, par.` = format(ifelse(first, structure_words, "")),
-    Levels = ifelse(first & !is.na(random$levels), random$levels, ""),
-    Effect = format(random$name),
-    Variance = format_column(random$variance, digits),
-    SD = format_column(random$sd, digits)
-  )
-  if (nrow(correlations)) {
-    width <- max(tapply(correlations$name2, correlations$term, function(s) length(unique(s))))
-    corr <- matrix("", nrow(text), width)
-    for (term in unique(correlations$term)) {
-      rows <- which(random$term == term)
-      part <- correlations[correlations$term == term, ]
-      at <- cbind(rows[match(part$name2, random$name[rows])], match(part$name1, random$name[rows]))
-      corr[at] <- sprintf("%.2f", part$correlation)
-    }
-    colnames(corr) <- c("Corr", rep("", width - 1L))
-    text <- cbind(text, corr)
-  }
-  rownames(text) <- rep("", nrow(text))
-  text
-}
-
-# Numbers under each other with a common point, unless they differ so much that this would need
-# many digits or powers of ten.
-format_column <- function(x, digits) {
-  size <- range(abs(x[is.finite(x) & x != 0]), 1, na.rm = TRUE)
-  if (size[2L] / size[1L] < 1e4) return(format(x, digits = digits))
-  format(vapply(x, format, "", digits = digits), justify = "right")
 }

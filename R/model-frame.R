@@ -92,12 +92,14 @@ collect_frame <- function(parsed, data, rows, na.action) {
     bar
   })
   na_action <- attr(frame, "na.action")
+  missing <- attr(frame, "missing")
+  attr(frame, "missing") <- NULL
   attr(frame, "terms") <- terms
   held <- attr(data, "held")
   used <- rows_in_frame(rows$subset, na_action, n)
   frame <- with_marked_response(frame, held, used, n)
   list(frame = frame, terms = terms, bars = bars, dispersion = dispersion, env = env,
-       na.action = na_action,
+       na.action = na_action, missing = missing,
        variables = variables,
        raw_data = raw_columns(variables, frame, data, parsed$env, used),
        data = keep_data(data, frame, rows, variables, parsed$env, used, n),
@@ -156,6 +158,7 @@ evaluate_frame <- function(terms, data, rows, na.action, parsed, n) {
       "The variables of the model: "),
     error = function(e) explain_frame_error(e, terms, data, parsed, n))
   if (nrow(frame) == 0L) explain_no_rows(terms, args)
+  if (length(attr(frame, "na.action"))) attr(frame, "missing") <- missing_by_variable(args)
   for (i in attr(terms, "offset")) {
     check_offset_term(frame[[i]], attr(terms, "variables")[[i + 1L]])
   }

@@ -11,6 +11,7 @@ new_fit <- function(kind, call, model, spec, result, control) {
     full_formula = model$formula,
     na.action = model$na.action,
     n_dropped = length(model$na.action),
+    missing = model$missing,
     frame = model$frame,
     data = if (control$keep_data) model$data,
     raw_data = if (!control$keep_data) model$raw_data,

@@ -6,6 +6,7 @@
 #   basis_terms, xlevels, contrasts    how to build the basis; NULL basis_terms: intercept only
 #   columns, intercept          column names; which column is identically 1 (0: none)
 #   levels                      display labels of the levels in use
+#   rows                        smallest, mean and largest number of rows of a level
 #   component_levels, level_codes      levels of each grouping variable; for a pair a:b the codes
 #                               of its variables at each level (levels x variables)
 
@@ -14,8 +15,16 @@ random_term <- function(bar, frame, contrasts) {
   groups <- build_groups(bar, frame)
   bar$basis_terms <- NULL
   term <- c(bar, basis$stored, groups$stored)
+  term$rows <- rows_of_levels(groups$codes, length(term$levels), stats::model.weights(frame))
   if (bar$double_bar) note_double_bar(term)
   list(term = term, basis = basis$basis, codes = groups$codes)
+}
+
+# Rows of weight zero do not count.
+rows_of_levels <- function(codes, levels, weights) {
+  if (!is.null(weights)) codes <- codes[weights > 0]
+  counts <- tabulate(codes, levels)
+  c(smallest = min(counts), mean = mean(counts), largest = max(counts))
 }
 
 # Basis ---------------------------------------------------------------------------------------

@@ -84,7 +84,7 @@ test_that("fixef has NA where a column was dropped, and coef goes on", {
 test_that("printing goes through", {
   expect_output(print(ranef(growth_fit())), "conditional variances")
   expect_output(print(coef(growth_fit())), "SexFemale")
-  expect_output(print(VarCorr(growth_fit())), "Std.Dev.")
+  expect_output(print(VarCorr(growth_fit())), "Groups +Effect +SD +Corr")
   expect_output(print(VarCorr(growth_fit()), comp = "Variance"), "Variance")
 })
 

@@ -7,7 +7,8 @@ test_that("everything that is printed is in the object", {
   expect_equal(s$random$parameters, c(3, 3, 1))
   expect_equal(s$correlations$correlation, attr(VarCorr(growth_fit())$Subject, "correlation")[2, 1])
   expect_equal(s$criteria$AIC, AIC(growth_fit()))
-  expect_equal(s$groups, data.frame(group = "Subject", levels = 27L))
+  expect_equal(s$groups, data.frame(group = "Subject", levels = 27L, smallest = 4, mean = 4,
+                                    largest = 4))
   expect_equal(s$data$used, 108)
   expect_true(s$converged)
   for (part in c("data", "groups", "criteria", "random", "correlations")) {
@@ -29,7 +30,8 @@ test_that("the printout", {
   expect_match(out[1], "Linear mixed model fitted by maximum likelihood")
   expect_match(paste(out, collapse = "\n"), "107 rows used, 1 dropped")
   expect_match(paste(out, collapse = "\n"), "Satterthwaite degrees of freedom")
-  expect_match(paste(out, collapse = "\n"), "us, 3")
+  expect_match(paste(out, collapse = "\n"), "27 Subject|Subject 27 \\(3 to 4 rows, mean 3.96\\)")
+  expect_match(paste(out, collapse = "\n"), "missing: `distance` 1", fixed = TRUE)
   expect_no_match <- function(text, pattern) expect_false(any(grepl(pattern, text)))
   expect_no_match(out, "Correlation of fixed effects")
   expect_output(print(summary(fit, correlation = TRUE)), "Correlation of fixed effects")
@@ -54,4 +56,46 @@ test_that("a damaged fit is refused with a class", {
   fit <- growth_fit()
   fit$vcov <- NULL
   expect_error(summary(fit), class = "tiers_error_input")
+})
+
+test_that("rows dropped are told by the variables that are missing", {
+  d <- transform(fixture_data("sleepstudy"), other = Days)
+  d$Reaction[1:3] <- NA
+  d$other[c(3, 8)] <- NA
+  d$Subject[10] <- NA
+  fit <- lmm(log(Reaction) ~ sin(Days) + other + I(exp(-other)) + (1 | Subject), d)
+  # What is calculated from a variable is counted with it.
+  expect_equal(summary(fit)$missing, c(`log(Reaction)` = 3, other = 2, Subject = 1))
+  # A value that the formula makes missing.
+  d$Reaction[20] <- -1
+  expect_equal(suppressWarnings(summary(lmm(log(Reaction) ~ Days + (1 | Subject), d)))$missing,
+               c(`log(Reaction)` = 4, Subject = 1))
+  weights <- replace(rep(1, 180), 5, NA)
+  expect_equal(summary(lmm(Reaction ~ Days + (1 | Subject), d, weights = weights))$missing,
+               c(Reaction = 3, Subject = 1, weights = 1))
+  expect_null(summary(growth_fit())$missing)
+})
+
+test_that("sizes of groups leave out rows of weight zero", {
+  d <- fixture_data("sleepstudy")
+  w <- rep(1, 180)
+  w[c(1:4, 11)] <- 0
+  s <- summary(lmm(Reaction ~ Days + (1 | Subject) + (0 + Days | Subject), d, weights = w))
+  expect_equal(s$groups, data.frame(group = "Subject", levels = 18L, smallest = 6, mean = 175 / 18,
+                                    largest = 10))
+  nested <- summary(lmm(strength ~ 1 + (1 | batch / cask), fixture_data("pastes")))
+  expect_equal(nested$groups$largest, c(2, 6))
+})
+
+test_that("the correlations of the fixed effects are a triangle within 80 columns", {
+  fit <- lmm(distance ~ factor(age) * Sex + (1 | Subject), orthodont())
+  out <- capture.output(print(summary(fit, correlation = TRUE)))
+  rows <- out[seq(grep("Correlation of fixed", out) + 2, length(out))]
+  expect_length(rows, 7)
+  expect_lte(max(nchar(rows)), 80)
+  R <- cov2cor(as.matrix(vcov(fit)))
+  shown <- regmatches(rows, gregexpr("-?[01]\\.[0-9]{2}", sub("^[^ ]+ ", "", rows)))
+  expect_equal(as.numeric(unlist(lapply(seq_along(rows), function(i) {
+    tail(strsplit(trimws(rows[i]), " +")[[1]], i)
+  }))), round(t(R)[upper.tri(R)], 2))
 })
