@@ -23,6 +23,7 @@ compare_fits <- function(fits, names, refit) {
   if (length(names) != length(fits)) {
     stop_input("{.arg model.names} must have {length(fits)} names, not {length(names)}.")
   }
+  check_flag(refit, "refit")
   for (fit in fits) if (inherits(fit, "tiers_fit")) validate_fit(fit)
   check_same_measure(fits, names)
   rows <- lapply(fits, likelihood_rows)
@@ -54,8 +55,10 @@ compare_fits <- function(fits, names, refit) {
   at <- which(nzchar(obstacles))
   structure(table, class = c("anova", "data.frame"), heading = c(
     paste0("Comparison of fits by ", criterion, ", ", n, " rows"),
-    paste0(format(paste0(names, ":")), " ", formulas, family_notes(fits)),
-    if (length(at)) paste0("No test of ", names[at - 1L], " against ", names[at], ": ", obstacles[at]), ""
+    paste0(format(paste0(names, ":")), " ", formulas, family_notes(fits), argument_notes(fits)),
+    if (length(at)) {
+      paste0("No test of ", names[at - 1L], " against ", names[at], ": ", obstacles[at])
+    }, ""
   ))
 }
 
@@ -69,6 +72,8 @@ test_obstacle <- function(fits, rows) {
   }
   loglik <- lapply(fits, stats::logLik)
   if (attr(loglik[[2L]], "df") == attr(loglik[[1L]], "df")) return("as many parameters")
+  outside <- nesting_obstacle(fits[[1L]], fits[[2L]])
+  if (nzchar(outside)) return(outside)
   # More than two optima can differ by rounding and by quadrature.
   error <- vapply(fits, function(fit) {
     bound <- fit$accuracy[["total"]]
@@ -108,6 +113,24 @@ family_notes <- function(fits) {
   methods <- vapply(fits[approximated], approximation_words, "")
   if (length(unique(methods)) > 1L) {
     notes[approximated] <- paste0(notes[approximated], " [", methods, "]")
+  }
+  notes
+}
+
+# Arguments that are part of the model, where they are not the same in all fits.
+argument_notes <- function(fits) {
+  words <- list(
+    dispersion = vapply(fits, function(fit) {
+      terms <- if (inherits(fit, "tiers_fit")) fit$dispersion$terms
+      if (is.null(terms)) "~1" else text_of(stats::formula(terms))
+    }, ""),
+    offset = vapply(fits, function(fit) {
+      if (is.null(fit$call$offset)) "none" else text_of(fit$call$offset)
+    }, ""))
+  notes <- rep("", length(fits))
+  for (name in names(words)) {
+    if (length(unique(words[[name]])) == 1L) next
+    notes <- paste0(notes, ", ", name, if (name == "dispersion") " " else " = ", words[[name]])
   }
   notes
 }
@@ -189,7 +212,7 @@ likelihood_rows <- function(fit) {
 comparable_likelihoods <- function(fits, refit) {
   reml <- vapply(fits, is_reml, NA)
   if (!any(reml)) return(fits)
-  if (isTRUE(refit)) {
+  if (refit) {
     inform("tiers_message_refit", c(
       "Fits by REML were fitted again by maximum likelihood for this comparison.",
       "i" = "Use {.code refit = FALSE} to compare REML fits with the same fixed effects."

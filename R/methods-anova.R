@@ -19,9 +19,10 @@
 #' the same and all give it probabilities (or all densities). A test is shown only where it can be
 #' one: not between families of which neither is a limit of the other (Poisson is one of the negative
 #' binomials, binomial of the beta-binomial), not between the Laplace approximation and quadrature,
-#' not between different weights, and not where the model with more parameters has the lower
-#' likelihood and so cannot contain the other. The printout says which. That the smaller model is
-#' part of the larger one is otherwise left to the user.
+#' not between different weights, and not where the smaller model is no part of the larger one: where
+#' its fixed effects, the covariances of its random effects or its offset are not among those that
+#' the larger model can have, or where the larger model has the lower likelihood. The printout says
+#' which.
 #'
 #' @param object A fit made by [lmm()] or [glmm()].
 #' @param ... Further fits to compare with, made by [lmm()], [glmm()], `lm()` or `glm()`.

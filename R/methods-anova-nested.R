@@ -1,0 +1,120 @@
+# Is one model part of another? A likelihood ratio has a chi-square distribution only then. What is
+# asked here is necessary, for models of any kind: the columns of the smaller model's design lie in
+# the space of the larger one's, and so do the covariances that its random effects can give to rows.
+
+# What of `small` is no part of `large`, as words; "" where nothing was found.
+nesting_obstacle <- function(small, large) {
+  X <- fixed_columns(large)
+  extra <- fixed_columns(small)
+  if (nrow(X) != nrow(extra)) return("")
+  if (!in_span(extra, X)) return("not nested in their fixed effects")
+  shift <- offset_column(small) - offset_column(large)
+  if (any(shift != 0) && !in_span(shift, X)) return("not nested, their offsets differ")
+  if (!in_span(dispersion_columns(small), dispersion_columns(large))) {
+    return("not nested in their dispersion")
+  }
+  pairs <- row_pairs(list(small, large), nrow(X))
+  if (!in_span(covariance_columns(small, pairs), covariance_columns(large, pairs))) {
+    return("not nested in their random effects")
+  }
+  ""
+}
+
+fixed_columns <- function(fit) {
+  plain_matrix(if (inherits(fit, "tiers_fit")) fixed_matrix(fit) else stats::model.matrix(fit))
+}
+
+offset_column <- function(fit) {
+  offset <- if (inherits(fit, "tiers_fit")) fixed_offset(fit) else fit$offset
+  if (length(offset)) as.double(offset) else double(nrow(stats::model.frame(fit)))
+}
+
+# The model of a dispersion parameter; a constant where there is none.
+dispersion_columns <- function(fit) {
+  Z <- if (inherits(fit, "tiers_fit")) dispersion_matrix(fit)
+  if (is.null(Z)) matrix(1, nrow(stats::model.frame(fit)), 1L) else Z
+}
+
+# Are the columns of `a` combinations of those of `b`? Means are taken off where they can be, so
+# that the origin of a variable does not hide what it adds. `tolerance` is relative to the length of
+# a column.
+in_span <- function(a, b, tolerance = 1e-6) {
+  a <- as.matrix(a)
+  b <- as.matrix(b)
+  residual <- function(x, parts) if (parts$rank == 0L) x else qr.resid(parts, x)
+  unit <- function(x) {
+    norm <- sqrt(colSums(x^2))
+    sweep(x, 2L, ifelse(norm > 0, norm, 1), "/")
+  }
+  one <- residual(rep(1, nrow(b)), qr(unit(b)))
+  if (nrow(a) > 0L && sum(one^2) < tolerance^2 * nrow(a)) {
+    largest <- pmax(apply(abs(a), 2L, max), 0)
+    a <- sweep(a, 2L, colMeans(a))
+    # A constant is not all rounding.
+    a[, sqrt(colSums(a^2)) <= 1e-12 * largest * sqrt(nrow(a))] <- 0
+    b <- sweep(b, 2L, colMeans(b))
+  }
+  all(colSums(residual(unit(a), qr(unit(b)))^2) <= tolerance^2)
+}
+
+# Covariances --------------------------------------------------------------------------------------
+
+# Pairs of rows in whose covariances the models are compared: rows with themselves, with some others
+# of the same group for each term, and with some of other groups. A few thousand are enough to tell
+# two models apart, and a pair too few only leaves the test in.
+row_pairs <- function(fits, n, limit = 500L) {
+  some <- unique(round(seq(1, n, length.out = min(n, limit))))
+  first <- some
+  second <- some
+  add <- function(order, codes, lag) {
+    at <- unique(round(seq(1, max(n - lag, 1), length.out = min(n, limit))))
+    at <- at[at + lag <= n]
+    here <- order[at]
+    there <- order[at + lag]
+    same <- codes[here] == codes[there]
+    first <<- c(first, here[same])
+    second <<- c(second, there[same])
+  }
+  for (lag in c(1L, 2L, 7L)) add(seq_len(n), rep(1L, n), lag)
+  for (fit in Filter(function(fit) inherits(fit, "tiers_fit"), fits)) {
+    for (j in seq_along(fit$random)) {
+      codes <- random_basis(fit, j)$codes
+      order <- order(codes)
+      for (lag in c(1L, 2L, 3L, 5L, 8L)) add(order, codes, lag)
+    }
+  }
+  unique(cbind(first, second))
+}
+
+# One column for each parameter: the derivative of the covariances of the pairs, by the entries of a
+# term's covariance matrix and by the residual variance.
+covariance_columns <- function(fit, pairs) {
+  same_row <- pairs[, 1L] == pairs[, 2L]
+  residual <- if (inherits(fit, "tiers_fit")) has_residual(fit) else {
+    isTRUE(family_traits(family_of(fit)$name)$residual)
+  }
+  columns <- if (residual) matrix(same_row / row_weights(fit)[pairs[, 1L]], ncol = 1L)
+  random <- if (inherits(fit, "tiers_fit")) fit$random
+  terms <- lapply(seq_along(random), function(j) {
+    at <- random_basis(fit, j)
+    k <- length(random[[j]]$columns)
+    basis <- if (is.null(at$basis)) matrix(1, length(at$codes), 1L) else at$basis
+    here <- basis[pairs[, 1L], , drop = FALSE]
+    there <- basis[pairs[, 2L], , drop = FALSE]
+    count <- covariance_parameter_count(random[[j]]$structure, k)
+    entries <- which(lower.tri(diag(k), diag = TRUE), arr.ind = TRUE)
+    if (count <= k) entries <- entries[entries[, 1L] == entries[, 2L], , drop = FALSE]
+    products <- here[, entries[, 1L], drop = FALSE] * there[, entries[, 2L], drop = FALSE] +
+      here[, entries[, 2L], drop = FALSE] * there[, entries[, 1L], drop = FALSE]
+    if (count < k) products <- matrix(rowSums(products), ncol = 1L)
+    products * (at$codes[pairs[, 1L]] == at$codes[pairs[, 2L]])
+  })
+  columns <- do.call(cbind, c(list(columns), terms))
+  if (is.null(columns)) matrix(0, nrow(pairs), 0L) else columns
+}
+
+row_weights <- function(fit) {
+  weights <- stats::model.weights(stats::model.frame(fit))
+  if (is.null(weights)) return(rep(1, nrow(stats::model.frame(fit))))
+  replace(weights, weights == 0, 1)
+}
