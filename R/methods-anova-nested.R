@@ -4,20 +4,53 @@
 
 # What of `small` is no part of `large`, as words; "" where nothing was found.
 nesting_obstacle <- function(small, large) {
-  X <- fixed_columns(large)
-  extra <- fixed_columns(small)
-  if (nrow(X) != nrow(extra)) return("")
-  if (!in_span(extra, X)) return("not nested in their fixed effects")
+  n <- nrow(stats::model.frame(large))
+  if (nrow(stats::model.frame(small)) != n) return("")
   shift <- offset_column(small) - offset_column(large)
-  if (any(shift != 0) && !in_span(shift, X)) return("not nested, their offsets differ")
-  if (!in_span(dispersion_columns(small), dispersion_columns(large))) {
+  shifted <- any(shift != 0)
+  if (shifted || !terms_contained(small, large)) {
+    X <- fixed_columns(large)
+    if (!in_span(fixed_columns(small), X)) return("not nested in their fixed effects")
+    if (shifted && !in_span(shift, X)) return("not nested, their offsets differ")
+  }
+  dispersion <- dispersion_columns(small)
+  if (!is.null(dispersion) && !in_span(dispersion, dispersion_columns(large) %||% rep(1, n))) {
     return("not nested in their dispersion")
   }
-  pairs <- row_pairs(list(small, large), nrow(X))
-  if (!in_span(covariance_columns(small, pairs), covariance_columns(large, pairs))) {
-    return("not nested in their random effects")
+  if (!random_contained(small, large)) {
+    pairs <- row_pairs(list(small, large), n)
+    if (!in_span(covariance_columns(small, pairs), covariance_columns(large, pairs))) {
+      return("not nested in their random effects")
+    }
   }
   ""
+}
+
+# Most comparisons are of models of which the one has the other's terms as they stand: no column
+# needs to be looked at then. The space of a model is the sum of those of its terms, however they
+# are coded.
+terms_contained <- function(small, large) {
+  a <- stats::terms(small)
+  b <- stats::terms(large)
+  attr(a, "intercept") <= attr(b, "intercept") &&
+    all(attr(a, "term.labels") %in% attr(b, "term.labels")) && same_variables(small, large)
+}
+
+random_contained <- function(small, large) {
+  if (!inherits(small, "tiers_fit")) return(FALSE)
+  words <- function(fit) {
+    vapply(fit$random, function(term) paste(term$label, term$structure), "")
+  }
+  inherits(large, "tiers_fit") && has_residual(small) == has_residual(large) &&
+    all(words(small) %in% words(large)) && same_variables(small, large)
+}
+
+same_variables <- function(small, large) {
+  a <- stats::model.frame(small)
+  b <- stats::model.frame(large)
+  all(vapply(intersect(names(a)[-1L], names(b)[-1L]), function(name) {
+    identical(a[[name]], b[[name]])
+  }, NA))
 }
 
 fixed_columns <- function(fit) {
@@ -29,11 +62,8 @@ offset_column <- function(fit) {
   if (length(offset)) as.double(offset) else double(nrow(stats::model.frame(fit)))
 }
 
-# The model of a dispersion parameter; a constant where there is none.
-dispersion_columns <- function(fit) {
-  Z <- if (inherits(fit, "tiers_fit")) dispersion_matrix(fit)
-  if (is.null(Z)) matrix(1, nrow(stats::model.frame(fit)), 1L) else Z
-}
+# The model of a dispersion parameter; NULL for a constant, which is part of every other.
+dispersion_columns <- function(fit) if (inherits(fit, "tiers_fit")) dispersion_matrix(fit)
 
 # Are the columns of `a` combinations of those of `b`? Means are taken off where they can be, so
 # that the origin of a variable does not hide what it adds. `tolerance` is relative to the length of
