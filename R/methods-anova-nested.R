@@ -128,9 +128,8 @@ covariance_columns <- function(fit, pairs) {
   terms <- lapply(seq_along(random), function(j) {
     at <- random_basis(fit, j)
     k <- length(random[[j]]$columns)
-    basis <- if (is.null(at$basis)) matrix(1, length(at$codes), 1L) else at$basis
-    here <- basis[pairs[, 1L], , drop = FALSE]
-    there <- basis[pairs[, 2L], , drop = FALSE]
+    here <- at$basis[pairs[, 1L], , drop = FALSE]
+    there <- at$basis[pairs[, 2L], , drop = FALSE]
     count <- covariance_parameter_count(random[[j]]$structure, k)
     entries <- which(lower.tri(diag(k), diag = TRUE), arr.ind = TRUE)
     if (count <= k) entries <- entries[entries[, 1L] == entries[, 2L], , drop = FALSE]

@@ -243,7 +243,6 @@ extractAIC.tiers_fit <- function(fit, scale = 0, k = 2, ...) {
   check_number(k, "k", 0, Inf)
   validate_fit(fit)
   # Searches compare different fixed effects, for which only maximum likelihood will do.
-  check_number(k, "k", 0, Inf)
   value <- stats::logLik(if (fit$REML) fit_by_ml(fit) else fit)
   df <- attr(value, "df")
   c(df, -2 * as.double(value) + k * df)
