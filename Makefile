@@ -7,7 +7,7 @@ JOBS    = 2
 RUN_R   = R_LIBS="$(LIBRARY):$$R_LIBS" Rscript
 PARTS   = DESCRIPTION NAMESPACE NEWS.md README.md cleanup R src man inst tests vignettes
 
-.PHONY: demo test test-r test-cpp bench check format doc install clean layers snapshots
+.PHONY: demo test test-r test-cpp sanitize bench check format doc install clean layers snapshots
 
 demo:
 	@.ci/install-dependencies demo
@@ -33,11 +33,20 @@ test-cpp: layers
 	@$(MAKE) --no-print-directory run-test-cpp
 	@.ci/sum-counts $(BUILD)/count-cpp
 
+# The C++ tests under the address and undefined-behaviour sanitizers; the first finding ends them.
+sanitize:
+	@.ci/install-dependencies test
+	@$(MAKE) --no-print-directory run-sanitize
+	@.ci/sum-counts $(BUILD)/count-sanitize
+
 run-test-r:
 	@$(RUN_R) .ci/run-testthat.R $(COPY)/tests/testthat $(BUILD)/count-r
 
 run-test-cpp:
 	@.ci/run-catch2 $(BUILD)/cpp $(BUILD)/count-cpp
+
+run-sanitize:
+	@.ci/run-catch2 $(BUILD)/cpp-sanitize $(BUILD)/count-sanitize -DSANITIZE=ON
 
 layers:
 	@.ci/check-layers

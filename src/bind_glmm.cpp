@@ -3,6 +3,7 @@
 
 #include "convert.h"
 #include "convert_family.h"
+#include "core/engine/at_point_generalized.h"
 #include "core/engine/fit_generalized.h"
 
 using Rcpp::_;
@@ -63,14 +64,14 @@ List fit_glmm_cpp(const List& spec, const List& control) {
   out["accuracy"] = number(fit.accuracy);
   out["accuracy_max"] = number(fit.largest_error);
   out["separation"] = R_NilValue;
-  if (fit.separation != tiers::Separation::Kind::none) {
+  if (fit.separation != tiers::SeparationKind::none) {
     std::vector<int> columns;
     std::vector<double> direction;
     for (const Index a : fit.infinite) {
       columns.push_back(static_cast<int>(a) + 1);
       direction.push_back(fit.separating_direction[a]);
     }
-    const bool complete = fit.separation == tiers::Separation::Kind::complete;
+    const bool complete = fit.separation == tiers::SeparationKind::complete;
     out["separation"] = List::create(_["kind"] = complete ? "complete" : "quasi", _["columns"] = columns,
                                      _["direction"] = direction);
   }

@@ -4,6 +4,7 @@
 
 #include <RcppEigen.h>
 
+#include "core/engine/at_point.h"
 #include "core/engine/fit_model.h"
 #include "interrupt.h"
 

@@ -17,7 +17,6 @@ struct GeneralizedData {
 
   tiers::GeneralizedSpecification specification() const {
     tiers::Specification model = data.specification(false);
-    model.linear = false;
     tiers::GeneralizedSpecification spec{model};
     spec.family = family.get();
     if (size.size() > 0) spec.size = size.data();
@@ -60,18 +59,17 @@ inline GeneralizedData generalized(Design design, const std::string& family, con
 // Everything that an objective needs, at the internal scale.
 struct GeneralizedEngine {
   explicit GeneralizedEngine(const tiers::GeneralizedSpecification& given, bool fixed_in_mode = false)
-      : spec(given), model(prepared(given.model)), design(model), layout(design), rows(design, layout),
-        response(spec, rows), cross(design, layout), parameters(model.terms),
+      : spec(given), parameters(spec.model.terms),
+        design(spec.model, tiers::Scaling{parameters.rescaling(), false}), layout(design),
+        rows(design, layout), response(spec, rows), cross(design, layout),
         mode(*spec.family, response, rows, cross, fixed_in_mode, tiers::Poll()) {}
-  static tiers::Specification prepared(tiers::Specification spec);
   const tiers::GeneralizedSpecification& spec;
-  const tiers::Specification model;
+  tiers::CovarianceParameters parameters;
   tiers::Design design;
   tiers::BlockLayout layout;
   tiers::PackedRows rows;
   tiers::PackedResponse response;
   tiers::CrossProducts cross;
-  tiers::CovarianceParameters parameters;
   tiers::ConditionalMode mode;
 
   // theta from the simulated factors, beta and phi small.

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "core/model/specification.h"
+#include "core/covariance/covariance_parameters.h"
 
 namespace tiers_test {
 
@@ -156,6 +156,11 @@ inline Data simulate(Design design, unsigned seed = 1) {
 inline std::vector<Design> all_designs() {
   return {Design::one_factor, Design::nested, Design::crossed, Design::nested_and_crossed,
           Design::two_terms, Design::weighted};
+}
+
+// What the terms' structures allow, for a linear model.
+inline tiers::Scaling scaling_of(const tiers::Specification& spec) {
+  return {tiers::CovarianceParameters(spec.terms).rescaling()};
 }
 
 // Lower factors with every entry in use, of the shape that each structure allows.

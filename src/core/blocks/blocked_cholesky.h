@@ -42,8 +42,6 @@ class BlockedCholesky {
   void solve_forward(Matrix& random, Matrix& fixed) const;
   // [u; beta] from [c; s], in place: L' [u; beta] = [c; s].
   void solve_backward(Matrix& random, Matrix& fixed) const;
-  // Omega^-1 r.
-  Matrix solve_random(const Matrix& r) const;
   // B = Omega^-1 Lambda'Z'X (q x p).
   Matrix fixed_projection() const;
   // Lambda u, or Lambda'v.
@@ -60,6 +58,9 @@ class BlockedCholesky {
   void visit_inverse_blocks(const Visitor& visit, const Local& local, const Poll& poll) const {
     visit_inverse(visit, local, true, poll);
   }
+
+  // Sum over levels of those blocks, for each factor.
+  std::vector<Matrix> inverse_sums(const Poll& poll) const;
 
   // A symmetric k x k matrix repeated on the diagonal blocks of all levels of one factor.
   struct LevelForm {

@@ -2,6 +2,7 @@
 #include "block_size.h"
 #include "blocked_cholesky.h"
 #include "dense_kernels.h"
+#include "level_blocks.h"
 
 namespace tiers {
 
@@ -140,11 +141,10 @@ void BlockedCholesky::solve_backward(Matrix& random, Matrix& fixed) const {
   }
 }
 
-Matrix BlockedCholesky::solve_random(const Matrix& r) const {
-  Matrix random = r, none(0, r.cols());
-  solve_forward(random, none);
-  solve_backward(random, none);
-  return random;
+std::vector<Matrix> BlockedCholesky::inverse_sums(const Poll& poll) const {
+  std::vector<Matrix> out = zero_blocks(cross_.layout());
+  visit_inverse_blocks([&](int f, Index, const auto& block) { out[f] += block; }, poll);
+  return out;
 }
 
 // B solves Omega B = Lambda'Z'X: the right-hand sides are the X columns of the panels, so a

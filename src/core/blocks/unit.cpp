@@ -5,4 +5,5 @@
 #include "cross_products.cpp"
 #include "dense_kernels.cpp"
 #include "inverse_products.cpp"
+#include "level_blocks.cpp"
 #include "packed_rows.cpp"

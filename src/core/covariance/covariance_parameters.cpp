@@ -12,6 +12,12 @@ CovarianceParameters::CovarianceParameters(const std::vector<RandomTerm>& terms)
   }
 }
 
+std::vector<Rescaling> CovarianceParameters::rescaling() const {
+  std::vector<Rescaling> out;
+  for (const auto& structure : structures_) out.push_back(structure->rescaling());
+  return out;
+}
+
 std::vector<Matrix> CovarianceParameters::factors(const Vector& theta) const {
   std::vector<Matrix> out;
   for (int j = 0; j < terms(); ++j) out.push_back(structures_[j]->factor(part(theta, j)));

@@ -18,6 +18,7 @@ class CovarianceParameters {
     return theta.segment(offset_[term], structures_[term]->parameter_count());
   }
 
+  std::vector<Rescaling> rescaling() const;  // per term
   std::vector<Matrix> factors(const Vector& theta) const;
   Vector parameters(const std::vector<Matrix>& factors) const;
 

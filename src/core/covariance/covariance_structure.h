@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "../model/specification.h"
+#include "../model/scaling.h"
 
 namespace tiers {
 

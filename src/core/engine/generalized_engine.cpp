@@ -4,14 +4,15 @@
 #include <cmath>
 #include <stdexcept>
 
-#include "fit_model.h"
+#include "write_result.h"
+#include "../blocks/level_blocks.h"
 
 namespace tiers {
 
 namespace {
 
-// Of the linear predictor where the response has its root mean square and, on the real line, its standard
-// deviation; 1 where that is near enough.
+// Of the linear predictor where the response has its root mean square and, on the real line, its
+// standard deviation; 1 where that is near enough.
 double unit_of_response(const GeneralizedSpecification& spec) {
   constexpr double near = 4.0;  // powers of two
   if (spec.family->uses_trials()) return 1.0;
@@ -23,7 +24,8 @@ double unit_of_response(const GeneralizedSpecification& spec) {
   const double largest = y.size() > 0 ? y.abs().maxCoeff() : 0.0;
   if (largest == 0.0) return 1.0;
   const double middle = largest * std::sqrt((y / largest).square().mean());
-  const double phi = std::log(largest) + 0.5 * std::log((y / largest - (y / largest).mean()).square().mean());
+  const double variance = (y / largest - (y / largest).mean()).square().mean();
+  const double phi = std::log(largest) + 0.5 * std::log(variance);
   ResponseRows one;
   one.n = 1;
   one.y = &middle;
@@ -34,22 +36,19 @@ double unit_of_response(const GeneralizedSpecification& spec) {
   return std::abs(power) < near || !std::isfinite(power) ? 1.0 : std::exp2(power);
 }
 
-Specification internal(const GeneralizedSpecification& given) {
-  Specification out = prepare(given.model);
-  out.linear = false;
-  out.predictor_unit = unit_of_response(given);
-  return out;
+bool fast(const GeneralizedSpecification& spec) {
+  return !spec.points.empty() && spec.points[0] == 0;
 }
-
-bool fast(const GeneralizedSpecification& spec) { return !spec.points.empty() && spec.points[0] == 0; }
 
 }  // namespace
 
 GeneralizedEngine::GeneralizedEngine(const GeneralizedSpecification& given, const Control& control)
-    : spec(given), model(internal(given)), design(model), layout(design),
+    : spec(given), parameters(spec.model.terms),
+      scaling{parameters.rescaling(), false, unit_of_response(spec)}, design(spec.model, scaling),
+      layout(design),
       rows((layout.require_memory(), design), layout,
            [&given](Index a, Index b) { return PackedResponse::same(given, a, b); }),
-      response(spec, rows), cross(design, layout), parameters(model.terms),
+      response(spec, rows), cross(design, layout),
       mode(*spec.family, response, rows, cross, fast(spec), control.poll) {
   use_points(spec.points);
 }
@@ -83,21 +82,15 @@ void GeneralizedEngine::use_points(const std::vector<int>& by_term) {
 
 double GeneralizedEngine::nodes(int count) const {
   double product = 1.0;
-  for (const auto& level : layout.chain()) product *= std::pow(count, static_cast<double>(level.columns));
-  return product;
-}
-
-Vector GeneralizedEngine::internal_theta(const std::vector<Matrix>& lambda) const {
-  std::vector<Matrix> internal;
-  for (std::size_t j = 0; j < lambda.size(); ++j) {
-    internal.push_back(design.internal_factor(static_cast<int>(j), lambda[j]));
+  for (const auto& level : layout.chain()) {
+    product *= std::pow(count, static_cast<double>(level.columns));
   }
-  return parameters.parameters(internal);
+  return product;
 }
 
 Vector GeneralizedEngine::internal_point(const GeneralizedPoint& point) const {
   Vector psi(objective->size());
-  psi.head(parameters.size()) = internal_theta(point.lambda);
+  psi.head(parameters.size()) = internal_parameters(design, parameters, point.lambda);
   if (objective->fixed_count() > 0) {
     psi.segment(objective->fixed_start(), objective->fixed_count()) =
         design.internal_coefficients(point.coefficients);
@@ -115,19 +108,8 @@ std::vector<Matrix> GeneralizedEngine::user_modes() const {
 }
 
 Vector GeneralizedEngine::user_predictor(const Vector& beta) const {
-  Vector out(design.rows()), x(design.rank()), z;
-  std::vector<Matrix> modes;
-  for (int j = 0; j < parameters.terms(); ++j) modes.push_back(objective->modes(j));
-  for (Index i = 0; i < design.rows(); ++i) {
-    design.fixed_row(i, x.data());
-    double sum = x.dot(beta) + (model.offset ? model.offset[i] : 0.0);
-    for (int j = 0; j < parameters.terms(); ++j) {
-      z.resize(model.terms[j].columns);
-      design.random_row(j, i, z.data());
-      sum += z.dot(modes[j].col(model.terms[j].codes[i] - 1));
-    }
-    out[i] = sum;
-  }
+  Vector out = linear_predictor(design, layout, beta, objective->random_effects());
+  if (spec.model.offset) out += Eigen::Map<const Vector>(spec.model.offset, out.size());
   return out;
 }
 

@@ -4,7 +4,7 @@
 
 #include <memory>
 
-#include "fit_generalized.h"
+#include "../model/generalized_result.h"
 #include "../objective/laplace_deviance.h"
 #include "../objective/quadrature_deviance.h"
 
@@ -18,7 +18,6 @@ struct GeneralizedEngine {
   // Integrand evaluations per row with `count` points in every dimension.
   double nodes(int count) const;
 
-  Vector internal_theta(const std::vector<Matrix>& lambda) const;
   Vector internal_point(const GeneralizedPoint& point) const;
   // At the point of the objective's last value(): levels x k per term, and eta of every row for the
   // internal coefficients given, offset included.
@@ -27,13 +26,13 @@ struct GeneralizedEngine {
   ConstMatrixMap x() const;  // p x n, packed
 
   const GeneralizedSpecification& spec;
-  const Specification model;
+  CovarianceParameters parameters;
+  const Scaling scaling;
   Design design;
   BlockLayout layout;
   PackedRows rows;
   PackedResponse response;
   CrossProducts cross;
-  CovarianceParameters parameters;
   ConditionalMode mode;
   std::unique_ptr<ModalDeviance> objective;
   const QuadratureDeviance* quadrature = nullptr;  // the objective, where it is one

@@ -1,6 +1,12 @@
 // The sources of this folder, compiled together: Eigen is read, and its templates are made, once.
+#include "at_point.cpp"
+#include "at_point_generalized.cpp"
 #include "boundary.cpp"
 #include "fit_generalized.cpp"
 #include "fit_model.cpp"
 #include "generalized_engine.cpp"
+#include "generalized_start.cpp"
+#include "linear_engine.cpp"
 #include "optimum_proof.cpp"
+#include "separated_limit.cpp"
+#include "write_result.cpp"

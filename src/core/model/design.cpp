@@ -57,7 +57,8 @@ CentreScale centre_and_scale(Index n, const Value& value, const Used& used, bool
 
 }  // namespace
 
-Design::Design(const Specification& spec) : spec_(spec) {
+Design::Design(const Specification& spec, Scaling scaling)
+    : spec_(spec), scaling_(std::move(scaling)) {
   scale_weights();
   find_constant();
   scale_response();
@@ -78,7 +79,7 @@ void Design::scale_weights() {
     ++used_rows_;
     sum += std::log(spec_.weights[i]);
   }
-  if (used_rows_ == 0 || !spec_.linear) return;
+  if (used_rows_ == 0 || !scaling_.response) return;
   weight_scale_ = std::exp2(std::round(sum / static_cast<double>(used_rows_) / std::log(2.0)));
   sum_log_weights_ = sum - static_cast<double>(used_rows_) * std::log(weight_scale_);
 }
@@ -115,7 +116,7 @@ void Design::find_constant() {
 }
 
 void Design::scale_response() {
-  if (!spec_.linear) return;
+  if (!scaling_.response) return;
   const auto scale = centre_and_scale(
       spec_.n, [&](Index i) { return raw_response(i); }, [&](Index i) { return used(i); },
       ones_.size() > 0);
@@ -279,12 +280,14 @@ void Design::fixed_row(Index row, double* x) const {
 }
 
 void Design::scale_random() {
-  for (const auto& term : spec_.terms) {
+  for (std::size_t j = 0; j < spec_.terms.size(); ++j) {
+    const RandomTerm& term = spec_.terms[j];
+    const Rescaling allowed = scaling_.terms[j];
     RandomScale scale{Vector::Zero(term.columns), Vector::Ones(term.columns), term.intercept - 1};
     double common = 0.0;
     for (Index a = 0; a < term.columns && term.basis; ++a) {
       if (a == scale.intercept) continue;
-      const bool centred = term.rescaling == Rescaling::affine && scale.intercept >= 0;
+      const bool centred = allowed == Rescaling::affine && scale.intercept >= 0;
       const auto found = centre_and_scale(
           spec_.n, [&](Index i) { return term.value(i, a); }, [&](Index i) { return used(i); },
           centred);
@@ -292,9 +295,9 @@ void Design::scale_random() {
       scale.inverse_scale[a] = 1.0 / found.scale;
       common = std::max(common, found.scale);
     }
-    if (term.rescaling == Rescaling::common && common > 0.0 && scale.intercept < 0) {
+    if (allowed == Rescaling::common && common > 0.0 && scale.intercept < 0) {
       scale.inverse_scale.setConstant(1.0 / common);
-    } else if (term.rescaling == Rescaling::common) {
+    } else if (allowed == Rescaling::common) {
       scale.inverse_scale.setOnes();
     }
     random_.push_back(scale);
@@ -302,11 +305,11 @@ void Design::scale_random() {
 }
 
 void Design::apply_unit() {
-  if (spec_.predictor_unit == 1.0) return;
-  inverse_scale_ *= spec_.predictor_unit;
-  map_ *= spec_.predictor_unit;
-  orthogonal_ *= spec_.predictor_unit;
-  for (RandomScale& scale : random_) scale.inverse_scale *= spec_.predictor_unit;
+  if (scaling_.predictor_unit == 1.0) return;
+  inverse_scale_ *= scaling_.predictor_unit;
+  map_ *= scaling_.predictor_unit;
+  orthogonal_ *= scaling_.predictor_unit;
+  for (RandomScale& scale : random_) scale.inverse_scale *= scaling_.predictor_unit;
 }
 
 // T_j: column a is (e_a - centre_a e_intercept) / scale_a.

@@ -12,13 +12,13 @@
 // cross-products would lose them.
 #pragma once
 
-#include "specification.h"
+#include "scaling.h"
 
 namespace tiers {
 
 class Design {
  public:
-  explicit Design(const Specification& spec);
+  Design(const Specification& spec, Scaling scaling);
 
   Index rows() const { return spec_.n; }
   Index used_rows() const { return used_rows_; }
@@ -84,6 +84,7 @@ class Design {
   }
 
   const Specification& spec_;
+  const Scaling scaling_;
   Index used_rows_ = 0;
   double weight_scale_ = 1.0, sum_log_weights_ = 0.0;
   Vector ones_;  // p: X ones_ = 1; empty where 1 is not in the column space

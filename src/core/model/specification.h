@@ -19,9 +19,6 @@ using ConstMatrixMap = Eigen::Map<const Eigen::MatrixXd>;
 // May throw to abandon a computation (an interrupt); called at most every few milliseconds of work.
 using Poll = std::function<void()>;
 
-// Which linear maps of a term's columns leave its covariance structure's family of models unchanged.
-enum class Rescaling { affine, per_column, common };
-
 struct RandomTerm {
   std::string group;
   const int* codes = nullptr;  // n level codes, 1-based
@@ -31,7 +28,6 @@ struct RandomTerm {
   Index n = 0;
   Index intercept = 1;  // 1-based column of the basis that is identically 1; 0: none
   std::string structure = "us";
-  Rescaling rescaling = Rescaling::affine;  // what the structure named allows
   Matrix start;  // k x k factor relative to sigma on the user's scale; 0 x 0: none
   double value(Index row, Index column) const { return basis ? basis[row + n * column] : 1.0; }
 };
@@ -40,22 +36,17 @@ struct Specification {
   Index n = 0;
   const double* y = nullptr;
   const double* offset = nullptr;   // nullptr: none
-  const double* weights = nullptr;  // precision weights; nullptr: all one; zero: row not used
+  // Precision weights, of a generalized model prior weights; nullptr: all one; zero: row not used.
+  const double* weights = nullptr;
   ConstMatrixMap X{nullptr, 0, 0};  // n x p
   bool reml = true;
-  // False: the response belongs to a family. It is not rescaled then, and neither are the weights,
-  // which only say here which rows count.
-  bool linear = true;
-  // A power of two, of the order of the changes in the linear predictor that the data can tell: internal
-  // columns are multiplied by it, so that coefficients and standard deviations are of order one.
-  double predictor_unit = 1.0;
   std::vector<RandomTerm> terms;
 };
 
 class ResponseFamily;
 
 struct GeneralizedSpecification {
-  Specification model;  // model.weights: prior weights
+  Specification model;
   const ResponseFamily* family = nullptr;
   const double* size = nullptr;              // trials; nullptr: 1 each
   ConstMatrixMap dispersion{nullptr, 0, 0};  // n x d, model of the family's log dispersion

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "../blocks/level_blocks.h"
+
 namespace tiers {
 
 namespace {
@@ -22,8 +24,7 @@ bool LaplaceDeviance::integrate(Integral& out) {
   const BlockLayout& layout = rows.layout();
   const auto& factors = layout.factors();
 
-  std::vector<Matrix> inverse_sum;  // T: sum over levels of (H^-1)_ll
-  for (const auto& factor : factors) inverse_sum.push_back(Matrix::Zero(factor.columns, factor.columns));
+  std::vector<Matrix> inverse_sum = zero_blocks(layout);  // T: sum over levels of (H^-1)_ll
   out.leverage = Vector::Zero(rows.size());
   LocalRows local(rows);
   double widest = 0.0;
@@ -78,11 +79,8 @@ bool LaplaceDeviance::integrate(Integral& out) {
 std::vector<Matrix> LaplaceDeviance::sigma_gradient_beside_zero(const Adjoint& at_mode) {
   const auto& factors = mode().rows().layout().factors();
   const std::vector<Matrix>& moved = divisible_lambda();
-  std::vector<Matrix> inverse_sum;
-  for (const auto& factor : factors) inverse_sum.push_back(Matrix::Zero(factor.columns, factor.columns));
   mode().factor().factorize(moved, mode().poll());
-  mode().factor().visit_inverse_blocks(
-      [&](int f, Index, const auto& block) { inverse_sum[f] += block; }, mode().poll());
+  const std::vector<Matrix> inverse_sum = mode().factor().inverse_sums(mode().poll());
   std::vector<Matrix> out;
   for (std::size_t f = 0; f < factors.size(); ++f) {
     const Index k = factors[f].columns, levels = factors[f].levels;

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "../blocks/level_blocks.h"
 #include "../model/scaled_eigen.h"
 
 namespace tiers {
@@ -10,6 +11,9 @@ namespace tiers {
 namespace {
 
 constexpr double kDispersionStep = 3.0;
+// Of a step in the covariance parameters, in their sizes: half of a linear model's, because a trial of
+// the line search costs a search for modes, which may fail far from where it starts.
+constexpr double kModalReach = 1.0;
 // Step of the differences of the gradient, in standard errors of the parameter.
 constexpr double kDifference = 1e-3;
 // Decrement at a mode that was predicted to first order from one that close: what is left of it is the
@@ -39,6 +43,11 @@ Matrix ModalDeviance::mean_cross(int term) const { return places_.block(mean_own
 
 Matrix ModalDeviance::modes(int term) const {
   return places_.block(lambda_, term) * places_.part(integral_.u, term);
+}
+
+Vector ModalDeviance::random_effects() const {
+  const BlockLayout& layout = mode_.rows().layout();
+  return apply_factors(layout, lambda_, integral_.u.head(layout.random_columns()), false);
 }
 
 double ModalDeviance::value(const Vector& psi) { return evaluate(psi, predicted_start(psi)); }
@@ -269,12 +278,7 @@ Matrix ModalDeviance::hessian() {
 }
 
 double ModalDeviance::step_limit(const Vector& psi, const Vector& step) const {
-  double limit = 1.0;
-  for (int j = 0; j < parameters_.terms(); ++j) {
-    const double size = parameters_.part(psi, j).cwiseAbs().maxCoeff();
-    const double largest = parameters_.part(step, j).cwiseAbs().maxCoeff();
-    if (largest > 0.0) limit = std::min(limit, (0.5 + size) / largest);
-  }
+  double limit = places_.step_limit(psi, step, kModalReach);
   for (Index i = dispersion_start(); i < psi.size(); ++i) {
     if (step[i] != 0.0) limit = std::min(limit, (kDispersionStep + std::abs(psi[i])) / std::abs(step[i]));
   }

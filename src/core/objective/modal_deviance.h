@@ -38,6 +38,7 @@ class ModalDeviance : public MixedObjective {
   bool dispersion_at_limit() const { return mode_.response().at_limit(); }
   // b = Lambda u of one term at the point of the last value(): k x levels.
   Matrix modes(int term) const;
+  Vector random_effects() const;  // b of all coordinates (q)
   // Coefficients that are part of the mode (p or 0).
   Vector fixed_in_mode() const { return integral_.u.tail(mode_.fixed_in_mode()); }
   const ConditionalMode& mode() const { return mode_; }

@@ -1,9 +1,10 @@
 #include "profiled_deviance.h"
 
-#include "../model/lower_factor.h"
-
 #include <cmath>
 #include <limits>
+
+#include "../blocks/level_blocks.h"
+#include "../model/lower_factor.h"
 
 namespace tiers {
 
@@ -11,6 +12,9 @@ namespace {
 
 // Ratio of the response's square to r2 above which the response is re-anchored.
 constexpr double kCancellation = 1e4;
+// Of a step, in the sizes of the parameters: a trial of the line search costs one factorization, so
+// long ones are tried.
+constexpr double kLinearReach = 2.0;
 
 const double kLogTwoPi = std::log(2.0 * std::acos(-1.0));
 
@@ -49,15 +53,10 @@ void ProfiledDeviance::evaluate(const std::vector<Matrix>& lambda) {
     // y* = e - Z d, d = (Lambda - Lambda0) u0;  right-hand side Lambda'Z'y* - u0 and X'y*.
     std::vector<Matrix> change = lambda;
     for (std::size_t f = 0; f < change.size(); ++f) change[f] -= anchor_.lambda[f];
-    Matrix d(anchor_.u.size(), 1);
-    for (std::size_t f = 0; f < change.size(); ++f) {
-      const Factor& factor = cross_.layout().factors()[f];
-      Eigen::Map<Matrix>(d.data() + factor.offset, factor.columns, factor.levels).noalias() =
-          change[f] * Eigen::Map<const Matrix>(anchor_.u.data() + factor.offset, factor.columns, factor.levels);
-    }
+    const Vector d = apply_factors(cross_.layout(), change, anchor_.u, false);
     Matrix random_d, fixed_d;
     cross_.multiply(d, random_d, fixed_d);
-    constant_ += d.col(0).dot(random_d.col(0) - 2.0 * random.col(0)) + anchor_.u.squaredNorm();
+    constant_ += d.dot(random_d.col(0) - 2.0 * random.col(0)) + anchor_.u.squaredNorm();
     random -= random_d;
     fixed -= fixed_d;
   }
@@ -93,22 +92,8 @@ Matrix ProfiledDeviance::modes(const Solution& solution, int term) const {
 }
 
 Vector ProfiledDeviance::linear_predictor(const Solution& solution) const {
-  const auto& factors = cross_.layout().factors();
-  const Vector b = factor_.apply_lambda(solution.u, false);
-  Vector eta(design_.rows()), x(design_.rank());
-  std::vector<double> z;
-  for (Index i = 0; i < design_.rows(); ++i) {
-    design_.fixed_row(i, x.data());
-    double sum = x.dot(solution.beta);
-    for (const auto& factor : factors) {
-      z.resize(factor.columns);
-      factor_row(design_, factor, i, z.data());
-      const double* mine = b.data() + factor.offset + (factor.codes[i] - 1) * factor.columns;
-      for (Index a = 0; a < factor.columns; ++a) sum += z[a] * mine[a];
-    }
-    eta[i] = sum;
-  }
-  return eta;
+  return tiers::linear_predictor(design_, cross_.layout(), solution.beta,
+                                 factor_.apply_lambda(solution.u, false));
 }
 
 bool ProfiledDeviance::refresh() {
@@ -141,9 +126,7 @@ void ProfiledDeviance::derivatives(Vector& gradient, Matrix& curvature) {
   for (const auto& factor : factors) {
     m_.push_back(static_cast<double>(factor.levels) * Matrix::Identity(factor.columns, factor.columns));
   }
-  inverse_sum_.clear();
-  for (const auto& factor : factors) inverse_sum_.push_back(Matrix::Zero(factor.columns, factor.columns));
-  factor_.visit_inverse_blocks([&](int f, Index, const auto& block) { inverse_sum_[f] += block; }, poll_);
+  inverse_sum_ = factor_.inverse_sums(poll_);
   for (std::size_t f = 0; f < factors.size(); ++f) m_[f] -= inverse_sum_[f];
   const bool fixed = design_.rank() > 0;
   if (fixed) projection_ = factor_.fixed_projection();
@@ -307,13 +290,7 @@ std::vector<Matrix> ProfiledDeviance::fixed_derivatives() const {
 }
 
 double ProfiledDeviance::step_limit(const Vector& theta, const Vector& step) const {
-  double limit = 1.0;
-  for (int j = 0; j < parameters_.terms(); ++j) {
-    const double size = parameters_.part(theta, j).cwiseAbs().maxCoeff();
-    const double largest = parameters_.part(step, j).cwiseAbs().maxCoeff();
-    if (largest > 0.0) limit = std::min(limit, 2.0 * (0.5 + size) / largest);
-  }
-  return limit;
+  return places_.step_limit(theta, step, kLinearReach);
 }
 
 // Sigma + dSigma with dSigma = Lambda dLambda' + dLambda Lambda', negative variances set to zero.

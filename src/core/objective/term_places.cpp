@@ -59,6 +59,16 @@ Matrix TermPlaces::directions(const Vector& psi, const std::vector<Matrix>& lamb
   return out;
 }
 
+double TermPlaces::step_limit(const Vector& psi, const Vector& step, double reach) const {
+  double limit = 1.0;
+  for (int j = 0; j < parameters_.terms(); ++j) {
+    const double size = parameters_.part(psi, j).cwiseAbs().maxCoeff();
+    const double largest = parameters_.part(step, j).cwiseAbs().maxCoeff();
+    if (largest > 0.0) limit = std::min(limit, reach * (0.5 + size) / largest);
+  }
+  return limit;
+}
+
 Matrix average_information(const CrossProducts& cross, const BlockedCholesky& factor, const Matrix& directions,
                            bool without_fixed) {
   Matrix random, fixed;

@@ -23,6 +23,11 @@ class TermPlaces {
   // Ldot_i u + Lambda Ldot_i'z for every covariance parameter (q x parameters): how b moves with it.
   Matrix directions(const Vector& psi, const std::vector<Matrix>& lambda, const Vector& u, const Vector& z) const;
 
+  // The factor in (0, 1] by which a step in the covariance parameters (the first of psi's and step's) is
+  // shortened: no term's parameters move by more than `reach` times their size and half a residual
+  // standard deviation, over which their curvature changes.
+  double step_limit(const Vector& psi, const Vector& step, double reach) const;
+
  private:
   const BlockLayout& layout_;
   const CovarianceParameters& parameters_;

@@ -3,6 +3,7 @@
 #include "hermite_rule.cpp"
 #include "laplace_deviance.cpp"
 #include "modal_deviance.cpp"
+#include "packed_response.cpp"
 #include "profiled_deviance.cpp"
 #include "quadrature_deviance.cpp"
 #include "term_places.cpp"

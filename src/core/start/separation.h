@@ -12,11 +12,12 @@
 
 #include "../blocks/packed_rows.h"
 #include "../family/response_family.h"
+#include "../model/generalized_result.h"
 
 namespace tiers {
 
 struct Separation {
-  enum class Kind { none, quasi, complete };  // complete: every row that counts is separated
+  using Kind = SeparationKind;
   Kind kind = Kind::none;
   Vector direction;  // p; allowed by every row, strictly by the separated ones
   // p x r, orthonormal: what the rows that are not separated say nothing about. The coefficients

@@ -1,6 +1,7 @@
 #include "core/engine/fit_model.h"
 
 #include "catch.h"
+#include "core/engine/at_point.h"
 #include "simulated_data.h"
 
 using namespace tiers;

@@ -1,18 +1,15 @@
 #include "core/model/design.h"
 
 #include "catch.h"
-#include "core/engine/fit_model.h"
 #include "simulated_data.h"
 
 using namespace tiers;
 
 TEST_CASE("the unit of a linear predictor multiplies the internal rows and nothing else") {
   const tiers_test::Data data = tiers_test::simulate(tiers_test::Design::two_terms);
-  Specification plain = prepare(data.specification(false));
-  plain.linear = false;
-  Specification unit = plain;
-  unit.predictor_unit = 1024.0;
-  const Design one(plain), other(unit);
+  const Specification plain = data.specification(false);
+  const std::vector<Rescaling> affine(plain.terms.size(), Rescaling::affine);
+  const Design one(plain, {affine, false}), other(plain, {affine, false, 1024.0});
   const Vector beta = Vector::LinSpaced(one.rank(), 1.0, 2.0);
   CHECK((other.user_coefficients(beta) - 1024.0 * one.user_coefficients(beta)).norm() == 0.0);
   CHECK((other.internal_coefficients(other.user_coefficients(beta)) - beta).norm() < 1e-12);

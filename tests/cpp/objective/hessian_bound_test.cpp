@@ -1,5 +1,4 @@
 #include "catch.h"
-#include "core/engine/fit_model.h"
 #include "core/objective/profiled_deviance.h"
 #include "simulated_data.h"
 
@@ -10,8 +9,8 @@ TEST_CASE("the Hessian exceeds its bound by something positive semidefinite") {
   for (const auto which : all_designs()) {
     const Data data = simulate(which);
     for (const bool reml : {false, true}) {
-      const Specification spec = prepare(data.specification(reml));
-      const tiers::Design design(spec);
+      const Specification spec = data.specification(reml);
+      const tiers::Design design(spec, scaling_of(spec));
       const BlockLayout layout(design);
       CrossProducts cross(design, layout, Poll());
       const CovarianceParameters parameters(spec.terms);

@@ -1,16 +1,11 @@
 #include "core/objective/modal_deviance.h"
 
 #include "catch.h"
-#include "core/engine/fit_model.h"
 #include "core/objective/quadrature_deviance.h"
 #include "generalized_data.h"
 
 using namespace tiers;
 using namespace tiers_test;
-
-tiers::Specification tiers_test::GeneralizedEngine::prepared(tiers::Specification spec) {
-  return tiers::prepare(spec);
-}
 
 namespace {
 

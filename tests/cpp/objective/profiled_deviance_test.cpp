@@ -1,7 +1,6 @@
 #include "core/objective/profiled_deviance.h"
 
 #include "catch.h"
-#include "core/engine/fit_model.h"
 #include "simulated_data.h"
 
 using namespace tiers;
@@ -11,8 +10,8 @@ TEST_CASE("the Hessian is the derivative of the gradient") {
   for (const auto which : all_designs()) {
     const Data data = simulate(which);
     for (const bool reml : {false, true}) {
-      const Specification spec = prepare(data.specification(reml));
-      const tiers::Design design(spec);
+      const Specification spec = data.specification(reml);
+      const tiers::Design design(spec, scaling_of(spec));
       const BlockLayout layout(design);
       CrossProducts cross(design, layout, Poll());
       const CovarianceParameters parameters(spec.terms);
@@ -43,8 +42,8 @@ TEST_CASE("the Hessian is the derivative of the gradient") {
 
 TEST_CASE("anchoring the response changes no value") {
   const Data data = simulate(tiers_test::Design::nested_and_crossed);
-  const Specification spec = prepare(data.specification(true));
-  const tiers::Design design(spec);
+  const Specification spec = data.specification(true);
+  const tiers::Design design(spec, scaling_of(spec));
   const BlockLayout layout(design);
   CrossProducts cross(design, layout, Poll());
   const CovarianceParameters parameters(spec.terms);

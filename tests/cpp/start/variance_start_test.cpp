@@ -30,7 +30,7 @@ TEST_CASE("the system for start variances is that of dense matrices") {
   for (const auto kind : all_designs()) {
     Data data = simulate(kind, 3);
     const Specification spec = data.specification(false);
-    const tiers::Design design(spec);
+    const tiers::Design design(spec, scaling_of(spec));
     const BlockLayout layout(design);
     const CrossProducts cross(design, layout, Poll());
 
@@ -107,7 +107,7 @@ TEST_CASE("start variances find those that data were made with") {
     }
   }
   const Specification spec = data.specification(false);
-  const tiers::Design design(spec);
+  const tiers::Design design(spec, scaling_of(spec));
   const BlockLayout layout(design);
   const CrossProducts cross(design, layout, Poll());
   // The score of a gaussian model with residual variance 1.

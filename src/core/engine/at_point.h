@@ -1,0 +1,17 @@
+// A linear model at given factors relative to sigma (user's scale, one per term), whoever found them.
+// Pure functions of the specification and the factors.
+#pragma once
+
+#include "../model/fit_result.h"
+
+namespace tiers {
+
+Inference infer(const Specification& spec, const std::vector<Matrix>& lambda, const Control& control);
+DevianceAt evaluate(const Specification& spec, const std::vector<Matrix>& lambda,
+                    const Control& control);
+// Var(b_l | y, beta) / sigma^2 of every level of every term: k x (k levels) per term.
+std::vector<Matrix> conditional_variances(const Specification& spec,
+                                          const std::vector<Matrix>& lambda,
+                                          const Control& control);
+
+}  // namespace tiers

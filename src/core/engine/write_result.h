@@ -1,0 +1,34 @@
+// From the internal scale of an engine to the fields of a result, and factors the other way: what
+// linear and generalized models write alike.
+#pragma once
+
+#include <limits>
+
+#include "boundary.h"
+#include "../blocks/blocked_cholesky.h"
+#include "../model/fit_result.h"
+
+namespace tiers {
+
+inline constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();  // not known
+
+// Of factors on the user's scale, one per term.
+Vector internal_parameters(const Design& design, const CovarianceParameters& parameters,
+                           const std::vector<Matrix>& lambda);
+
+// Rows used, columns kept, condition and the number of parameters, `others` beside the fixed effects'.
+void write_design(const Design& design, Index others, FitResult& out);
+// How the search went, and the status.
+void write_search(const Convergence& convergence, bool at_boundary, FitResult& out);
+// Factors and boundary of every term. psi begins with the covariance parameters.
+void write_covariances(const Design& design, const CovarianceParameters& parameters,
+                       const BoundaryOptimum& found, FitResult& out);
+
+// S^-1 from the lower triangular L with S = L L'.
+Matrix inverse_of_product(const Matrix& lower);
+
+// map_j (H^-1)_ll map_j' of every level of every term: k x (k levels) per term.
+std::vector<Matrix> level_variances(const BlockedCholesky& factor, const BlockLayout& layout,
+                                    const std::vector<Matrix>& map, const Poll& poll);
+
+}  // namespace tiers

@@ -1,0 +1,45 @@
+// A fitted generalized model and points of one, on the user's scale; see fit_generalized.h for who
+// fills them. Factors and modes are absolute here: Sigma = Lambda Lambda'.
+#pragma once
+
+#include "fit_result.h"
+
+namespace tiers {
+
+enum class SeparationKind { none, quasi, complete };  // complete: every row that counts is separated
+
+struct GeneralizedResult : FitResult {
+  Vector linear_predictor;  // n, offset included; `fitted` is the mean at it
+  Vector dispersion;        // d coefficients of the log dispersion
+  Matrix vcov_dispersion;
+  int inner_steps = 0;      // Newton steps for the modes, in all
+  std::vector<int> points;  // of quadrature, per term
+  double accuracy = 0.0, largest_error = 0.0;  // bound on the quadrature's error; NaN: not known
+  // Of the fixed effects, in the user's columns. Deviance and everything finite are the limit in that
+  // direction; infinite coefficients have its sign, if it has one: the data may not tell it.
+  SeparationKind separation = SeparationKind::none;
+  std::vector<Index> infinite;
+  Vector separating_direction;  // p
+  int separated_term = -1;      // a random intercept whose groups are separated; -1: none
+};
+
+// All columns of X (those dropped are not read), one factor per term.
+struct GeneralizedPoint {
+  Vector coefficients;
+  std::vector<Matrix> lambda;
+  Vector dispersion;
+};
+
+struct GeneralizedAt {
+  double deviance = 0.0;
+  Vector gradient;  // kept coefficients, parameters of every term's user factor, dispersion
+  std::vector<Matrix> modes;
+  double accuracy = 0.0, largest_error = 0.0;  // as in GeneralizedResult
+};
+
+// Mean and covariance of the random effects given the data: levels x k, and k x (k levels), per term.
+struct RandomMoments {
+  std::vector<Matrix> means, variances;
+};
+
+}  // namespace tiers
