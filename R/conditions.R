@@ -14,6 +14,9 @@ format_condition <- function(message, envir) {
   paste0(ifelse(is.na(mark), "", paste0(mark, " ")), lines, collapse = "\n")
 }
 
+# Text for cli in which braces are only braces.
+plain_text <- function(x) gsub("}", "}}", gsub("{", "{{", x, fixed = TRUE), fixed = TRUE)
+
 new_condition <- function(class, message, envir, ...) {
   structure(class = c(class, "condition"),
             list(message = format_condition(message, envir), call = NULL, ...))

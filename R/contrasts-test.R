@@ -90,7 +90,3 @@ kept_rows <- function(fit) {
   dimnames(L) <- list(names(estimate), names(estimate))
   L
 }
-
-kept_coefficients <- function(fit) {
-  fit$coefficients[!is.na(fit$coefficients)]
-}

@@ -21,10 +21,3 @@ is_success_family <- function(family) family_response_kind(family$name) == "succ
 
 # Means of the response as it stands: of successes, not of shares.
 count_means <- function(fit, mu, rows) if (is_success_family(fit$family)) rows$m * mu else mu
-
-# beta as the engine takes it: a number for every column.
-engine_coefficients <- function(fit) {
-  beta <- unname(fit$coefficients)
-  beta[is.na(beta)] <- 0
-  beta
-}

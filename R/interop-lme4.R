@@ -46,13 +46,6 @@ isNLMM.tiers_fit <- function(x, ...) kind_class(x) == "tiers_nlmm"
 #' @exportS3Method lme4::ngrps
 ngrps.tiers_fit <- function(object, ...) group_sizes(object)
 
-# Levels of each grouping factor, in the order of the formula.
-group_sizes <- function(fit) {
-  sizes <- vapply(fit$random, function(term) length(term$levels), 1L)
-  names(sizes) <- term_groups(fit)
-  sizes[!duplicated(names(sizes))]
-}
-
 #' @rdname lme4-methods
 #' @rawNamespace S3method(lme4::refit, tiers_fit)
 refit.tiers_fit <- function(object, newresp, ...) {
@@ -118,13 +111,6 @@ model_parts <- function() {
     is_REML = function(fit) fit$REML,
     devcomp = deviance_parts
   )
-}
-
-# The columns that beta belongs to.
-kept_matrix <- function(fit) {
-  X <- fixed_matrix(fit)
-  kept <- !is.na(fit$coefficients)
-  if (all(kept)) X else structure(X[, kept, drop = FALSE], assign = attr(X, "assign")[kept])
 }
 
 effects_of_terms <- function(fit) {

@@ -103,8 +103,6 @@ random_block <- function(fit, j) {
   )
 }
 
-row_names <- function(fit) names(fit$fitted)
-
 #' @rdname formula.tiers_fit
 #' @export
 getData.tiers_fit <- function(object) {
@@ -125,15 +123,4 @@ weights.tiers_fit <- function(object, ...) {
   check_dots("weights", ...)
   validate_fit(object)
   stats::naresid(object$na.action, prior_weights(object))
-}
-
-# Of binomial kinds the trials times the weights, as in glm().
-prior_weights <- function(fit) {
-  weights <- stats::model.weights(fit$frame)
-  if (is_success_family(family_of(fit))) {
-    rows <- family_rows(fit)
-    weights <- rows$m * rows$a
-  }
-  if (is.null(weights)) weights <- rep(1, nrow(fit$frame))
-  stats::setNames(as.double(weights), row_names(fit))
 }

@@ -85,9 +85,6 @@ drop_to_vector <- function(value) {
   )
 }
 
-# Grouping factor of each term (several terms may share one).
-term_groups <- function(fit) vapply(fit$random, function(term) term$group, "", USE.NAMES = FALSE)
-
 conditional_variances <- function(fit) {
   if (length(fit$random) == 0L) return(list())
   named_variances(kind_condvar(fit, fit_specification(fit)), fit)

@@ -97,12 +97,6 @@ plotted_residuals <- function(fit, type) {
   stats::residuals(fit, type = type, level = "marginal", seed = 1L)
 }
 
-# Without the padding of na.exclude.
-plain_rows <- function(fit) {
-  fit$na.action <- NULL
-  fit
-}
-
 plot_qq <- function(residual, type, ...) {
   points <- stats::qqnorm(residual, plot.it = FALSE)
   graphics::plot(points$x, points$y, type = "n", xlab = "Normal quantile",

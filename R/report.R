@@ -69,9 +69,6 @@ fixed_group_lines <- function(fit) {
   plain_text(lines)
 }
 
-# Text for cli in which braces are only braces.
-plain_text <- function(x) gsub("}", "}}", gsub("{", "{{", x, fixed = TRUE), fixed = TRUE)
-
 report_convergence <- function(fit) {
   verdict <- fit$convergence
   # Groups that are separated leave nothing to converge to, and have their own warning.

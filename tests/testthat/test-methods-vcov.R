@@ -13,45 +13,6 @@ test_that("vcov has NA for what was dropped unless told otherwise", {
   expect_error(vcov(fit, full = TRUE), class = "tiers_error_input")
 })
 
-test_that("likelihood, criteria and sizes are those of lme4", {
-  skip_if_not_installed("lme4")
-  d <- orthodont()
-  for (REML in c(TRUE, FALSE)) {
-    ours <- lmm(distance ~ age * Sex + (age | Subject), d, REML = REML)
-    theirs <- lmer_test_fit(distance ~ age * Sex + (age | Subject), d, REML = REML)
-    for (get in list(AIC, BIC, nobs, df.residual, sigma, logLik)) {
-      expect_values(get(ours), get(theirs), 1e-5)
-    }
-    expect_equal(attributes(logLik(ours))[c("df", "nobs")],
-                 attributes(logLik(theirs))[c("df", "nobs")])
-    expect_values(logLik(ours, REML = FALSE), logLik(theirs, REML = FALSE), 1e-6)
-    expect_values(logLik(ours, REML = TRUE), logLik(theirs, REML = TRUE), 1e-6)
-    expect_values(vcov(ours), as.matrix(vcov(theirs)), 1e-3)
-  }
-})
-
-test_that("deviance of a REML fit says what it is", {
-  fit <- growth_fit()
-  expect_message(value <- deviance(fit), class = "tiers_message_reml")
-  expect_equal(value, -2 * as.numeric(logLik(fit)))
-  expect_silent(deviance(fit, REML = FALSE))
-  expect_silent(deviance(update(fit, REML = FALSE)))
-})
-
-test_that("rows of weight zero do not count", {
-  d <- machines()
-  d$w <- rep(1, nrow(d))
-  d$w[c(3, 8)] <- 0
-  fit <- lmm(score ~ Machine + (1 | Worker), d, weights = w)
-  part <- lmm(score ~ Machine + (1 | Worker), d[-c(3, 8), ])
-  expect_equal(nobs(fit), 52)
-  expect_equal(logLik(fit), logLik(part))
-  expect_equal(coef(summary(fit)), coef(summary(part)), tolerance = 1e-6)
-  expect_equal(anova(fit), anova(part), tolerance = 1e-6)
-  expect_equal(BIC(fit), BIC(part))
-  expect_equal(dim(simulate(fit, seed = 1)), c(54L, 1L))
-})
-
 test_that("confint: Wald with the chosen df", {
   fit <- growth_fit()
   table <- coef(summary(fit))
@@ -76,11 +37,6 @@ test_that("Wald intervals are those of lme4 where these are normal", {
   theirs <- lmer_test_fit(score ~ Machine + (1 | Worker), d)
   expect_values(confint(ours, ddf = "none"),
                 suppressMessages(confint(theirs, method = "Wald", parm = "beta_")), 1e-5)
-})
-
-test_that("step works on ML fits of models with the same random part", {
-  fit <- growth_fit()
-  expect_equal(extractAIC(fit), c(8, AIC(update(fit, REML = FALSE))), tolerance = 1e-8)
 })
 
 test_that("intervals of dispersion parameters are normal on the log scale", {
