@@ -136,7 +136,7 @@ numeric_response <- function(y, name) {
   if (is.matrix(y)) {
     if (NCOL(y) != 1L) {
       stop_input(c("The response `{name}` has {NCOL(y)} columns.",
-                   i = "A linear model has one response; fit the columns one by one."))
+                   i = "A model has one response; fit the columns one by one."))
     }
     y <- y[, 1L]
   }

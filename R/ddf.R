@@ -58,7 +58,11 @@ match_ddf <- function(ddf, fit) {
   }
   name <- known[match(tolower(ddf), known)]
   if (is.na(name)) {
-    stop_input(c("{.arg ddf} must be one of {.val {known}}.", "x" = "It is {.val {ddf}}."))
+    later <- grepl("^k(enward)?[-_. ]?r(oger)?$", ddf, ignore.case = TRUE)
+    stop_input(c(if (later) "{.code ddf = \"{ddf}\"} is not available in this version of tiers." else
+                   "{.arg ddf} must be one of {.val {known}}.",
+                 "x" = if (!later) "It is {.val {ddf}}.",
+                 "i" = if (later) "There are {.val {known}}."))
   }
   name
 }

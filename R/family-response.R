@@ -133,7 +133,10 @@ read_pairs <- function(value, weights, name, labels) {
   if (length(broken)) {
     n_bad <- length(broken)
     stop_rows(broken, labels, "`{name}` has {n_bad} row{?s} with a number of successes or failures
-              that is not whole")
+              that is not whole",
+              if (max(success, failure) <= 1) "Shares of a known number of trials are given as
+              response, with the numbers of trials as {.arg weights}; shares that do not come from
+              counts are for {.fn beta_family}.")
   }
   success <- round(success)
   with_trials(success, success + round(failure), weights)

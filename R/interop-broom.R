@@ -44,7 +44,7 @@ NULL
 #' @export
 tidy.tiers_fit <- function(x, effects = "fixed", conf.int = FALSE, conf.level = 0.95,
                            exponentiate = FALSE, scales = "sdcor", ddf = NULL, vcov = NULL, ...) {
-  check_dots("augment", ...)
+  check_dots("tidy", ...)
   validate_fit(x)
   check_flag(conf.int, "conf.int")
   check_level(conf.level)
@@ -155,7 +155,7 @@ as_table <- function(table) {
 #' @rdname tidy.tiers_fit
 #' @export
 glance.tiers_fit <- function(x, ...) {
-  check_dots("augment", ...)
+  check_dots("glance", ...)
   validate_fit(x)
   loglik <- stats::logLik(x)
   table <- data.frame(

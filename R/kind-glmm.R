@@ -138,11 +138,13 @@ response_drawer.tiers_glmm <- function(fit, newdata, n) {
   if (is.factor(value) || is.logical(value)) rows$m <- pmin(rows$m, 1)
   trials <- if (is_success_family(fit$family) && any(rows$m != 1)) rows$m
   function(centre) {
-    mu <- mean_of(fit$family, centre)
-    known <- !is.na(mu)
+    known <- which(!is.na(centre) & in_link_domain(fit$family, centre))
+    mu <- mean_of(fit$family, centre[known])
     y <- rep(NA_real_, n)
     d <- rep_len(rows$d, n)
-    y[known] <- random(mu[known], d[known], rows$m[known], rows$a[known])
+    # R warns of means for which it has no random numbers; simulate() counts and tells them.
+    y[known] <- suppressWarnings(random(mu, d[known], rows$m[known], rows$a[known]))
+    y[is.nan(y)] <- NA_real_
     form_response(y, value, if (is.matrix(value)) rows$m else trials)
   }
 }

@@ -54,7 +54,10 @@ in_link_domain <- function(family, eta) {
   above_zero <- family$link %in% c("1/mu^2", "sqrt") ||
     (family$link %in% c("inverse", "identity") && positive)
   if (above_zero) ok <- ok & eta > 0
-  if (family$link == "log" && share) ok <- ok & eta <= 0
+  if (share) {
+    mu <- suppressWarnings(link_functions(family$link)$linkinv(eta))
+    ok <- ok & mu >= 0 & mu <= 1
+  }
   ok
 }
 

@@ -19,7 +19,8 @@ residuals.tiers_glmm <- function(object, type = c("deviance", "response", "pears
   value <- if (type == "quantile") quantile_residuals(object, level, seed) else {
     generalized_residuals(object, type, level)
   }
-  if (scaled && !type %in% c("scaled", "quantile")) value <- value / row_scale(object)
+  in_sds <- type %in% c("scaled", "quantile") || (type == "pearson" && has_own_dispersion(object))
+  if (scaled && !in_sds) value <- value / row_scale(object)
   stats::naresid(object$na.action, stats::setNames(value, row_names(object)))
 }
 
@@ -38,8 +39,11 @@ generalized_residuals <- function(fit, type, level) {
     return(sign(distance) * sqrt(pmax(part, 0)))
   }
   value <- by_deviation(distance, moments$variance)
-  if (type == "pearson") value * row_scale(fit) else value
+  if (type == "pearson" && !has_own_dispersion(fit)) value * row_scale(fit) else value
 }
+
+# Has each row a dispersion of its own? Then there is no common one that could be left out.
+has_own_dispersion <- function(fit) !is.null(fit$dispersion$terms)
 
 # The rows, with the variances of their responses given the weights.
 row_moments <- function(fit, mu) {

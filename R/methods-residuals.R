@@ -10,8 +10,8 @@
 #'   the random effects, in a linear model the fixed effects and the offset alone.
 #' @param type `"response"`: observed minus fitted (of shares of trials, for binomial kinds).
 #'   `"pearson"`: divided by the standard deviation that the mean implies, without the dispersion of
-#'   gaussian, Gamma and inverse Gaussian families; in a linear model, times the square root of the
-#'   weight. `"scaled"`: divided by the whole standard deviation of the observation. `"deviance"`:
+#'   gaussian, Gamma and inverse Gaussian families (but with the row's own where the fit has a model
+#'   of the dispersion); in a linear model, times the square root of the weight. `"scaled"`: divided by the whole standard deviation of the observation. `"deviance"`:
 #'   signed square root of the contribution to the deviance. `"working"`: divided by the slope of
 #'   the mean in the linear predictor, and so on its scale. `"quantile"` (generalized fits): the
 #'   normal quantile of the probability of a smaller observation, which is standard normal for a

@@ -6,13 +6,15 @@
 #' @param nsim Number of simulated responses.
 #' @param seed `NULL` to go on with the random numbers of the session, or a number for
 #'   [set.seed()]; then the state of the generator is put back afterwards.
-#' @param use.u `TRUE` keeps all random effects at their estimates, as `re.form = NULL`.
+#' @param use.u `TRUE` keeps all random effects at their estimates, as `re.form = NULL`; only one of
+#'   the two can be given.
 #' @param re.form Which random effects are kept at their estimates: `NA` none (all are drawn),
 #'   `NULL` all, a formula those of its bar terms, as in [predict.tiers_fit()].
 #' @param newdata Data to simulate for; `NULL` for the rows of the fit. Levels that the fit has not
 #'   seen are drawn; effects kept at their estimates need `allow.new.levels` for these and are zero
 #'   there. New rows have weight 1; numbers of trials are taken from the response (or the weights)
-#'   of the new data where these have one, and are 1 otherwise.
+#'   of the new data: of `cbind(s, n - s)` it is enough that they have `n`. Where they cannot be told
+#'   they are 1, with a message of class `tiers_message_trials`.
 #' @param allow.new.levels See `newdata`.
 #' @param ... Not used.
 #' @return A data frame with columns `sim_1`, `sim_2`, … and one row for each row used (for each
@@ -35,6 +37,11 @@ simulate.tiers_fit <- function(object, nsim = 1, seed = NULL, use.u = FALSE, re.
   validate_fit(object)
   check_number(nsim, "nsim", 1, .Machine$integer.max)
   check_flag(use.u, "use.u")
+  if (use.u && !missing(re.form) && !is.null(re.form)) {
+    stop_input(c("{.arg use.u} and {.arg re.form} say different things.",
+                 x = "{.code use.u = TRUE} keeps all random effects, as {.code re.form = NULL}.",
+                 i = "Give one of them."))
+  }
   if (use.u) re.form <- NULL
   state <- start_seed(seed)
   if (!is.null(state$restore)) on.exit(state$restore())
@@ -48,6 +55,7 @@ simulate.tiers_fit <- function(object, nsim = 1, seed = NULL, use.u = FALSE, re.
     for (term in drawn) centre <- centre + draw_random(term)
     draw_response(centre)
   })
+  warn_lost_draws(object, values, is.na(Reduce(`+`, lapply(drawn, unknown_rows), centre)))
   names(values) <- paste0("sim_", seq_len(nsim))
   names <- if (is.null(newdata)) row_names(object) else row.names(newdata)
   if (is.null(newdata)) {
@@ -55,6 +63,21 @@ simulate.tiers_fit <- function(object, nsim = 1, seed = NULL, use.u = FALSE, re.
     names <- names(stats::naresid(object$na.action, stats::setNames(seq_along(names), names)))
   }
   structure(values, class = "data.frame", row.names = names, seed = state$seed)
+}
+
+# Draws that the model has no response for, told once for all. `missing` rows have none to begin with.
+warn_lost_draws <- function(fit, values, missing) {
+  lost <- vapply(values, function(y) {
+    sum((if (is.matrix(y)) is.na(y[, 1L]) else is.na(y)) & !missing)
+  }, 1L)
+  if (sum(lost) == 0L) return(invisible())
+  family <- family_of(fit)
+  total <- length(values) * sum(!missing)
+  warn_data(c("{sum(lost)} of {total} draws {?is/are} {.code NA}: with the random effects that were
+               drawn the mean lies outside of what the {family$name} family with {family$link} link
+               can have.",
+              i = "The fitted distribution of the random effects goes beyond the domain of the link."),
+            draws = which(lost > 0L), lost = lost)
 }
 
 # Trials and dispersion of new data.
@@ -65,13 +88,27 @@ new_rows <- function(fit, newdata, n) {
 
 new_trials <- function(fit, newdata, n) {
   value <- fit$frame[[1L]]
-  env <- environment(fit$terms)
-  expr <- if (is.matrix(value) && ncol(value) == 2L) fit$formula[[2L]] else fit$call$weights
-  found <- tryCatch(eval(expr, newdata, env), error = function(e) NULL)
-  if (is.matrix(found)) found <- rowSums(found)
+  pairs <- is.matrix(value) && ncol(value) == 2L
+  expr <- if (pairs) full_formula(fit)[[2L]] else fit$call$weights
+  # Any successes will do, if they do not change the number of trials: n of cbind(s, n - s).
+  absent <- setdiff(intersect(all.vars(expr), fit$variables), names(newdata))
+  totals <- lapply(list(0, 1, 2.5), function(filler) {
+    newdata[absent] <- rep(list(rep(filler, n)), length(absent))
+    found <- tryCatch(suppressWarnings(eval(expr, newdata, environment(fit$terms))),
+                      error = function(e) NULL)
+    if (is.matrix(found)) rowSums(found) else found
+  })
+  found <- totals[[1L]]
   usable <- is.numeric(found) && length(found) == n && !anyNA(found) && all(found >= 0) &&
-    all(found == round(found))
-  if (usable) as.double(found) else rep(1, n)
+    all(found == round(found)) && all(vapply(totals[-1L], function(x) isTRUE(all.equal(x, found)), NA))
+  if (usable) return(as.double(found))
+  if (any(family_rows(fit)$m != 1)) {
+    inform("tiers_message_trials", c(
+      "{.arg newdata} does not say how many trials its rows have: one each.",
+      i = "Give it the variables of {.code {text_of(expr)}}; the successes can be left out where the
+           trials are known without them."))
+  }
+  rep(1, n)
 }
 
 # Sets a seed, says what the state was and how to put it back.
@@ -105,6 +142,11 @@ drawn_terms <- function(fit, parts, newdata) {
          factor = random_scale(fit) * term$Lambda[columns, , drop = FALSE])
   })
   terms[lengths(terms) > 0L]
+}
+
+# NA for the rows that have no draw of a term: their group or a variable is missing. 0 otherwise.
+unknown_rows <- function(term) {
+  ifelse(is.na(term$codes) | rowSums(is.na(term$basis)) > 0, NA_real_, 0)
 }
 
 draw_random <- function(term) {

@@ -7,8 +7,10 @@
 row_argument <- function(expr, value, name, data, env, caller) {
   if (is.null(expr) || !is.language(expr)) return(expr)
   for (enclosure in list(env, caller)) {
-    found <- tryCatch(eval(expr, data, enclosure), error = identity)
-    if (!inherits(found, "error") && !is.function(found)) return(found)
+    found <- found_in(expr, data, enclosure)
+    if (inherits(found, "error") || is.function(found)) next
+    if (!identical(enclosure, caller)) note_other(expr, found, name, data, caller)
+    return(found)
   }
   tryCatch(value, error = function(e) {
     stop_input(c("{.arg {name}} cannot be evaluated.", x = "{conditionMessage(e)}"), parent = e)
@@ -16,6 +18,19 @@ row_argument <- function(expr, value, name, data, env, caller) {
 }
 
 # All three; `weights`, `offset` and `subset` stay promises until they are needed.
+found_in <- function(expr, data, enclosure) tryCatch(eval(expr, data, enclosure), error = identity)
+
+# Where the caller has another variable of the same name, which one is used must be said.
+note_other <- function(expr, found, name, data, caller) {
+  if (all(all.vars(expr) %in% names(data))) return(invisible())
+  other <- found_in(expr, data, caller)
+  if (inherits(other, "error") || is.function(other) || identical(other, found)) return(invisible())
+  inform("tiers_message_arguments", c(
+    "{.arg {name}}: there are two different {.code {text_of(expr)}}. That of the formula's
+     environment is used, as in {.fn lm}, not that of the function that called.",
+    i = "Put it into the data, or give it another name."))
+}
+
 row_arguments <- function(typed, weights, offset, subset, data, env, caller) {
   list(weights = row_argument(typed$weights, weights, "weights", data, env, caller),
        offset = row_argument(typed$offset, offset, "offset", data, env, caller),

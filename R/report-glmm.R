@@ -117,8 +117,9 @@ edge_rows <- function(fit) {
 
 edge_words <- function(fit, rows) {
   shown <- plain_text(first_rows(row_names(fit)[rows]))
-  paste0("The linear predictor of row", if (length(rows) > 1L) "s", " ", shown,
-         if (length(rows) > 1L) " are" else " is", " at the edge of what the ", fit$family$link,
+  several <- length(rows) > 1L
+  paste0("The linear predictor", if (several) "s", " of row", if (several) "s", " ", shown,
+         if (several) " are" else " is", " at the edge of what the ", fit$family$link,
          " link can take, and the likelihood still rises towards it: beyond, the random effects of ",
          "such rows have no most likely values, and no approximation of the likelihood.")
 }

@@ -103,7 +103,23 @@ check_newdata_columns <- function(needed, newdata, fit) {
   absent <- setdiff(intersect(needed, fit$variables), names(newdata))
   if (length(absent) == 0L) return(invisible())
   hint <- did_you_mean(absent[1L], names(newdata))
-  stop_input("`{absent[1L]}` not in {.arg newdata}{hint}", variable = absent)
+  typed <- data_in_formula(full_formula(fit)[[3L]], absent[1L])
+  stop_input(c("`{absent[1L]}` not in {.arg newdata}{hint}",
+               i = if (!is.null(typed)) "The formula has `{text_of(typed)}`: write the names of columns
+                 and give {.code data = {absent[1L]}}, so that new data can take its place."),
+             variable = absent)
+}
+
+# The first `name$column` or `name[[...]]` in an expression, or NULL.
+data_in_formula <- function(expr, name) {
+  if (!is.call(expr)) return(NULL)
+  extracts <- identical(expr[[1L]], quote(`$`)) || identical(expr[[1L]], quote(`[[`))
+  if (extracts && identical(expr[[2L]], as.name(name))) return(expr)
+  for (part in as.list(expr)[-1L]) {
+    found <- data_in_formula(part, name)
+    if (!is.null(found)) return(found)
+  }
+  NULL
 }
 
 # Model frame of new rows that have no missing value. What R warns of on the way is a warning about

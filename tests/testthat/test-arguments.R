@@ -109,3 +109,51 @@ test_that("a misspelt argument is an error of every method, with a suggestion", 
   expect_error(nobs(fits$lmm, use.falback = TRUE), class = "tiers_error_input")
   expect_error(vcov(fits$lmm, 3, 4, 5), class = "tiers_error_input")
 })
+
+test_that("what other packages pass is taken", {
+  fits <- audit_fits()
+  fit <- fits$lmm
+  same <- function(with, without) expect_identical(with, without)
+  same(tidy(fit, parametric = TRUE, quick = TRUE, conf.method = "Wald"), tidy(fit))
+  same(simulate(fit, seed = 1, na.action = na.exclude, cond.sim = TRUE), simulate(fit, seed = 1))
+  same(predict(fit, se.fit = FALSE, interval = "none", level = 0.9, newparams = NULL), predict(fit))
+  same(vcov(fit, correlation = FALSE, full = FALSE), vcov(fit))
+  same(coef(fit, complete = TRUE), coef(fit))
+  same(nobs(fit, use.fallback = TRUE), nobs(fit))
+  same(sigma(fit, use.fallback = TRUE), sigma(fit))
+  same(weights(fit, type = "prior"), weights(fit))
+  same(fixef(fit, add.dropped = TRUE), fixef(fit))
+  same(augment(fit, se_fit = FALSE), augment(fit))
+  new <- small_data()[1:3, ]
+  same(augment(fit, newdata = new, re.form = NA, interval = "none"),
+       augment(fit, newdata = new, re.form = NA))
+  same(confint(fit, oldNames = FALSE, quiet = TRUE), confint(fit))
+  same(model.frame(fit, data = NULL, na.action = na.omit), model.frame(fit))
+  expect_equal(as.double(stats::extractAIC(fits$ml)[2L]), AIC(fits$ml))
+})
+
+test_that("what a later version may have is told as such", {
+  fit <- audit_fits()$lmm
+  later <- "not available in this version"
+  expect_error(predict(fit, se.fit = TRUE), later, class = "tiers_error_input")
+  expect_error(predict(fit, interval = "prediction"), later, class = "tiers_error_input")
+  expect_error(vcov(fit, correlation = TRUE), later, class = "tiers_error_input")
+  expect_error(summary(fit, ddf = "Kenward-Roger"), later, class = "tiers_error_input")
+  expect_error(anova(fit, ddf = "kr"), later, class = "tiers_error_input")
+  expect_error(confint(fit, method = "profile"), later, class = "tiers_error_input")
+  expect_error(weights(fit, type = "working"), later, class = "tiers_error_input")
+  expect_error(simulate(fit, newparams = list(theta = 1)), later, class = "tiers_error_input")
+})
+
+test_that("lme4::bootMer() runs", {
+  skip_if_not_installed("lme4")
+  for (fit in audit_fits()[c("lmm", "glmm")]) {
+    boot <- suppressWarnings(suppressMessages(lme4::bootMer(fit, fixef, nsim = 3, seed = 1)))
+    expect_equal(dim(boot$t), c(3L, length(fixef(fit))))
+    expect_false(anyNA(boot$t))
+    expect_equal(boot$t0, fixef(fit))
+  }
+  boot <- suppressMessages(lme4::bootMer(audit_fits()$lmm, sigma, nsim = 2, use.u = TRUE,
+                                         type = "semiparametric"))
+  expect_equal(dim(boot$t), c(2L, 1L))
+})

@@ -285,7 +285,8 @@ test_that("simulation keeps the form of the response, its seed and new data", {
   expect_identical(simulate(grouped_fit(), 2, seed = 1), s)
   expect_equal(levels(simulate(binary_fit(), 1, seed = 1)[[1]]), levels(bacteria()$y))
   new <- data.frame(period = factor(1:2, levels = 1:4), herd = c("1", "99"))
-  single <- simulate(grouped_fit(), 20, seed = 1, newdata = new)
+  expect_message(single <- simulate(grouped_fit(), 20, seed = 1, newdata = new),
+                 class = "tiers_message_trials")
   expect_true(all(unlist(lapply(single, rowSums)) == 1))
   new$incidence <- 0
   new$size <- 40

@@ -59,3 +59,35 @@ test_that("models without one of the parts give empty tables", {
   expect_equal(nrow(tidy(plain_model, "ran_vals")), 0)
   expect_equal(tidy(plain_model, "ran_pars")$term, "sd__Observation")
 })
+
+test_that("augment() takes all of the data, whatever rows the fit left out", {
+  d <- small_data()
+  rownames(d) <- paste0("row", 60:1)
+  d$y[c(3, 50)] <- NA
+  fit <- lmm(y ~ x + (1 | g), d)
+  table <- augment(fit, data = d)
+  expect_equal(nrow(table), 60L)
+  expect_equal(which(is.na(table$.fitted)), c(3L, 50L))
+  expect_equal(table$.fitted[-c(3, 50)], unname(fitted(fit)))
+  expect_equal(table, augment(update(fit, na.action = na.exclude), data = d))
+  counts <- glmm(abs(round(y)) ~ x + (1 | g), d, family = poisson)
+  expect_equal(augment(counts, data = d)$.resid[-c(3, 50)], unname(residuals(counts)))
+  part <- suppressMessages(lmm(y ~ x + (1 | g), d, subset = x > 0))
+  expect_equal(is.na(augment(part, data = d)$.fitted), is.na(d$y) | d$x <= 0)
+  # The rows used, and data that cannot be those of the fit.
+  expect_equal(augment(fit, data = d[-c(3, 50), ])$.fitted, unname(fitted(fit)))
+  expect_error(augment(fit, data = transform(d, y = y + 1)), class = "tiers_error_input")
+  expect_error(augment(fit, data = d[1:20, ]), class = "tiers_error_input")
+  expect_error(augment(fit, data = 1:3), class = "tiers_error_input")
+})
+
+test_that("exponentiated infinite estimates have no standard error", {
+  d <- data.frame(f = gl(3, 20), g = gl(10, 2, 60), y = rep(c(0, 1), 30))
+  d$y[d$f == 2] <- 1
+  d$y[d$f == 3] <- 0
+  table <- suppressWarnings(tidy(glmm(y ~ f + (1 | g), d, family = binomial), exponentiate = TRUE,
+                                 conf.int = TRUE))
+  expect_equal(table$estimate[2:3], c(Inf, 0))
+  expect_equal(is.nan(table$std.error), c(FALSE, FALSE, FALSE))
+  expect_false(anyNA(c(table$conf.low, table$conf.high)))
+})

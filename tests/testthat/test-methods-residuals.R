@@ -79,3 +79,27 @@ test_that("working residuals keep their digits at the edge and have a limit", {
   count <- suppressWarnings(glmm(n ~ f, data.frame(n = c(0, 0, 3, 5), f = gl(2, 2)), poisson()))
   expect_equal(unname(residuals(count, "working"))[1:2], c(-1, -1))
 })
+
+test_that("Pearson residuals of a model of the dispersion are by the variance of the row", {
+  set.seed(12)
+  d <- data.frame(g = gl(20, 10), x = rnorm(200))
+  mu <- exp(1 + 0.3 * d$x + rnorm(20, 0, 0.3)[d$g])
+  d$y <- rgamma(200, exp(1 + d$x), exp(1 + d$x) / mu)
+  d$z <- mu + rnorm(200) * exp(d$x / 2)
+  fit <- suppressMessages(glmm(y ~ x + (1 | g), d, family = Gamma("log"), dispersion = ~ x))
+  shape <- predict(fit, type = "dispersion")
+  by_hand <- (d$y - fitted(fit)) / (fitted(fit) / sqrt(shape))
+  expect_equal(residuals(fit, "pearson"), by_hand)
+  expect_equal(residuals(fit, "pearson", scaled = TRUE), by_hand)
+  fit <- suppressMessages(glmm(z ~ x + (1 | g), d, family = gaussian, dispersion = ~ x))
+  expect_equal(residuals(fit, "pearson"), (d$z - fitted(fit)) / predict(fit, type = "dispersion"))
+  d$k <- rpois(200, mu * rgamma(200, 2, 2))
+  fit <- suppressMessages(glmm(k ~ x + (1 | g), d, family = nbinom2, dispersion = ~ x))
+  size <- predict(fit, type = "dispersion")
+  expect_equal(residuals(fit, "pearson"),
+               (d$k - fitted(fit)) / sqrt(fitted(fit) + fitted(fit)^2 / size))
+  # One dispersion for all rows is left out, as in glm().
+  fit <- suppressMessages(glmm(y ~ x + (1 | g), d, family = Gamma("log")))
+  expect_equal(residuals(fit, "pearson"), (d$y - fitted(fit)) / fitted(fit))
+  expect_equal(residuals(fit, "pearson", scaled = TRUE), residuals(fit, "scaled"))
+})

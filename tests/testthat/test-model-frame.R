@@ -174,3 +174,43 @@ test_that("integer64 serves as response, covariate and group", {
   expect_equal(fixef(fit), fixef(plain), tolerance = 1e-12)
   expect_equal(predict(fit, wide[1:3, ]), predict(plain, d[1:3, ]), tolerance = 1e-12)
 })
+
+test_that("two different variables of one name for weights, offset or subset are told", {
+  d <- small_data()
+  w <- rep(1, 60)
+  formula <- y ~ x + (1 | g)
+  class <- "tiers_message_arguments"
+  other <- function(dat, w) lmm(formula, dat, weights = w)
+  expect_message(fit <- other(d, rep(1:2, 30)), "two different `w`", class = class)
+  expect_equal(fit$deviance, lmm(formula, d)$deviance)
+  expect_no_message(other(d, rep(1, 60)), class = class)
+  o <- rep(0, 60)
+  shifted <- function(dat) {
+    o <- dat$x
+    lmm(formula, dat, offset = o)
+  }
+  expect_message(shifted(d), "offset", class = class)
+  s <- d$x > 0
+  part <- function(dat) {
+    s <- dat$x < 0
+    suppressWarnings(lmm(formula, dat, subset = s))
+  }
+  expect_message(suppressMessages(part(d), classes = "tiers_message_singular"), "subset", class = class)
+  # What the data have, or only one of the two, is no question.
+  expect_no_message(other(transform(d, w = 1), 1:60), class = class)
+  local <- function(dat) {
+    v <- rep(1:2, 30)
+    lmm(formula, dat, weights = v)
+  }
+  expect_no_message(local(d), class = class)
+})
+
+test_that("what R warns of while the data are read is a warning of the package", {
+  d <- small_data(k = c(-1, rep(1, 59)))
+  for (formula in c(y ~ log(k) + x + (1 | g), y ~ x + (1 | g) + offset(as.numeric(ifelse(x > 5, "a", 0))),
+                    sqrt(y) ~ x + (1 | g))) {
+    heard <- listen(lmm(formula, d))
+    expect_length(without_class(heard$conditions), 0L)
+  }
+  expect_true(any(vapply(heard$conditions, inherits, NA, "tiers_warning_data")))
+})

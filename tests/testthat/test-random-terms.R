@@ -210,3 +210,20 @@ test_that("64-bit integers are groups like others, for new data too and without 
   expect_equal(predict(small, data.frame(x = 0, id = "7")),
                predict(small, data.frame(x = 0, id = 7L)))
 })
+
+test_that("`||` with a matrix of several columns says what it means, a single column nothing", {
+  d <- small_data()
+  heard <- function(formula, data = d) {
+    rm(list = ls(said), envir = said)
+    texts <- condition_texts(listen(lmm(formula, data))$conditions)
+    grep("`||` with", texts, fixed = TRUE, value = TRUE)
+  }
+  expect_match(heard(y ~ x + (poly(x, 2) || g)), "columns of `poly(x, 2)`", fixed = TRUE)
+  expect_match(heard(y ~ x + (splines::ns(x, 3) || g)), "columns of `splines::ns(x, 3)`", fixed = TRUE)
+  d$M <- cbind(a = d$x, b = d$x^2)
+  expect_match(heard(y ~ x + (0 + M || g), d), "columns of `M`", fixed = TRUE)
+  expect_match(heard(y ~ x + (f || g)), "the factor `f`", fixed = TRUE)
+  expect_length(heard(y ~ x + (x || g)), 0L)
+  expect_length(heard(y ~ x + (scale(x) || g)), 0L)
+  expect_length(heard(y ~ x + (poly(x, 2) | g)), 0L)
+})
