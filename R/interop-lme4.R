@@ -30,17 +30,18 @@ NULL
 #' @exportS3Method lme4::isREML
 isREML.tiers_fit <- function(x, ...) isTRUE(x$REML)
 
+# The one that is true of a kind of model stands in its own file (kind-*.R).
 #' @rdname lme4-methods
 #' @exportS3Method lme4::isLMM
-isLMM.tiers_fit <- function(x, ...) kind_class(x) == "tiers_lmm"
+isLMM.tiers_fit <- function(x, ...) FALSE
 
 #' @rdname lme4-methods
 #' @exportS3Method lme4::isGLMM
-isGLMM.tiers_fit <- function(x, ...) kind_class(x) == "tiers_glmm"
+isGLMM.tiers_fit <- function(x, ...) FALSE
 
 #' @rdname lme4-methods
 #' @exportS3Method lme4::isNLMM
-isNLMM.tiers_fit <- function(x, ...) kind_class(x) == "tiers_nlmm"
+isNLMM.tiers_fit <- function(x, ...) FALSE
 
 #' @rdname lme4-methods
 #' @exportS3Method lme4::ngrps

@@ -200,3 +200,7 @@ conditional_means.tiers_glmm <- function(fit) {
 criterion_at.tiers_glmm <- function(fit, reml) {
   stop_input("A generalized model has no restricted likelihood.")
 }
+
+#' @rdname lme4-methods
+#' @exportS3Method lme4::isGLMM
+isGLMM.tiers_glmm <- function(x, ...) TRUE

@@ -105,3 +105,7 @@ criterion_at.tiers_lmm <- function(fit, reml) {
   spec$reml <- reml
   run_evaluate(spec, fit_lambdas(fit))$deviance
 }
+
+#' @rdname lme4-methods
+#' @exportS3Method lme4::isLMM
+isLMM.tiers_lmm <- function(x, ...) TRUE

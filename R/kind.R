@@ -4,7 +4,8 @@
 #   a constructor   new_kind("tiers_NAME", ...) of what the user chose for this kind: the front end
 #                   (lmm(), glmm()) calls it and hands it to fit_model_kind(), which has the stages
 #                   of a fit in order; all its elements become elements of the fit
-#   methods         one for every function here, for the class "tiers_NAME"
+#   methods         one for every function here, for the class "tiers_NAME", and for those generics
+#                   of R that have no method for all fits: residuals(), family(), augment()
 #
 # and test-kind.R checks that none is missing. The three things that a model is in turn (the kind
 # before the fit, the specification that goes to the engine, the fit) all have the class of the kind
@@ -59,8 +60,8 @@ kind_is_whole <- function(fit) UseMethod("kind_is_whole")
 #   direct     the verdict where there is no random effect; NULL where that needs iterations too
 kind_words <- function(fit) UseMethod("kind_words")
 
-# Lines on a search that ended before the optimum: `edge`, where the deviance falls up to the edge of
-# its domain (NULL: it has none); `stuck`, what to do where no step helps.
+# Lines on a search that ended before the optimum: `edge`, where the deviance falls up to the edge
+# of its domain (NULL: it has none); `stuck`, what to do where no step helps.
 kind_endings <- function(fit) UseMethod("kind_endings")
 
 # Tests of the fixed effects: list(ddf, linear, statistic, sums_of_squares)

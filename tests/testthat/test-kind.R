@@ -27,6 +27,13 @@ test_that("every kind fills every generic, and each method is registered", {
   }
 })
 
+test_that("every kind has its methods of R's generics", {
+  for (kind in kinds()) for (generic in c("residuals", "family", "augment")) {
+    expect_true(is.function(getS3method(generic, kind, optional = TRUE)),
+                label = paste(generic, kind))
+  }
+})
+
 test_that("methods have the arguments of their generics", {
   for (generic in kind_generics()) for (kind in kinds()) {
     method <- get(paste0(generic, ".", kind), envir = asNamespace("tiers"))
