@@ -31,45 +31,6 @@ check_arguments <- function(data, residual, freq) {
   check_later_argument(freq, "freq", "frequency weights")
 }
 
-# Arguments that the function does not have, by name; `hints` says what to use in place of some.
-# Nothing is evaluated: what was given may not exist.
-refuse_arguments <- function(given, fun, known, hints = NULL) {
-  if (length(given) == 0L) return(invisible())
-  name <- names(given)[1L]
-  if (is.null(name) || !nzchar(name)) {
-    stop_input("{.fn {fun}} was given too many arguments: one without a name is left over.")
-  }
-  hint <- if (name %in% names(hints)) "." else did_you_mean(name, known)
-  stop_input(c("{.fn {fun}} has no argument {.arg {name}}{hint}",
-               i = if (name %in% names(hints)) hints[[name]]), argument = name)
-}
-
-foreign_arguments <- list(
-  lmm = list(
-    family = "It fits linear models; {.fn glmm} fits generalized ones.",
-    method = "Use {.code REML = TRUE} or {.code REML = FALSE}."),
-  glmm = list(
-    REML = "Generalized models are fitted by maximum likelihood.",
-    link = "The link belongs to the family: {.code family = binomial(\"probit\")}.",
-    ziformula = "It is called {.arg zi} here.",
-    dispformula = "It is called {.arg dispersion} here.",
-    verbose = "Use {.code control = tiers_control(trace = TRUE)}.",
-    nagq = "It is called {.arg nAGQ}.")
-)
-
-check_data <- function(data) {
-  if (is.null(data) || is.data.frame(data) || is.environment(data)) {
-    return(invisible())
-  }
-  if (is.matrix(data) || is.array(data)) {
-    stop_input(c("{.arg data} must be a data frame, not a matrix.",
-                 i = "Use {.code data = as.data.frame(...)}."))
-  }
-  if (!is.list(data)) {
-    stop_input("{.arg data} must be a data frame or a list, not {.cls {class(data)[1L]}}.")
-  }
-}
-
 # Numbers -------------------------------------------------------------------------------------
 
 # Rows with infinite or missing values; the sum finds the usual case (none) in one pass.
@@ -149,6 +110,7 @@ numeric_response <- function(y, name) {
   if (!usable) {
     kind <- class(y)[1L]
     stop_input(c("The response `{name}` must be numeric, not {.cls {kind}}.",
+                 if (is.character(y)) text_response_lines(y, name),
                  i = if (is.factor(y)) "A factor is not a response of a linear model; for two
                       classes use a binomial model, or convert it with {.fn as.numeric} if the
                       numbers of its levels are what you mean."))

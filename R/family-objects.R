@@ -27,8 +27,8 @@
 #' @references
 #' Hilbe JM (2011). Negative Binomial Regression, 2nd ed. Cambridge University Press.
 #'
-#' Ferrari SLP, Cribari-Neto F (2004). Beta regression for modelling rates and proportions. Journal of
-#' Applied Statistics 31, 799-815.
+#' Ferrari SLP, Cribari-Neto F (2004). Beta regression for modelling rates and proportions. Journal
+#' of Applied Statistics 31, 799-815.
 #' @concept overdispersion
 #' @concept negative binomial
 #' @concept beta regression

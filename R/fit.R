@@ -37,10 +37,10 @@
 #' @seealso [summary()][summary.tiers_fit], [anova()][anova.tiers_fit] for tests,
 #'   [confint()][vcov.tiers_fit] for intervals, [VarCorr()][VarCorr.tiers_fit] for variances,
 #'   [ranef()][ranef.tiers_fit] and [coef()][ranef.tiers_fit] by group,
-#'   [predict()][predict.tiers_fit], [plot()][plot.tiers_fit] and [diagnose()] for checks, [glmm()] for
-#'   responses that are not normal, `vignette("getting-started", package = "tiers")` from the equation
-#'   to a report and `vignette("algorithm", package = "tiers")` for the formulas. [tiers] lists all
-#'   functions by what they are for.
+#'   [predict()][predict.tiers_fit], [plot()][plot.tiers_fit] and [diagnose()] for checks, [glmm()]
+#'   for responses that are not normal, `vignette("getting-started", package = "tiers")` from the
+#'   equation to a report and `vignette("algorithm", package = "tiers")` for the formulas. [tiers]
+#'   lists all functions by what they are for.
 #' @references
 #' Bates D, Maechler M, Bolker B, Walker S (2015). Fitting linear mixed-effects models using lme4.
 #' Journal of Statistical Software 67(1), 1-48.
@@ -132,13 +132,13 @@ lmm <- function(formula, data, REML = TRUE, residual = NULL, dispersion = ~ 1, w
 #'   `tiers_warning_separation` that names the columns. All errors have class `tiers_error`.
 #' @seealso [lmm()] for normal responses; [nbinom2()] and the other families; [marginal_coef()] for
 #'   effects in the population; [diagnose()], which says how far the approximation of the likelihood
-#'   may be off; [residuals()][residuals.tiers_fit] of type `"quantile"` and [plot()][plot.tiers_fit];
-#'   [predict()][predict.tiers_fit], also of type `"marginal"`; [ranef()][ranef.tiers_fit];
-#'   `vignette("generalized-models", package = "tiers")`. [tiers] lists all functions by what they are
-#'   for.
+#'   may be off; [residuals()][residuals.tiers_fit] of type `"quantile"` and
+#'   [plot()][plot.tiers_fit]; [predict()][predict.tiers_fit], also of type `"marginal"`;
+#'   [ranef()][ranef.tiers_fit]; `vignette("generalized-models", package = "tiers")`. [tiers] lists
+#'   all functions by what they are for.
 #' @references
-#' Breslow NE, Clayton DG (1993). Approximate inference in generalized linear mixed models. Journal of
-#' the American Statistical Association 88, 9-25. (Laplace's approximation.)
+#' Breslow NE, Clayton DG (1993). Approximate inference in generalized linear mixed models. Journal
+#' of the American Statistical Association 88, 9-25. (Laplace's approximation.)
 #'
 #' Pinheiro JC, Bates DM (1995). Approximations to the log-likelihood function in the nonlinear
 #' mixed-effects model. Journal of Computational and Graphical Statistics 4, 12-35. (Adaptive

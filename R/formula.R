@@ -303,7 +303,8 @@ group_components <- function(e) {
 
 check_group_component <- function(e, bar) {
   if (is.name(e) || (is.call(e) && !call_name(e) %in% c(expanding, "|", "||"))) return(invisible())
-  stop_formula("The grouping factor `{text_of(bar[[3L]])}` of `({text_of(bar)})` cannot be read.")
+  stop_formula(c("The grouping factor `{text_of(bar[[3L]])}` of `({text_of(bar)})` cannot be read.",
+                 i = if (is.character(e)) "Write its name without quotes: {.code {e}}."))
 }
 
 # Text of an expression; names come without backticks, as model frames have them.

@@ -5,8 +5,11 @@ explain_frame_error <- function(e, terms, data, parsed, n) {
   if (inherits(e, "tiers_error")) stop(e)
   env <- parsed$env
   variables <- as.list(attr(terms, "variables"))[-1L]
-  for (name in all.vars(attr(terms, "variables"))) check_variable_exists(name, data, env)
   response <- attr(terms, "response") == 1L
+  of_response <- if (response) all.vars(variables[[1L]])
+  for (name in all.vars(attr(terms, "variables"))) {
+    check_variable_exists(name, data, env, name %in% of_response)
+  }
   for (i in seq_along(variables)) {
     check <- if (response && i == 1L) parsed$check_response
     check_variable_value(variables[[i]], data, env, n, check)
@@ -29,7 +32,7 @@ refuse_factor_ops <- function(w) {
              parent = w)
 }
 
-check_variable_exists <- function(name, data, env) {
+check_variable_exists <- function(name, data, env, response = FALSE) {
   if (name %in% names(data)) return(invisible())
   value <- tryCatch(get0(name, envir = env, ifnotfound = NULL), error = function(e) NULL)
   if (!is.null(value) && !is.function(value)) return(invisible())
@@ -37,6 +40,7 @@ check_variable_exists <- function(name, data, env) {
   if (is.null(data) || is.environment(data)) {
     stop_input(c("`{name}` not found.", i = "No {.arg data} were given."), variable = name)
   }
+  check_wide_data(name, names(data), response)
   stop_input("`{name}` not in data{hint}", variable = name)
 }
 
@@ -44,14 +48,14 @@ check_variable_exists <- function(name, data, env) {
 check_variable_value <- function(expr, data, env, n, check = NULL) {
   text <- text_of(expr)
   value <- tryCatch(eval(expr, data, env), error = function(e) {
-    stop_input(c("`{text}` cannot be evaluated.", x = "{conditionMessage(e)}"), variable = text,
-               parent = e)
+    stop_input(c("`{text}` cannot be evaluated.", x = "{conditionMessage(e)}",
+                 i = formula_function_hint(expr)), variable = text, parent = e)
   })
   if (!is.null(check)) check(value, text)
   if (is.function(value) || is.language(value) || is.environment(value) ||
         is.list(value) || is.null(value)) {
-    stop_input("`{text}` cannot be used in a model: it is of class {.cls {class(value)[1L]}}.",
-               variable = text)
+    stop_input(c("`{text}` cannot be used in a model: it is of class {.cls {class(value)[1L]}}.",
+                 i = formula_function_hint(expr)), variable = text)
   }
   if (NROW(value) != n) {
     where <- if (is.name(expr) && !text %in% names(data)) {

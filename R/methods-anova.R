@@ -17,15 +17,16 @@
 #'
 #' Fits of different families compare by their log-likelihoods, AIC and BIC where the response is
 #' the same and all give it probabilities (or all densities). A test is shown only where it can be
-#' one: not between families of which neither is a limit of the other (Poisson is one of the negative
-#' binomials, binomial of the beta-binomial), not between the Laplace approximation and quadrature,
-#' not between different weights, and not where the smaller model is no part of the larger one: where
-#' its fixed effects, the covariances of its random effects or its offset are not among those that
-#' the larger model can have, or where the larger model has the lower likelihood. The printout says
-#' which.
+#' one: not between families of which neither is a limit of the other (Poisson is one of the
+#' negative binomials, binomial of the beta-binomial), not between the Laplace approximation and
+#' quadrature, not between different weights, and not where the smaller model is no part of the
+#' larger one: where its fixed effects, the covariances of its random effects or its offset are not
+#' among those that the larger model can have, or where the larger model has the lower likelihood.
+#' The printout says which.
 #'
 #' @param object A fit made by [lmm()] or [glmm()].
-#' @param ... Further fits to compare with, made by [lmm()], [glmm()], `lm()` or `glm()`.
+#' @param ... Further fits to compare with, made by [lmm()], [glmm()], `lm()` or `glm()`. One of the
+#'   first two comes first: `anova(fit, lm_fit)`, since R takes the method of its first argument.
 #' @param type 1, 2 or 3 (the default): which tests for a single fit.
 #' @param ddf How the denominator degrees of freedom are found: see [summary.tiers_fit()].
 #' @param vcov `NULL`, or a covariance matrix of the fixed effects (or a function of the fit that

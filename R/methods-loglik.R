@@ -26,8 +26,8 @@
 #'   compares with that of `glm()` and across numbers of quadrature points. Its `deviance()` is
 #'   minus twice that; the sum of squared deviance residuals, given the random effects, is
 #'   `sum(residuals(fit, "deviance")^2)`.
-#' @seealso [anova()][anova.tiers_fit] compares fits, [glance()][tidy.tiers_fit] has all of these in one
-#'   row, [VarCorr()][VarCorr.tiers_fit] the other variances.
+#' @seealso [anova()][anova.tiers_fit] compares fits, [glance()][tidy.tiers_fit] has all of these in
+#'   one row, [VarCorr()][VarCorr.tiers_fit] the other variances.
 #' @concept AIC
 #' @concept BIC
 #' @concept goodness of fit

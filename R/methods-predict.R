@@ -28,9 +28,10 @@
 #' Bases such as `poly(x, 2)` or `splines::ns(x, 3)` and contrasts are those of the fit, also in
 #' random terms, and offsets are added. A row that lies outside of what a design with dropped
 #' columns can estimate gets `NA`, with a warning of class `tiers_warning_data`.
-#' @seealso [fitted()][residuals.tiers_fit] for the rows of the fit, [simulate()][simulate.tiers_fit] for
-#'   new responses with their variation, [marginal_coef()], [coef()][ranef.tiers_fit] for lines by group.
-#'   Standard errors and intervals of predictions are not there yet.
+#' @seealso [fitted()][residuals.tiers_fit] for the rows of the fit,
+#'   [simulate()][simulate.tiers_fit] for new responses with their variation, [marginal_coef()],
+#'   [coef()][ranef.tiers_fit] for lines by group. Standard errors and intervals of predictions are
+#'   not there yet.
 #' @concept population average
 #' @concept new levels
 #' @concept BLUP

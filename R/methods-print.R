@@ -7,8 +7,8 @@
 #' @param digits Significant digits.
 #' @param ... Not used.
 #' @return `x`, invisibly.
-#' @seealso [summary()][summary.tiers_fit] for standard errors and tests, [VarCorr()][VarCorr.tiers_fit],
-#'   [fixef()][ranef.tiers_fit], [diagnose()].
+#' @seealso [summary()][summary.tiers_fit] for standard errors and tests,
+#'   [VarCorr()][VarCorr.tiers_fit], [fixef()][ranef.tiers_fit], [diagnose()].
 #' @examples
 #' fit <- lmm(distance ~ age * Sex + (age | Subject), nlme::Orthodont)
 #' fit

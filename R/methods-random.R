@@ -24,11 +24,12 @@
 #'   factor). `as.data.frame()` of it: one row for each effect, with columns `grpvar`, `term`,
 #'   `grp`, `condval` and `condsd`. `coef()`: for each grouping factor a data frame of fixed plus
 #'   random effects.
-#' @seealso [VarCorr()][VarCorr.tiers_fit] for their variances, [plot()][plot.tiers_fit] for a caterpillar
-#'   plot, [predict()][predict.tiers_fit], [tidy()][tidy.tiers_fit] with `effects = "ran_vals"`.
+#' @seealso [VarCorr()][VarCorr.tiers_fit] for their variances, [plot()][plot.tiers_fit] for a
+#'   caterpillar plot, [predict()][predict.tiers_fit], [tidy()][tidy.tiers_fit] with `effects =
+#'   "ran_vals"`.
 #' @references
-#' Robinson GK (1991). That BLUP is a good thing: the estimation of random effects. Statistical Science
-#' 6, 15-32.
+#' Robinson GK (1991). That BLUP is a good thing: the estimation of random effects. Statistical
+#' Science 6, 15-32.
 #' @concept BLUP
 #' @concept conditional modes
 #' @concept empirical Bayes
@@ -279,7 +280,9 @@ print.tiers_varcorr <- function(x, digits = max(3L, getOption("digits") - 2L),
                                 comp = "SD", ...) {
   if (length(x) == 0L && !attr(x, "useSc")) cat("No random effects\n") else {
     show <- c(Variance = "Variance", Std.Dev. = "SD", SD = "SD")[comp]
-    if (anyNA(show)) stop_input("{.arg comp} must be among {.val {c('SD', 'Std.Dev.', 'Variance')}}.")
+    if (anyNA(show)) {
+      stop_input("{.arg comp} must be among {.val {c('SD', 'Std.Dev.', 'Variance')}}.")
+    }
     cat(random_lines(varcorr_random(x), varcorr_correlations(x), digits, show), sep = "\n")
   }
   invisible(x)

@@ -1,7 +1,7 @@
 #' Summary of a fit
 #'
-#' What was fitted to which data and how that went, the variances of the random effects, and the fixed
-#' effects with their tests.
+#' What was fitted to which data and how that went, the variances of the random effects, and the
+#' fixed effects with their tests.
 #'
 #' @param object A fit made by [lmm()] or [glmm()].
 #' @param ddf How the denominator degrees of freedom of the tests are found: `"satterthwaite"` (the
@@ -25,8 +25,8 @@
 #'   [VarCorr()][VarCorr.tiers_fit], [tidy()][tidy.tiers_fit] for data frames, [diagnose()].
 #'   Kenward-Roger degrees of freedom are not there yet.
 #' @references
-#' Satterthwaite FE (1946). An approximate distribution of estimates of variance components. Biometrics
-#' Bulletin 2, 110-114.
+#' Satterthwaite FE (1946). An approximate distribution of estimates of variance components.
+#' Biometrics Bulletin 2, 110-114.
 #'
 #' Giesbrecht FG, Burns JC (1985). Two-stage analysis based on a mixed model: large-sample
 #'   asymptotic theory and small-sample simulation results. Biometrics 41, 477-486.

@@ -24,10 +24,10 @@
 #'   row for each coefficient and the lower and upper limit in its columns: `NA` where a coefficient
 #'   or dispersion parameter has no finite estimate from these data (columns that were dropped, no
 #'   overdispersion), infinite limits where separated data leave a coefficient without any.
-#' @seealso [summary()][summary.tiers_fit] for tests, [VarCorr()][VarCorr.tiers_fit] for the variances of
-#'   the random effects, [tidy()][tidy.tiers_fit] for limits in a table. Profile and bootstrap intervals
-#'   are not there yet; [simulate()][simulate.tiers_fit] and [refit_response()] are what a parametric
-#'   bootstrap is made of.
+#' @seealso [summary()][summary.tiers_fit] for tests, [VarCorr()][VarCorr.tiers_fit] for the
+#'   variances of the random effects, [tidy()][tidy.tiers_fit] for limits in a table. Profile and
+#'   bootstrap intervals are not there yet; [simulate()][simulate.tiers_fit] and [refit_response()]
+#'   are what a parametric bootstrap is made of.
 #' @concept confidence interval
 #' @concept profile likelihood (not there yet)
 #' @concept bootstrap (not there yet)

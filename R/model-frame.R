@@ -54,7 +54,9 @@ check_row_arguments <- function(rows, n, data) {
       stop_input("{.arg {name}} must be a numeric vector, not {.cls {class(value)[1L]}}.")
     }
     if (length(value) != n) {
-      stop_input("{.arg {name}} has length {length(value)}, the data have {n} row{?s}.")
+      stop_input(c("{.arg {name}} has length {length(value)}, the data have {n} row{?s}.",
+                   i = if (inherits(value, "varFunc")) "Variance functions of nlme are not available
+                       in this version of tiers; {.arg weights} are numbers, one a row."))
     }
     rows[[name]] <- as.double(value)
     bad <- which(is.infinite(rows[[name]]) | is.nan(rows[[name]]))

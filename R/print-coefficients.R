@@ -1,8 +1,9 @@
-# Coefficients, standard errors and tests as text. How many decimals an estimate has follows from its
-# standard error, so that a coefficient of 1e-17 is 0 and does not turn others into powers of ten.
+# Coefficients, standard errors and tests as text. How many decimals an estimate has follows from
+# its standard error, so that a coefficient of 1e-17 is 0 and does not turn others into powers of
+# ten.
 
-# A table with columns Estimate (or more of its kind), Std. Error, df, a test statistic, a p value; any
-# of them may be missing.
+# A table with columns Estimate (or more of its kind), Std. Error, df, a test statistic, a p value;
+# any of them may be missing.
 print_coefficients <- function(table, digits, signif.stars = FALSE) {
   kind <- ifelse(colnames(table) == "df", "df", ifelse(
     grepl("^Pr\\(", colnames(table)), "p", ifelse(grepl(" value$", colnames(table)), "test",

@@ -1,8 +1,8 @@
 # The table of random effects as text, in the same words in print(), summary() and VarCorr().
 #
-# `random` has a row for each effect, and one for the residual: term, group, structure, name, sd; where
-# they are shown also levels, variance, and lower and upper, the limits of the standard deviation.
-# `correlations` has term, name1, name2, correlation.
+# `random` has a row for each effect, and one for the residual: term, group, structure, name, sd;
+# where they are shown also levels, variance, and lower and upper, the limits of the standard
+# deviation. `correlations` has term, name1, name2, correlation.
 
 # `show`: which of "Levels", "Variance", "SD", "limits".
 random_lines <- function(random, correlations, digits, show) {

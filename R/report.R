@@ -12,6 +12,7 @@ report_fit <- function(fit, spec, result) {
     inform(character(), c("There is no random-effects term: the model has fixed effects only.",
                           i = "Add one with {.code (1 | group)}."))
   }
+  report_renumbered(fit)
   report_convergence(fit)
 }
 

@@ -24,14 +24,15 @@
 #' * [print()][print.tiers_fit], [summary()][summary.tiers_fit]: all of it on a page;
 #'   [tidy()][tidy.tiers_fit], [glance()][tidy.tiers_fit], [augment()][tidy.tiers_fit] as data
 #'   frames.
-#' * [fixef()][ranef.tiers_fit], [ranef()][ranef.tiers_fit], [coef()][ranef.tiers_fit]: fixed effects,
-#'   random effects (BLUPs), their sum by group.
+#' * [fixef()][ranef.tiers_fit], [ranef()][ranef.tiers_fit], [coef()][ranef.tiers_fit]: fixed
+#'   effects, random effects (BLUPs), their sum by group.
 #' * [VarCorr()][VarCorr.tiers_fit]: variances and correlations (and the intraclass correlation, in
 #'   its example); [sigma()][logLik.tiers_fit]: the residual standard deviation.
 #' * [anova()][anova.tiers_fit]: F tests of types I to III, likelihood ratio tests between fits;
 #'   Satterthwaite's degrees of freedom, see [summary()][summary.tiers_fit].
 #' * [vcov()][vcov.tiers_fit], [confint()][vcov.tiers_fit].
-#' * [logLik()][logLik.tiers_fit], [AIC()][logLik.tiers_fit], [nobs()][logLik.tiers_fit] and the like.
+#' * [logLik()][logLik.tiers_fit], [AIC()][logLik.tiers_fit], [nobs()][logLik.tiers_fit] and the
+#'   like.
 #'
 #' @section Predictions:
 #' * [predict()][predict.tiers_fit]: for known, typical or new groups, or averaged over groups;
@@ -46,9 +47,9 @@
 #'
 #' @section Not there yet:
 #' Kenward-Roger degrees of freedom; profile and bootstrap intervals; estimated marginal means and
-#' pairwise comparisons (emmeans); standard errors of predictions; robust (sandwich) standard errors,
-#' but see the argument `vcov` of [summary()][summary.tiers_fit]; residual correlation (AR(1)) and
-#' unequal residual variances; zero-inflation; ordinal responses; nonlinear models.
+#' pairwise comparisons (emmeans); standard errors of predictions; robust (sandwich) standard
+#' errors, but see the argument `vcov` of [summary()][summary.tiers_fit]; residual correlation
+#' (AR(1)) and unequal residual variances; zero-inflation; ordinal responses; nonlinear models.
 #'
 #' @section Pages:
 #' `vignette("getting-started", package = "tiers")`,
