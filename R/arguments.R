@@ -31,7 +31,8 @@ tolerated_arguments <- list(
   glance = list(ignored = c("quick", "parametric", "conf.int", "conf.level")),
   hatvalues = list(ignored = c("infl", "do.coef"), later = list(fullHatMatrix = FALSE)),
   model.frame = list(
-    ignored = c("data", "na.action", "drop.unused.levels", "xlev"), later = list(random.only = FALSE)),
+    ignored = c("data", "na.action", "drop.unused.levels", "xlev"),
+    later = list(random.only = FALSE)),
   model.matrix = list(ignored = c("contrasts.arg", "xlev"), later = list(data = NULL)),
   nobs = list(ignored = "use.fallback"),
   predict = list(
@@ -67,7 +68,9 @@ check_dots <- function(generic, ...) {
   known <- tolerated_arguments[[generic]]
   given <- ...names() %||% character(...length())
   given[is.na(given)] <- ""
-  if (any(!nzchar(given))) stop_input("{.fn {generic}} was given an argument without a name too many.")
+  if (any(!nzchar(given))) {
+    stop_input("{.fn {generic}} was given an argument without a name too many.")
+  }
   for (i in seq_along(given)) {
     name <- given[i]
     if (name %in% known$ignored) next
@@ -135,5 +138,7 @@ check_digits <- function(digits) check_number(digits, "digits", 1, 22)
 check_seed <- function(seed) {
   ok <- is.null(seed) || is.numeric(seed) && length(seed) == 1L && is.finite(seed) &&
     abs(seed) <= .Machine$integer.max
-  if (!ok) stop_input(c("{.arg seed} must be {.code NULL} or a number.", "x" = "It is {shown(seed)}."))
+  if (!ok) {
+    stop_input(c("{.arg seed} must be {.code NULL} or a number.", "x" = "It is {shown(seed)}."))
+  }
 }

@@ -80,8 +80,8 @@ warn_data <- function(message, ..., .envir = parent.frame()) {
   warn_tiers("tiers_warning_data", message, ..., .envir = .envir)
 }
 
-# What R warns of while `expr` is evaluated becomes a warning about the data; `about` (a text of cli)
-# stands before it.
+# What R warns of while `expr` is evaluated becomes a warning about the data; `about` (a text of
+# cli) stands before it.
 with_data_warnings <- function(expr, about) {
   withCallingHandlers(expr, warning = function(w) {
     if (inherits(w, "tiers_warning")) return(invisible())

@@ -179,8 +179,8 @@ check_same_response <- function(fits, rows, names) {
   }, NA)
   same <- vapply(rows, function(row) same_numbers(row$a, rows[[1L]]$a), NA)
   if (any(multiplied) && !all(same)) {
-    stop_input(c("Fits with different weights cannot be compared: weights multiply the log-likelihood
-                  of their rows.",
+    stop_input(c("Fits with different weights cannot be compared: weights multiply the
+                  log-likelihood of their rows.",
                  "x" = "{.val {names[!same]}} {?differs/differ} from {.val {names[1]}}."))
   }
 }

@@ -11,12 +11,12 @@
 #' @param type `"response"`: observed minus fitted (of shares of trials, for binomial kinds).
 #'   `"pearson"`: divided by the standard deviation that the mean implies, without the dispersion of
 #'   gaussian, Gamma and inverse Gaussian families (but with the row's own where the fit has a model
-#'   of the dispersion); in a linear model, times the square root of the weight. `"scaled"`: divided by the whole standard deviation of the observation. `"deviance"`:
-#'   signed square root of the contribution to the deviance. `"working"`: divided by the slope of
-#'   the mean in the linear predictor, and so on its scale. `"quantile"` (generalized fits): the
-#'   normal quantile of the probability of a smaller observation, which is standard normal for a
-#'   right model whatever the family; for counts and successes a random point within the probability
-#'   of the observation.
+#'   of the dispersion); in a linear model, times the square root of the weight. `"scaled"`: divided
+#'   by the whole standard deviation of the observation. `"deviance"`: signed square root of the
+#'   contribution to the deviance. `"working"`: divided by the slope of the mean in the linear
+#'   predictor, and so on its scale. `"quantile"` (generalized fits): the normal quantile of the
+#'   probability of a smaller observation, which is standard normal for a right model whatever the
+#'   family; for counts and successes a random point within the probability of the observation.
 #' @param scaled `TRUE` divides the type asked for by the residual standard deviation, as in lme4;
 #'   of Gamma and inverse Gaussian families by [sigma()]. Families without such a scale, and types
 #'   that are in standard deviations already, are not changed.

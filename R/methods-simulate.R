@@ -13,8 +13,8 @@
 #' @param newdata Data to simulate for; `NULL` for the rows of the fit. Levels that the fit has not
 #'   seen are drawn; effects kept at their estimates need `allow.new.levels` for these and are zero
 #'   there. New rows have weight 1; numbers of trials are taken from the response (or the weights)
-#'   of the new data: of `cbind(s, n - s)` it is enough that they have `n`. Where they cannot be told
-#'   they are 1, with a message of class `tiers_message_trials`.
+#'   of the new data: of `cbind(s, n - s)` it is enough that they have `n`. Where they cannot be
+#'   told they are 1, with a message of class `tiers_message_trials`.
 #' @param allow.new.levels See `newdata`.
 #' @param ... Not used.
 #' @return A data frame with columns `sim_1`, `sim_2`, … and one row for each row used (for each
@@ -65,7 +65,8 @@ simulate.tiers_fit <- function(object, nsim = 1, seed = NULL, use.u = FALSE, re.
   structure(values, class = "data.frame", row.names = names, seed = state$seed)
 }
 
-# Draws that the model has no response for, told once for all. `missing` rows have none to begin with.
+# Draws that the model has no response for, told once for all. `missing` rows have none to begin
+# with.
 warn_lost_draws <- function(fit, values, missing) {
   lost <- vapply(values, function(y) {
     sum((if (is.matrix(y)) is.na(y[, 1L]) else is.na(y)) & !missing)
@@ -76,7 +77,8 @@ warn_lost_draws <- function(fit, values, missing) {
   warn_data(c("{sum(lost)} of {total} draws {?is/are} {.code NA}: with the random effects that were
                drawn the mean lies outside of what the {family$name} family with {family$link} link
                can have.",
-              i = "The fitted distribution of the random effects goes beyond the domain of the link."),
+              i = "The fitted distribution of the random effects goes beyond the domain of the
+                   link."),
             draws = which(lost > 0L), lost = lost)
 }
 
@@ -100,7 +102,8 @@ new_trials <- function(fit, newdata, n) {
   })
   found <- totals[[1L]]
   usable <- is.numeric(found) && length(found) == n && !anyNA(found) && all(found >= 0) &&
-    all(found == round(found)) && all(vapply(totals[-1L], function(x) isTRUE(all.equal(x, found)), NA))
+    all(found == round(found)) &&
+    all(vapply(totals[-1L], function(other) isTRUE(all.equal(other, found)), NA))
   if (usable) return(as.double(found))
   if (any(family_rows(fit)$m != 1)) {
     inform("tiers_message_trials", c(

@@ -43,8 +43,8 @@ drop1.tiers_fit <- function(object, scope, scale = 0, test = c("none", "Chisq", 
   }
   absent <- setdiff(labels, attr(terms(object), "term.labels"))
   if (length(absent)) {
-    stop_input("{.arg scope} of {.fn drop1} has {.val {absent}}, which {?is/are} no fixed term{?s} of
-                the fit.")
+    stop_input("{.arg scope} of {.fn drop1} has {.val {absent}}, which {?is/are} no fixed term{?s}
+                of the fit.")
   }
   single_terms(object, labels, "-", test, k, trace, user_frame(parent.frame()))
 }
@@ -98,8 +98,8 @@ single_terms <- function(fit, labels, sign, test, k, trace, caller) {
     if (trace > 1) cat("trying", sign, label, "\n")
     changed <- update_in(fit, paste("~ .", sign, label), list(), caller, held = TRUE)
     if (changed$nobs != fit$nobs) {
-      stop_input(c("With or without `{label}` the model uses other rows ({changed$nobs}) than the fit
-                    ({fit$nobs}).", "i" = "Drop rows with missing values before fitting."))
+      stop_input(c("With or without `{label}` the model uses other rows ({changed$nobs}) than the
+                    fit ({fit$nobs}).", "i" = "Drop rows with missing values before fitting."))
     }
     stats::extractAIC(changed, k = k)
   }, c(0, 0))

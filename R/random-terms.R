@@ -304,13 +304,15 @@ note_double_bar <- function(term) {
   factors <- names(term$contrasts)
   classes <- attr(term$basis_terms, "dataClasses")
   matrices <- names(classes)[startsWith(classes, "nmatrix.") & classes != "nmatrix.1"]
-  about <- if (length(factors)) paste0("the factor `", factors[1L], "`") else if (length(matrices)) {
+  about <- if (length(factors)) {
+    paste0("the factor `", factors[1L], "`")
+  } else if (length(matrices)) {
     paste0("the columns of `", matrices[1L], "`")
   } else {
     return(invisible())
   }
   inform_once(paste("double_bar", length(factors) > 0L), c(
     "`||` with {about}: one variance for each column and no correlations.",
-    i = "lme4 would keep the correlations between the {if (length(factors)) 'levels of the factor' else
-         'columns'}; write `({text_of(term$lhs)} | {term$group})` for all of them."))
+    i = "lme4 would keep the correlations between the
+         {if (length(factors)) 'levels of the factor' else 'columns'}; write `({text_of(term$lhs)} | {term$group})` for all of them."))
 }

@@ -315,8 +315,8 @@ stored_rows <- function(call, fit, data, caller) {
   subset <- call$subset
   if (identical(subset, fit$call$subset)) return(NULL)
   if (!is.null(fit$call$subset)) {
-    stop_input(c("{.arg subset} cannot be changed: the data of the call (`{fit$data_name}`) cannot be
-                  found, and the fit has kept no rows outside of its own subset.",
+    stop_input(c("{.arg subset} cannot be changed: the data of the call (`{fit$data_name}`) cannot
+                  be found, and the fit has kept no rows outside of its own subset.",
                  "i" = "Give {.fn update} the data: {.code data = }."))
   }
   rows <- row_argument(subset, stop("The data of the call cannot be found, and the fit has kept ",
