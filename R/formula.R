@@ -161,8 +161,7 @@ join <- function(operator, left, right) {
 
 # A sum and the bar terms that belong to it; NULL if there is nothing.
 with_bars <- function(fixed, bars) {
-  bars <- lapply(bars, function(bar) if (is_bar(bar)) call("(", bar) else bar)
-  Reduce(function(left, bar) join("+", left, bar), bars, fixed)
+  Reduce(function(left, bar) join("+", left, bar), with_brackets(bars), fixed)
 }
 
 # A part of the formula that is to be fixed effects must not hide a bar.
@@ -196,40 +195,6 @@ check_no_bar <- function(e, name, env) {
   hint <- did_you_mean(name, words)
   stop_formula(c("Unknown covariance structure `{name}` in `{text_of(e)}`{hint}",
                  i = "This version has {.code {covariance_names()}}."))
-}
-
-# Changes of a formula --------------------------------------------------------------------------
-
-# The formula with a change as update.formula() has it, but that `.` on the right is the fixed part
-# alone: `. ~ . * x` multiplies no bar term. Bar terms are added and taken away as wholes.
-changed_formula <- function(old, change) {
-  change <- stats::as.formula(change, env = environment(old))
-  right <- length(change)
-  parts <- split_change(change[[right]])
-  if (!"." %in% all.vars(parts$fixed)) return(stats::update.formula(old, change))
-  if (is.call(parts$fixed)) check_no_bar(parts$fixed, call_name(parts$fixed), environment(old))
-  change[[right]] <- parts$fixed
-  split <- split_bars(old[[3L]], environment(old))
-  old[[3L]] <- if (is.null(split$fixed)) 1 else split$fixed
-  new <- stats::update.formula(old, change)
-  text <- function(bars) vapply(bars, text_of, "")
-  bars <- c(split$bars[!text(split$bars) %in% text(parts$drop)], parts$add)
-  new[[3L]] <- with_bars(new[[3L]], bars[!duplicated(text(bars))])
-  new
-}
-
-# The right side of a change: the fixed part, bar terms to add and bar terms to drop.
-split_change <- function(e) {
-  inner <- strip_brackets(e)
-  if (is_bar(inner) || (is.call(inner) && is_structured_bar(inner))) return(list(add = list(inner)))
-  name <- call_name(e)
-  if (name == "(") return(split_change(e[[2L]]))
-  if (!name %in% c("+", "-") || length(e) != 3L) return(list(fixed = e))
-  left <- split_change(e[[2L]])
-  right <- split_change(e[[3L]])
-  if (name == "-") names(right) <- c(add = "drop", drop = "add", fixed = "fixed")[names(right)]
-  list(fixed = join(name, left$fixed, right$fixed), add = c(left$add, right$add),
-       drop = c(left$drop, right$drop))
 }
 
 # One bar term ---------------------------------------------------------------------------------

@@ -40,6 +40,7 @@ NULL
 #' @export
 update.tiers_fit <- function(object, formula., ..., evaluate = TRUE) {
   validate_fit(object)
+  check_flag(evaluate, "evaluate")
   changes <- as.list(substitute(list(...)))[-1L]
   if (length(changes) && (is.null(names(changes)) || any(!nzchar(names(changes))))) {
     stop_input("The arguments of {.fn update} after the formula must have names.")

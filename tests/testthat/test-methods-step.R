@@ -123,3 +123,64 @@ test_that("wrong scopes are refused", {
     expect_error(drop1(fit, k = k), class = "tiers_error_input")
   }
 })
+
+test_that("step() leaves the formula whole, whether or not it finds anything", {
+  skip_if_not_installed("MASS")
+  d <- step_data()
+  for (fit in list(lmm(y ~ x + (1 | g), d), lmm(y ~ x + z + f + (x || g), d),
+                   glmm(n ~ x * z + (1 | g), d, poisson()))) {
+    for (search in list(stats::step, MASS::stepAIC)) {
+      found <- suppressMessages(search(fit, trace = 0))
+      bars <- deparse(formula(fit, random.only = TRUE)[[2]])
+      text <- paste(deparse(formula(found), 500L), collapse = "")
+      expect_match(text, bars, fixed = TRUE)
+      expect_true(any(grepl(text, capture.output(print(found)), fixed = TRUE)))
+      expect_true(any(grepl(text, capture.output(print(summary(found))), fixed = TRUE)))
+      again <- suppressMessages(eval(found$call))
+      expect_s3_class(again, class(fit))
+      expect_equal(logLik(again), logLik(found))
+      expect_equal(logLik(suppressMessages(update(found, . ~ . + f))),
+                   logLik(suppressMessages(update(again, . ~ . + f))))
+    }
+  }
+})
+
+test_that("a search says nothing about the criterion, and its table is of one likelihood", {
+  d <- step_data()
+  fit <- lmm(y ~ x + z + f + (1 | g), d)
+  heard <- listen(step(fit, trace = 0))
+  expect_length(heard$conditions, 0L)
+  path <- heard$value$anova
+  edf <- vapply(list(fit, heard$value), function(fit) extractAIC(fit)[1], 0)
+  expect_equal(path$AIC[c(1, nrow(path))],
+               path[["Resid. Dev"]][c(1, nrow(path))] + 2 * edf, tolerance = 1e-10)
+  expect_equal(path[["Resid. Dev"]][1], deviance(update(fit, REML = FALSE)), tolerance = 1e-10)
+  expect_message(deviance(fit), class = "tiers_message_reml")
+})
+
+test_that("rows that a dropped term alone left out stay out", {
+  d <- step_data()
+  d$z[1:9] <- NA
+  fit <- lmm(y ~ x + z + (1 | g), d, REML = FALSE, na.action = na.exclude)
+  same <- lmm(y ~ x + (1 | g), d[-(1:9), ], REML = FALSE)
+  expect_equal(drop1(fit)["z", "AIC"], AIC(same))
+  found <- step(fit, trace = 0, k = 20)
+  expect_equal(logLik(found), logLik(same))
+  expect_equal(sum(is.na(residuals(found))), 9)
+  expect_equal(nobs(update(fit, . ~ . - z)), 400)
+})
+
+test_that("a lower likelihood of the larger model is a warning and no test", {
+  d <- step_data()
+  fit <- glmm(n ~ x + z + (1 | g), d, poisson())
+  worse <- fit
+  worse$logLik <- fit$logLik - 20
+  worse$deviance <- fit$deviance + 40
+  expect_warning(table <- drop1(worse, ~ z, test = "Chisq"), "not at its optimum",
+                 class = "tiers_warning_notconverged")
+  expect_true(is.na(table["z", "LRT"]) && is.na(table["z", "Pr(>Chi)"]))
+  small <- glmm(n ~ x + (1 | g), d, poisson())
+  small$deviance <- small$deviance - 40
+  expect_warning(add1(small, ~ . + z), class = "tiers_warning_notconverged")
+  expect_false(any(drop1(fit, test = "Chisq")$LRT < 0, na.rm = TRUE))
+})

@@ -145,18 +145,3 @@ test_that("a call that is not evaluated carries the data where they would not be
   direct <- lmm(n ~ x + (1 | g), d)
   expect_equal(update(direct, . ~ . - x, evaluate = FALSE)$data, quote(d))
 })
-
-test_that("the dot of a change is the fixed part alone", {
-  formula_of <- function(old, change) deparse(changed_formula(old, change))
-  old <- y ~ x + (1 | g) + diag(x | h)
-  expect_equal(formula_of(old, . ~ . * z), "y ~ x + z + x:z + (1 | g) + diag(x | h)")
-  expect_equal(formula_of(old, ~ .^2 + z), "y ~ x + z + (1 | g) + diag(x | h)")
-  expect_equal(formula_of(old, log(.) ~ . - x), "log(y) ~ 1 + (1 | g) + diag(x | h)")
-  expect_equal(formula_of(old, . ~ . - (1 | g) + (z || g)), "y ~ x + diag(x | h) + (z || g)")
-  expect_equal(formula_of(old, . ~ . + (1 | g)), "y ~ x + (1 | g) + diag(x | h)")
-  expect_equal(formula_of(old, . ~ z + (1 | g)), "y ~ z + (1 | g)")
-  expect_equal(formula_of(y ~ (1 | g), . ~ . + x), "y ~ x + (1 | g)")
-  expect_equal(formula_of(y ~ 0 + (1 | g), . ~ . + x), "y ~ x - 1 + (1 | g)")
-  expect_error(changed_formula(old, . ~ (. + (1 | f)) * z), "must be added with `+`", fixed = TRUE,
-               class = "tiers_error_formula")
-})

@@ -69,3 +69,15 @@ test_that("a dispersion parameter at its limit has no interval", {
     expect_true(all(is.na(confint(fit, component = "dispersion"))))
   }
 })
+
+test_that("flags of the likelihood and of comparisons are checked", {
+  fit <- growth_fit()
+  for (flag in list(c(TRUE, FALSE), "yes", NA, 1, "no")) {
+    expect_error(logLik(fit, REML = flag), "TRUE or FALSE", class = "tiers_error_input")
+    expect_error(deviance(fit, REML = flag), "TRUE or FALSE", class = "tiers_error_input")
+    expect_error(anova(fit, update(fit, . ~ . - age:Sex), refit = flag), "TRUE or FALSE",
+                 class = "tiers_error_input")
+  }
+  expect_error(extractAIC(fit, k = "a"), class = "tiers_error_input")
+  expect_error(update(fit, REML = FALSE, evaluate = "no"), class = "tiers_error_input")
+})
