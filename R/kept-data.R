@@ -163,12 +163,11 @@ home_of <- function(name, env) {
 }
 
 # Do the names in an expression (those of `columns` aside) still stand for what they stood for, as
-# far as names can tell?
+# far as names can tell? One that is nowhere may be a column, as in `subset(d, x > 0)`.
 names_hold <- function(expr, fit, caller, columns = character()) {
-  env <- environment(full_formula(fit))
-  all(vapply(setdiff(all.vars(expr), columns), function(name) {
+  names <- intersect(setdiff(all.vars(expr), columns), fit$local)
+  all(vapply(names, function(name) {
     home <- home_of(name, caller)
-    if (is.null(home)) return(exists(name, envir = env))
-    !(name %in% fit$local && is_lasting(home))
+    !is.null(home) && !is_lasting(home)
   }, NA))
 }

@@ -201,7 +201,8 @@ argument_holds <- function(expr, fit, data, env, caller) {
 supplied_environment <- function(formula, fit, outside, caller) {
   env <- new.env(parent = environment(formula))
   for (name in setdiff(all.vars(formula), ".")) {
-    holds <- names_hold(as.name(name), fit, caller)
+    holds <- names_hold(as.name(name), fit, caller) &&
+      (exists(name, envir = environment(formula)) || exists(name, envir = caller))
     if (name %in% names(outside) && !holds) {
       assign(name, outside[[name]], envir = env)
     } else if (!exists(name, envir = environment(formula))) {

@@ -214,3 +214,24 @@ test_that("a saved fit is changed in another process", {
                   stderr = FALSE) != 0, "the package is not installed for another process")
   expect_equal(readRDS(file), expected)
 })
+
+test_that("data that are an expression are evaluated again, also with columns named in it", {
+  d <- update_example()
+  i <- 2
+  parts <- list(update_example(4), d)
+  fits <- list(lmm(y ~ x + z + (1 | g), subset(d, z > -1), REML = FALSE),
+               lmm(y ~ x + z + (1 | g), parts[[i]], REML = FALSE),
+               do.call(lmm, list(y ~ x + z + (1 | g), d, REML = FALSE)),
+               with(d, lmm(y ~ x + z + (1 | g), REML = FALSE)))
+  held <- vapply(list(subset(d, z > -1), d, d, d), function(d) {
+    AIC(lmm(y ~ x + (1 | g), d, REML = FALSE))
+  }, 0)
+  d <- update_example(6)
+  i <- 1
+  expect_equal(logLik(quiet(update(fits[[1]]))),
+               logLik(lmm(y ~ x + z + (1 | g), d, subset = z > -1, REML = FALSE)))
+  expect_message(again <- update(fits[[2]]), class = "tiers_message_data")
+  expect_equal(logLik(again), logLik(lmm(y ~ x + z + (1 | g), parts[[1]], REML = FALSE)))
+  expect_equal(vapply(fits, function(fit) drop1(fit)["z", "AIC"], 0), held)
+  expect_equal(vapply(fits[3:4], function(fit) AIC(update(fit, . ~ . - z)), 0), held[3:4])
+})
