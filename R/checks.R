@@ -149,8 +149,7 @@ check_weights <- function(weights, labels) {
 
 # Identifiability -----------------------------------------------------------------------------
 
-# Everything about the model that the data decide before any optimisation. `spec$family` is that
-# of a generalized model.
+# Everything about the model that the data decide before any optimisation.
 check_model <- function(spec, terms, response, labels) {
   check_repeated(terms)
   weights <- spec$weights
@@ -160,11 +159,12 @@ check_model <- function(spec, terms, response, labels) {
     if (min(weights) == 0) used <- which(weights > 0)
   }
   n <- if (is.null(used)) length(spec$y) else length(used)
-  if (is.null(spec$family) || family_traits(spec$family)$continuous) {
+  family <- family_of(spec)
+  if (family_traits(family$name)$continuous) {
     check_response(spec$y, response, used)
   }
   if (n == 1L) stop_model("There is only one row to fit the model to.")
-  if (!is.null(spec$family)) check_trials(spec$family, spec$size, used)
+  check_trials(family$name, spec$size, used)
   check_fixed_size(spec$X, n, used)
   rest <- rest_variance(spec, used)
   for (j in seq_along(terms)) check_levels(spec$terms[[j]], terms[[j]], n, used, rest)
@@ -189,13 +189,13 @@ varies <- function(x) min(x) < max(x)
 rest_variance <- function(spec, used) {
   weights <- spec$weights
   if (length(weights) > 0L && !is.null(used)) weights <- weights[used]
-  estimated <- is.null(spec$family) ||
-    (family_traits(spec$family)$residual && identical(spec$link, "identity"))
-  if (estimated) {
+  family <- family_of(spec)
+  traits <- family_traits(family$name)
+  if (traits$residual && is_identity_link(family)) {
     return(if (length(weights) > 0L && varies(weights)) "known" else "residual")
   }
   single <- length(spec$size) == 0L || max(spec$size) <= 1
-  if (family_response_kind(spec$family) == "success" && single) "binary" else "known"
+  if (traits$response == "success" && single) "binary" else "known"
 }
 
 check_fixed_size <- function(X, n, used) {

@@ -125,8 +125,13 @@ kind_residual_axis.tiers_glmm <- function(fit, type = NULL) {
        label = if (fixed) "Linear predictor, fixed part" else "Linear predictor")
 }
 
+# A specification has the name of the family, and of the link the name or the user's functions.
 #' @export
-family_of.tiers_glmm <- function(fit) fit$family
+family_of.tiers_glmm <- function(fit) {
+  if (!inherits(fit, "tiers_specification")) return(fit$family)
+  custom <- if (is.list(fit$link)) fit$link
+  list(name = fit$family, link = custom$name %||% fit$link, custom = custom)
+}
 
 #' @export
 response_drawer.tiers_glmm <- function(fit, newdata, n) {

@@ -81,8 +81,9 @@ kind_residual_axis <- function(fit, type = NULL) UseMethod("kind_residual_axis")
 
 # The response given the linear predictor ---------------------------------------------------------
 
-# list(name, link, custom) as read_family() makes it, gaussian with the identity link for a linear
-# model. Also of fits of lm() and glm(), where they are compared with ours.
+# list(name, link, custom) as read_family() makes it, of a fit or a specification; gaussian with the
+# identity link for a linear model. Also of fits of lm() and glm(), where they are compared with
+# ours.
 family_of <- function(fit) UseMethod("family_of")
 
 # A function of the linear predictor that draws responses in the form that the user wrote them in;

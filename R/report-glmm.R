@@ -133,8 +133,7 @@ edge_advice <- function(family) {
 
 # No point with a finite likelihood; or probabilities above 1, the approximation's breakdown.
 check_likelihood <- function(result, spec) {
-  link <- if (is.list(spec$link)) spec$link$name else spec$link
-  family <- list(name = spec$family, link = link, custom = if (is.list(spec$link)) spec$link)
+  family <- family_of(spec)
   if (identical(result$status, "undefined")) {
     stop_model(c("The likelihood of this model cannot be approximated where the search for its maximum
                   ended.",

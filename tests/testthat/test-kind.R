@@ -79,3 +79,18 @@ test_that("methods are found from within lapply() and do.call()", {
   expect_identical(lapply(list(fit), family_of)[[1L]]$name, "gaussian")
   expect_identical(do.call(random_scale, list(fit)), sigma(fit))
 })
+
+test_that("a specification has the family of its fit, also with a link of the user's", {
+  expect_identical(family_of(fit_specification(lmm(distance ~ age + (1 | Subject),
+                                                   nlme::Orthodont))),
+                   registered_family("gaussian"))
+  shifted <- structure(list(linkfun = function(mu) log(mu + 1), linkinv = function(eta) exp(eta) - 1,
+                            mu.eta = function(eta) exp(eta), valideta = function(eta) TRUE,
+                            name = "shifted"), class = "link-glm")
+  for (family in list(poisson(), poisson(link = shifted), nbinom2("sqrt"))) {
+    fit <- suppressMessages(glmm(y ~ lbase, MASS::epil, family = family))
+    expect_identical(family_of(fit_specification(fit))[c("name", "link")],
+                     fit$family[c("name", "link")])
+    expect_identical(is.null(family_of(fit_specification(fit))$custom), is.null(fit$family$custom))
+  }
+})
