@@ -36,7 +36,10 @@ drop1.tiers_fit <- function(object, scope, scale = 0, test = c("none", "Chisq", 
                             trace = FALSE, ...) {
   check_dots("drop1", ...)
   validate_fit(object)
-  labels <- if (missing(scope)) stats::drop.scope(terms(object)) else if (is.character(scope)) {
+  check_trace(trace)
+  none <- missing(scope) || is.null(scope)
+  if (!none) check_scope(scope)
+  labels <- if (none) stats::drop.scope(terms(object)) else if (is.character(scope)) {
     scope
   } else {
     attr(scope_terms(object, scope), "term.labels")
@@ -59,12 +62,34 @@ add1.tiers_fit <- function(object, scope, scale = 0, test = c("none", "Chisq", "
   if (missing(scope) || is.null(scope)) {
     stop_input("{.fn add1} needs a {.arg scope}, for instance {.code ~ . + x}.")
   }
-  labels <- if (is.character(scope)) scope else {
-    stats::add.scope(terms(object), scope_terms(object, scope))
-  }
+  check_trace(trace)
+  check_scope(scope)
+  labels <- if (is.character(scope)) scope else added_terms(object, scope)
   for (label in labels[vapply(labels, is_bar_label, NA)]) check_bar_in_model(object, label)
   if (length(labels) == 0L) stop_input("{.arg scope} of {.fn add1} has no fixed term to add.")
   single_terms(object, labels, "+", test, k, trace, user_frame(parent.frame()))
+}
+
+check_scope <- function(scope) {
+  is_term <- function(label) !inherits(try(str2lang(label), silent = TRUE), "try-error")
+  if (inherits(scope, "formula")) return(invisible())
+  if (is.character(scope) && all(vapply(scope, is_term, NA))) return(invisible())
+  stop_input(c("{.arg scope} must be a formula such as {.code ~ . + x}, or labels of terms.",
+               "x" = "It is {shown(scope)}."))
+}
+
+# As stats::step() gives it: a flag, or a number of how much is to be said.
+check_trace <- function(trace) {
+  if (!is.logical(trace)) return(check_number(trace, "trace", 0, Inf))
+  check_flag(trace, "trace")
+}
+
+added_terms <- function(fit, scope) {
+  tryCatch(stats::add.scope(terms(fit), scope_terms(fit, scope)), error = function(e) {
+    if (inherits(e, "tiers_error")) stop(e)
+    stop_input(c("{.arg scope} of {.fn add1} must have all fixed terms of the fit.",
+                 "i" = "Begin it with a dot: {.code ~ . + x}."), parent = e)
+  })
 }
 
 # Terms of the fixed part of a scope.

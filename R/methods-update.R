@@ -39,13 +39,14 @@ NULL
 #' @method update tiers_fit
 #' @export
 update.tiers_fit <- function(object, formula., ..., evaluate = TRUE) {
+  force_arguments(c("formula.", "evaluate"))
   validate_fit(object)
   check_flag(evaluate, "evaluate")
   changes <- as.list(substitute(list(...)))[-1L]
   if (length(changes) && (is.null(names(changes)) || any(!nzchar(names(changes))))) {
     stop_input("The arguments of {.fn update} after the formula must have names.")
   }
-  change <- if (!missing(formula.)) formula.
+  change <- if (!missing(formula.)) read_change(formula.)
   frame <- parent.frame()
   caller <- user_frame(frame)
   if (!is_search(frame)) return(update_in(object, change, changes, caller, evaluate))
@@ -53,6 +54,17 @@ update.tiers_fit <- function(object, formula., ..., evaluate = TRUE) {
   # something else.
   call <- as.call(list(update_in, object, change, changes, caller, held = TRUE))
   if (evaluate) eval(call) else call
+}
+
+# A formula, from itself or from text; NULL changes nothing.
+read_change <- function(change) {
+  if (is.null(change) || inherits(change, "formula")) return(change)
+  read <- if (is.character(change) || is.call(change)) {
+    tryCatch(stats::as.formula(change), error = function(e) NULL)
+  }
+  if (inherits(read, "formula")) return(change)
+  stop_formula(c("The first change of {.fn update} must be a formula such as {.code . ~ . + x}.",
+                 "x" = "It is {shown(change)}."))
 }
 
 #' @rdname update.tiers_fit

@@ -3,7 +3,8 @@
 #' Residuals against fitted values, their normal quantiles, and the groups' own effects with
 #' intervals: the three pictures to look at before the numbers.
 #'
-#' @param x A fit made by [lmm()] or [glmm()].
+#' @param x A fit made by [lmm()] or [glmm()], or the result of [ranef()], whose plot is the
+#'   caterpillar plot (without intervals, where it has no conditional variances).
 #' @param which What to plot: one or more of `"residuals"` (residuals against fitted values),
 #'   `"qq"` (normal quantiles of the residuals), `"caterpillar"` (random effects with intervals,
 #'   one panel for each), or their numbers 1 to 3.
@@ -41,7 +42,21 @@ plot.tiers_fit <- function(x, which = c("residuals", "qq", "caterpillar"), type 
     panels <- c(panels, list(function() plot_residuals(x, residual, type, ...)))
   }
   if ("qq" %in% which) panels <- c(panels, list(function() plot_qq(residual, type, ...)))
-  if ("caterpillar" %in% which) panels <- c(panels, caterpillar_panels(x, level, ...))
+  if ("caterpillar" %in% which) panels <- c(panels, caterpillar_panels(ranef(x), level, ...))
+  draw_panels(panels)
+  invisible(x)
+}
+
+#' @rdname plot.tiers_fit
+#' @export
+plot.tiers_ranef <- function(x, level = 0.95, ...) {
+  force_arguments("level")
+  check_level(level)
+  draw_panels(caterpillar_panels(x, level, ...))
+  invisible(x)
+}
+
+draw_panels <- function(panels) {
   if (length(panels) == 0L) {
     stop_input("There is nothing to plot: the model has no random effects.")
   }
@@ -53,7 +68,6 @@ plot.tiers_fit <- function(x, which = c("residuals", "qq", "caterpillar"), type 
     on.exit(graphics::par(before))
   }
   for (draw in panels) draw()
-  invisible(x)
 }
 
 match_panels <- function(which) {
@@ -105,10 +119,11 @@ plot_qq <- function(residual, type, ...) {
   do.call(graphics::points, c(list(points$x, points$y), point_style(length(residual), ...)))
 }
 
-# A function for each random effect.
-caterpillar_panels <- function(fit, level, ...) {
-  if (length(fit$random) == 0L) return(list())
-  effects <- as.data.frame(ranef(fit, condVar = TRUE))
+# A function for each random effect of the result of ranef().
+caterpillar_panels <- function(effects, level, ...) {
+  if (length(effects) == 0L) return(list())
+  effects <- as.data.frame(effects)
+  effects$condsd <- effects$condsd %||% 0
   key <- unique(effects[c("grpvar", "term")])
   lapply(seq_len(nrow(key)), function(i) {
     part <- effects[effects$grpvar == key$grpvar[i] & effects$term == key$term[i], ]

@@ -42,3 +42,17 @@ test_that("padding rows, zero variances and models without random terms draw", {
   })
   expect_error(plot(growth_fit(), which = "nothing"), class = "tiers_error_input")
 })
+
+test_that("random effects have a plot of their own", {
+  with_device({
+    for (effects in list(ranef(growth_fit()), ranef(growth_fit(), condVar = FALSE),
+                         ranef(lmm(distance ~ age + (1 | Subject), orthodont()), drop = TRUE))) {
+      expect_silent(expect_identical(plot(effects), effects))
+      expect_equal(graphics::par("mfrow"), c(1L, 1L))
+    }
+    expect_silent(plot(ranef(growth_fit()), level = 0.5, col = "red"))
+    expect_error(plot(ranef(growth_fit()), level = 2), class = "tiers_error_input")
+    none <- ranef(suppressMessages(lmm(distance ~ age, orthodont())))
+    expect_error(plot(none), class = "tiers_error_input")
+  })
+})

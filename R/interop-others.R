@@ -1,0 +1,98 @@
+# Methods on generics of packages whose default methods would take a fit of tiers for something else
+# and return wrong numbers. They are registered when the package is loaded. What this version cannot
+# answer is refused by name.
+
+stop_not_yet <- function(what) {
+  stop_input(paste(what, "is not available for fits of tiers in this version."))
+}
+
+# Robust covariance matrices --------------------------------------------------------------------
+
+#' @exportS3Method clubSandwich::vcovCR
+vcovCR.tiers_fit <- function(obj, ...) {
+  stop_not_yet("A cluster-robust covariance matrix ({.fn clubSandwich::vcovCR})")
+}
+
+#' @exportS3Method sandwich::estfun
+estfun.tiers_fit <- function(x, ...) stop_not_yet("A robust covariance matrix ({.fn sandwich::estfun})")
+
+#' @exportS3Method sandwich::bread
+bread.tiers_fit <- function(x, ...) stop_not_yet("A robust covariance matrix ({.fn sandwich::bread})")
+
+# Variance explained -----------------------------------------------------------------------------
+
+# The parts of the formula, by which insight and the packages on it know a mixed model.
+#' @exportS3Method insight::find_formula
+find_formula.tiers_fit <- function(x, ...) {
+  env <- environment(x$terms)
+  bars <- lapply(unname(x$random_terms), function(term) {
+    stats::as.formula(call("~", strip_brackets(str2lang(term$label))), env = env)
+  })
+  random <- if (length(bars) > 1L) bars else if (length(bars)) bars[[1L]]
+  parts <- list(conditional = formula.tiers_fit(x, fixed.only = TRUE), random = random)
+  structure(parts[lengths(parts) > 0L], class = c("insight_formula", "list"))
+}
+
+# Variances of the fixed part, of the random part (a mean over the rows, as slopes make it differ:
+# Johnson 2014, Methods in Ecology and Evolution 5, 944-946) and of the residual.
+variance_parts <- function(fit) {
+  if (!has_residual(fit)) stop_not_yet("The variance explained by parts of a generalized model")
+  fixed <- fixed_values(fit) - fixed_offset(fit)
+  list(fixed = stats::var(fixed), random = mean(random_sd(fit, random_parts(fit, NA))^2),
+       residual = fit$sigma^2)
+}
+
+#' @exportS3Method insight::get_variance
+get_variance.tiers_fit <- function(x, component = "all", ...) {
+  parts <- variance_parts(x)
+  covariances <- VarCorr(x)
+  of_intercept <- vapply(covariances, function(v) "(Intercept)" %in% rownames(v), NA)
+  value <- list(
+    var.fixed = parts$fixed, var.random = parts$random, var.residual = parts$residual,
+    var.distribution = parts$residual, var.dispersion = 0,
+    var.intercept = vapply(covariances[of_intercept], function(v) v["(Intercept)", "(Intercept)"], 0))
+  if (identical(component, "all")) value else value[[paste0("var.", component)]]
+}
+
+# Marginal and conditional R2 of Nakagawa and Schielzeth (2013), Methods in Ecology and Evolution 4,
+# 133-142.
+#' @exportS3Method performance::r2
+r2.tiers_fit <- function(model, ...) {
+  parts <- variance_parts(model)
+  total <- parts$fixed + parts$random + parts$residual
+  structure(list(R2_conditional = c("Conditional R2" = (parts$fixed + parts$random) / total),
+                 R2_marginal = c("Marginal R2" = parts$fixed / total)),
+            class = c("r2_nakagawa", "list"))
+}
+
+# Collinearity -----------------------------------------------------------------------------------
+
+# Generalized variance inflation factors of the terms: Fox and Monette (1992), Journal of the American
+# Statistical Association 87, 178-183.
+#' @exportS3Method car::vif
+vif.tiers_fit <- function(mod, ...) {
+  X <- fixed_matrix(mod)
+  owner <- attr(X, "assign")[!is.na(mod$coefficients)]
+  labels <- attr(mod$terms, "term.labels")[sort(unique(owner[owner > 0L]))]
+  if (length(labels) < 2L) stop_input("Variance inflation needs at least two fixed terms.")
+  correlation <- stats::cov2cor(mod$vcov[owner > 0L, owner > 0L, drop = FALSE])
+  owner <- owner[owner > 0L]
+  log_det <- function(keep) determinant(correlation[keep, keep, drop = FALSE])$modulus
+  value <- vapply(sort(unique(owner)), function(term) {
+    exp(log_det(owner == term) + log_det(owner != term) - log_det(rep(TRUE, length(owner))))
+  }, 0)
+  df <- tabulate(match(owner, sort(unique(owner))))
+  if (all(df == 1L)) return(stats::setNames(value, labels))
+  matrix(c(value, df, value^(1 / (2 * df))), ncol = 3L,
+         dimnames = list(labels, c("GVIF", "Df", "GVIF^(1/(2*Df))")))
+}
+
+# Plots of lattice --------------------------------------------------------------------------------
+
+#' @exportS3Method lattice::dotplot
+dotplot.tiers_ranef <- function(x, data, ...) {
+  stop_input("Random effects of tiers are drawn by {.fn plot}: {.code plot(ranef(fit))}.")
+}
+
+#' @exportS3Method lattice::qqmath
+qqmath.tiers_ranef <- dotplot.tiers_ranef
