@@ -59,7 +59,8 @@ full_formula <- function(fit) fit$full_formula
 terms.tiers_fit <- function(x, ...) {
   check_dots("terms", ...)
   validate_fit(x)
-  # stats::step() puts these terms in the place of the call's formula, which must stay a mixed model.
+  # stats::step() puts these terms in the place of the call's formula, which must stay a mixed
+  # model.
   structure(x$terms, tiers_formula = x$full_formula)
 }
 

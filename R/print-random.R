@@ -27,7 +27,7 @@ random_lines <- function(random, correlations, digits, show) {
 random_columns_text <- function(random, digits, show) {
   first <- !duplicated(random$term)
   several <- random$term %in% random$term[duplicated(random$term)]
-  label <- paste0(random$group, ifelse(several & random$structure != "us",
+  label <- paste0(random$group, ifelse(several & random$structure != default_covariance,
                                        paste0(" (", random$structure, ")"), ""))
   columns <- list(Groups = format(c("Groups", ifelse(first, label, "")))[-1L])
   if ("Levels" %in% show && !all(is.na(random$levels))) {

@@ -314,5 +314,6 @@ note_double_bar <- function(term) {
   inform_once(paste("double_bar", length(factors) > 0L), c(
     "`||` with {about}: one variance for each column and no correlations.",
     i = "lme4 would keep the correlations between the
-         {if (length(factors)) 'levels of the factor' else 'columns'}; write `({text_of(term$lhs)} | {term$group})` for all of them."))
+         {if (length(factors)) 'levels of the factor' else 'columns'}; write
+         `({text_of(term$lhs)} | {term$group})` for all of them."))
 }

@@ -84,7 +84,8 @@ test_that("a specification has the family of its fit, also with a link of the us
   expect_identical(family_of(fit_specification(lmm(distance ~ age + (1 | Subject),
                                                    nlme::Orthodont))),
                    registered_family("gaussian"))
-  shifted <- structure(list(linkfun = function(mu) log(mu + 1), linkinv = function(eta) exp(eta) - 1,
+  shifted <- structure(list(linkfun = function(mu) log(mu + 1),
+                            linkinv = function(eta) exp(eta) - 1,
                             mu.eta = function(eta) exp(eta), valideta = function(eta) TRUE,
                             name = "shifted"), class = "link-glm")
   for (family in list(poisson(), poisson(link = shifted), nbinom2("sqrt"))) {

@@ -17,7 +17,8 @@ test_that("kept columns, coefficients and those of the engine belong together", 
 })
 
 test_that("prior weights are 1, the given ones, or trials times weights", {
-  d <- data.frame(y = c(1, 3, 2, 0, 4, 2, 5, 1), m = 5, g = gl(4, 2), w = c(1, 2, 0.5, 1, 1, 3, 1, 1))
+  d <- data.frame(y = c(1, 3, 2, 0, 4, 2, 5, 1), m = 5, g = gl(4, 2),
+                  w = c(1, 2, 0.5, 1, 1, 3, 1, 1))
   quiet <- function(...) suppressMessages(suppressWarnings(glmm(...)))
   expect_equal(unname(prior_weights(quiet(y ~ 1 + (1 | g), d, poisson()))), rep(1, 8))
   expect_equal(unname(prior_weights(quiet(y ~ 1 + (1 | g), d, poisson(), weights = w))), d$w)
