@@ -29,7 +29,8 @@
 #' @param ... Nothing: an argument of another name is an error.
 #' @return A fit of class `c("tiers_lmm", "tiers_fit")`: plain data that can be saved and used in
 #'   another session. Print it, or use `summary()`, `anova()`, `predict()`, [fixef()], [ranef()],
-#'   [VarCorr()] and so on.
+#'   [VarCorr()] and so on. The fit keeps the data frame that it was given (not a copy of it), unless
+#'   [tiers_control()] says otherwise.
 #'
 #'   A variance of zero or a correlation of 1 is a valid estimate and comes with a message of class
 #'   `tiers_message_singular`. A warning means that a number of the output may be wrong. All errors
@@ -124,7 +125,8 @@ lmm <- function(formula, data, REML = TRUE, residual = NULL, dispersion = ~ 1, w
 #'   Seldom needed.
 #' @return A fit of class `c("tiers_glmm", "tiers_fit")`: plain data that can be saved and used in
 #'   another session. Print it, or use `summary()`, `anova()`, `predict()`, [fixef()], [ranef()],
-#'   [VarCorr()], [marginal_coef()] and so on.
+#'   [VarCorr()], [marginal_coef()] and so on. The fit keeps the data frame that it was given (not a
+#'   copy of it), unless [tiers_control()] says otherwise.
 #'
 #'   A variance of zero is a valid estimate and comes with a message of class
 #'   `tiers_message_singular`. A warning means that a number of the output may be wrong; separated

@@ -90,6 +90,7 @@ formula_function_hint <- function(expr) {
 
 # Columns that are named like `name` with a number after it.
 numbered_columns <- function(name, columns) {
+  columns <- as.character(columns)
   rest <- substring(columns[startsWith(columns, name)], nchar(name) + 1L)
   paste0(name, rest[grepl("^[._ ]?[A-Za-z]{0,2}[0-9]+$", rest)])[any(nzchar(rest))]
 }

@@ -78,3 +78,7 @@ test_that("formula and data in the wrong place", {
   expect_match(message_of(lmm(Reaction ~ Days + (1 | Subject), "d")), "without quotes")
   expect_match(message_of(lmm(Reaction ~ Days + (1 | Subject), as.matrix(d$Days))), "as.data.frame")
 })
+
+test_that("a list without a name has no columns to suggest", {
+  expect_error(lmm(absent ~ x + (1 | g), list()), "absent", class = "tiers_error_input")
+})
