@@ -157,7 +157,9 @@ random_generalized <- function(seed) {
   list(data = data.frame(g, h, x, f, m, y, w, o = offset), family = family,
        formula = stats::as.formula(formula, env = globalenv()),
        weights = if (any(w != 1)) w,
-       points = if (crossed) 1L else if (slopes) pick(list(1L, 1L, 3L, 7L)) else pick(list(1L, 1L, 5L, 15L)),
+       points = if (crossed) 1L else {
+         pick(if (slopes) list(1L, 1L, 3L, 7L) else list(1L, 1L, 5L, 15L))
+       },
        name = paste(seed, name, family_link(family), formula))
 }
 

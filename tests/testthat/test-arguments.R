@@ -99,7 +99,8 @@ test_that("a misspelt argument is an error of every method, with a suggestion", 
   # In print() and plot() further arguments are those of others, and other packages call the last
   # line's as they like; update() has the arguments of the fit.
   methods <- audited(fits, c("print", "plot", "isLMM", "isGLMM", "isNLMM", "isREML", "ngrps",
-                             "vif", "find_formula", "get_variance", "r2", "vcovCR", "estfun", "bread"))
+                             "vif", "find_formula", "get_variance", "r2", "vcovCR", "estfun",
+                             "bread"))
   for (i in seq_len(nrow(methods))) {
     fun <- method_of(methods$generic[i], methods$class[i])
     if (!"..." %in% names(formals(fun))) next

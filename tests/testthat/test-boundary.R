@@ -24,7 +24,7 @@ for (seed in c(657L, 1248L)) local({
   })
 })
 
-test_that("two variances that stand in for each other end on the boundary or inside, not in between", {
+test_that("two variances that stand in for each other end on the boundary or inside, not between", {
   years <- function(seed, draw) {
     set.seed(seed)
     d <- data.frame(g = gl(40, 8), x = sample(1990:2010, 320, TRUE))

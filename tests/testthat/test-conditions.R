@@ -8,7 +8,8 @@ test_that("advice names the package where another function of the name would be 
   on.exit(detach("a_package_with_the_same_names", character.only = TRUE))
   expect_equal(
     qualify_functions(own),
-    "see tiers::diagnose() or tidy(), {.fn tiers::nbinom2}; other.diagnose() and tiers::diagnose() stay")
+    paste("see tiers::diagnose() or tidy(), {.fn tiers::nbinom2}; other.diagnose() and",
+          "tiers::diagnose() stay"))
   fit <- suppressMessages(lmm(y ~ 1 + (1 | g), data.frame(y = rep(c(1, 2, 4, 3), 5), g = gl(5, 4))))
   expect_equal(fit$convergence$status, "boundary")
   expect_output(print(fit), "tiers::diagnose()", fixed = TRUE)

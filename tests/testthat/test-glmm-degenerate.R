@@ -1,5 +1,5 @@
-# Models whose approximate likelihood has no maximum: a classed condition that says so, never a crash
-# and never a value that a likelihood cannot have.
+# Models whose approximate likelihood has no maximum: a classed condition that says so, never a
+# crash and never a value that a likelihood cannot have.
 
 endings <- function(heard) unlist(lapply(heard$conditions, `[[`, "ending"))
 
@@ -14,7 +14,8 @@ expect_no_fault <- function(heard, label) {
 # Not a fit like others: an error, or a warning that it is none.
 expect_no_optimum <- function(heard, label) {
   fit <- expect_no_fault(heard, label)
-  told <- vapply(heard$conditions, inherits, NA, c("tiers_error_model", "tiers_warning_notconverged"))
+  told <- vapply(heard$conditions, inherits, NA,
+                 c("tiers_error_model", "tiers_warning_notconverged"))
   expect_true(any(told), label = label)
   if (!is.null(fit)) {
     expect_equal(fit$convergence$status, "not_converged", label = label)
@@ -77,7 +78,8 @@ test_that("more random effects than rows do not keep a search at a response that
   fit <- expect_no_fault(heard, "Gamma")
   # Another search ends there as well: without the term that has no variance.
   expect_equal(fit$convergence$status, "boundary")
-  expect_equal(fit$logLik, suppressMessages(glmm(y ~ x + (x | g), d, Gamma("log")))$logLik, tolerance = 1e-8)
+  expect_equal(fit$logLik, suppressMessages(glmm(y ~ x + (x | g), d, Gamma("log")))$logLik,
+               tolerance = 1e-8)
 })
 
 test_that("more iterations are advised only where they ran out", {

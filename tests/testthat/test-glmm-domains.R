@@ -40,7 +40,9 @@ test_that("gaussian fits do not depend on the unit of the response", {
 })
 
 test_that("neither do those of positive responses", {
-  for (link in c("log", "inverse", "identity")) expect_same_in_units(Gamma(link), c(1e-12, 1e8, 1e100))
+  for (link in c("log", "inverse", "identity")) {
+    expect_same_in_units(Gamma(link), c(1e-12, 1e8, 1e100))
+  }
   for (link in c("log", "identity", "1/mu^2")) {
     expect_same_in_units(inverse.gaussian(link), c(1e-12, 1e8))
   }
@@ -71,7 +73,8 @@ test_that("a fit that ends at the edge of the domain says so", {
   expect_lte(max(fitted(fit)), 1)
   expect_silent(pearson <- residuals(fit, "pearson"))
   expect_false(anyNA(pearson))
-  expect_match(diagnose(fit)$findings$finding[1], "edge of what the log link can take", fixed = TRUE)
+  expect_match(diagnose(fit)$findings$finding[1], "edge of what the log link can take",
+               fixed = TRUE)
 })
 
 test_that("the mean of a log-binomial response is over the groups that it allows", {
@@ -88,11 +91,14 @@ test_that("the mean of a log-binomial response is over the groups that it allows
   new <- data.frame(x = c(0, 1, 3))
   eta <- predict(fit, new, re.form = NA)
   expect_true(all(eta < 0))
-  expect_equal(unname(predict(fit, new, type = "marginal")), unname(vapply(eta, at, 0)), tolerance = 1e-8)
+  expect_equal(unname(predict(fit, new, type = "marginal")), unname(vapply(eta, at, 0)),
+               tolerance = 1e-8)
   h <- 1e-5
-  slope <- (marginal_mean(fit$family, eta + h, sd) - marginal_mean(fit$family, eta - h, sd)) / (2 * h)
+  slope <- (marginal_mean(fit$family, eta + h, sd) -
+              marginal_mean(fit$family, eta - h, sd)) / (2 * h)
   expect_equal(marginal_slope(fit$family, eta, sd), unname(slope), tolerance = 1e-6)
-  expect_warning(far <- predict(fit, data.frame(x = 50), type = "marginal"), class = "tiers_warning_data")
+  expect_warning(far <- predict(fit, data.frame(x = 50), type = "marginal"),
+                 class = "tiers_warning_data")
   expect_true(is.na(far))
 })
 
@@ -113,7 +119,8 @@ test_that("counts at the edge of the identity link are reported", {
   heard <- listen(glmm(y ~ f + (1 | g), d, family = poisson("identity")))
   warned <- Filter(function(x) inherits(x, "tiers_warning_notconverged"), heard$conditions)
   expect_length(warned, 1L)
-  expect_match(conditionMessage(warned[[1]]), "edge of what the identity link can take", fixed = TRUE)
+  expect_match(conditionMessage(warned[[1]]), "edge of what the identity link can take",
+               fixed = TRUE)
 })
 
 test_that("rows at the edge of the domain are called by their names", {
@@ -121,7 +128,8 @@ test_that("rows at the edge of the domain are called by their names", {
   d <- data.frame(g = gl(20, 5), x = rnorm(100), row.names = paste0("id", 1:100))
   d$y <- rpois(100, pmax(1 + 0.3 * d$x + rnorm(20, sd = 0.3)[d$g], 0.05))
   heard <- listen(glmm(y ~ x + (1 | g), d, poisson("identity")))
-  expect_match(paste(condition_texts(heard$conditions), collapse = "\n"), "predictors? of rows? id[0-9]+")
+  expect_match(paste(condition_texts(heard$conditions), collapse = "\n"),
+               "predictors? of rows? id[0-9]+")
 })
 
 test_that("a linear model of chances predicts none outside 0 and 1", {

@@ -33,8 +33,10 @@ test_that("quadrature finds singular optima of vector-valued random effects", {
   for (seed in 3001:3010) {
     set.seed(seed)
     d <- data.frame(g = rep(1:40, each = 6L), x = rnorm(240L))
-    d$y <- rbinom(240L, 1L, plogis(0.2 + 0.4 * d$x + rnorm(40L, 0, 0.8)[d$g] + rnorm(40L, 0, 0.5)[d$g] * d$x))
-    expect_no_warning(fit <- suppressMessages(glmm(y ~ x + (x | g), d, family = binomial, nAGQ = 5)))
+    d$y <- rbinom(240L, 1L,
+                  plogis(0.2 + 0.4 * d$x + rnorm(40L, 0, 0.8)[d$g] + rnorm(40L, 0, 0.5)[d$g] * d$x))
+    expect_no_warning(fit <- suppressMessages(glmm(y ~ x + (x | g), d, family = binomial,
+                                                   nAGQ = 5)))
     # No direction leads down from there.
     spec <- fit_specification(fit)
     at <- glmm_pack(spec, fixef(fit), fit_lambdas(fit))

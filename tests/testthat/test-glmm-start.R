@@ -50,12 +50,14 @@ test_that("a fixed effect may be called like a dispersion parameter", {
   d <- data.frame(g = gl(10, 8), size = rnorm(80))
   d$n <- rpois(80, exp(0.5 - 0.2 * d$size + rnorm(10, 0, 0.4)[d$g]))
   fit <- glmm(n ~ size + (1 | g), d, family = poisson())
-  again <- glmm(n ~ size + (1 | g), d, family = poisson(), start = c("(Intercept)" = 1, size = -0.1))
+  again <- glmm(n ~ size + (1 | g), d, family = poisson(),
+                start = c("(Intercept)" = 1, size = -0.1))
   expect_equal(fixef(again), fixef(fit), tolerance = 1e-6)
 })
 
 test_that("a start from which no optimum is reached gives way to the package's own", {
   d <- small_counts()
-  expect_no_tiers_warning(fit <- glmm(n ~ x + (1 | g), d, poisson(), start = c("(Intercept)" = -60, x = 0)))
+  expect_no_tiers_warning(fit <- glmm(n ~ x + (1 | g), d, poisson(),
+                                      start = c("(Intercept)" = -60, x = 0)))
   expect_equal(fit$logLik, glmm(n ~ x + (1 | g), d, poisson())$logLik, tolerance = 1e-10)
 })

@@ -67,7 +67,8 @@ test_that("variance inflation is that of the other columns", {
   expect_equal(table[, "Df"], c(a = 1, b = 1, c = 1, f = 3))
   expect_equal(table[["f", "GVIF"]], det(R[4:6, 4:6]) * det(R[1:3, 1:3]) / det(R))
   expect_equal(table[["a", "GVIF"]], diag(solve(R))[["a"]])
-  expect_error(vif.tiers_fit(suppressMessages(lmm(y ~ a + (1 | g), d))), class = "tiers_error_input")
+  expect_error(vif.tiers_fit(suppressMessages(lmm(y ~ a + (1 | g), d))),
+               class = "tiers_error_input")
   # A column that was dropped has none.
   extra <- suppressMessages(lmm(y ~ a + b + I(a + b) + (1 | g), d))
   expect_equal(vif.tiers_fit(extra), vif.tiers_fit(suppressMessages(lmm(y ~ a + b + (1 | g), d))))

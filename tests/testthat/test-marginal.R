@@ -13,7 +13,8 @@ test_that("marginal means and slopes have their closed forms", {
   eta <- c(-1.3, 0.2, 1.7)
   sd <- c(0.4, 1.2, 2)
   for (link in c("logit", "probit", "cauchit", "cloglog", "loglog", "log", "identity", "sqrt")) {
-    # The mean of a log-binomial response is that of the groups inside its domain: test-glmm-domains.R.
+    # The mean of a log-binomial response is that of the groups inside its domain:
+    # test-glmm-domains.R.
     name <- if (link == "log") "poisson" else "binomial"
     family <- list(name = name, link = link, custom = NULL)
     functions <- link_functions(link)

@@ -37,8 +37,8 @@ test_that("print is short but for the fixed effects, which are whole", {
 
 test_that("print says what was fitted and how it went", {
   out <- paste(lines_of(growth_fit()), collapse = "\n")
-  for (part in c("fitted by REML", "distance ~ age * Sex", "108 rows", "Subject      27", "converged",
-                 "REML criterion", "Residual", "SexFemale")) {
+  for (part in c("fitted by REML", "distance ~ age * Sex", "108 rows", "Subject      27",
+                 "converged", "REML criterion", "Residual", "SexFemale")) {
     expect_match(out, part, fixed = TRUE)
   }
   singular <- suppressMessages(lmm(Yield ~ 1 + (1 | Batch), fixture_data("dyestuff2")))

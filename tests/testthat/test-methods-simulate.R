@@ -99,7 +99,8 @@ test_that("draws outside of the domain of the link are counted in one warning", 
   fit <- glmm(k ~ 1 + (1 | g), d, family = poisson)
   new <- data.frame(g = factor(c(1, NA, 2)))
   expect_length(listen(simulate(fit, 3, seed = 1, newdata = new))$conditions, 0L)
-  expect_length(listen(simulate(fit, 3, seed = 1, newdata = new[1L, , drop = FALSE]))$conditions, 0L)
+  expect_length(listen(simulate(fit, 3, seed = 1, newdata = new[1L, , drop = FALSE]))$conditions,
+                0L)
 })
 
 test_that("new rows have the trials that they say, with or without successes", {
@@ -134,7 +135,8 @@ test_that("new rows have the trials that they say, with or without successes", {
 test_that("contradictions and seeds that are none are refused", {
   fit <- lmm(small_formula, small_data())
   for (form in list(NA, ~ (1 | g), ~ 0)) {
-    expect_error(simulate(fit, use.u = TRUE, re.form = form), "different", class = "tiers_error_input")
+    expect_error(simulate(fit, use.u = TRUE, re.form = form), "different",
+                 class = "tiers_error_input")
   }
   kept <- simulate(fit, seed = 1, use.u = TRUE)
   expect_equal(simulate(fit, seed = 1, use.u = TRUE, re.form = NULL), kept)

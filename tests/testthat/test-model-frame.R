@@ -195,7 +195,8 @@ test_that("two different variables of one name for weights, offset or subset are
     s <- dat$x < 0
     suppressWarnings(lmm(formula, dat, subset = s))
   }
-  expect_message(suppressMessages(part(d), classes = "tiers_message_singular"), "subset", class = class)
+  expect_message(suppressMessages(part(d), classes = "tiers_message_singular"), "subset",
+                 class = class)
   # What the data have, or only one of the two, is no question.
   expect_no_message(other(transform(d, w = 1), 1:60), class = class)
   local <- function(dat) {
@@ -207,7 +208,8 @@ test_that("two different variables of one name for weights, offset or subset are
 
 test_that("what R warns of while the data are read is a warning of the package", {
   d <- small_data(k = c(-1, rep(1, 59)))
-  for (formula in c(y ~ log(k) + x + (1 | g), y ~ x + (1 | g) + offset(as.numeric(ifelse(x > 5, "a", 0))),
+  for (formula in c(y ~ log(k) + x + (1 | g),
+                    y ~ x + (1 | g) + offset(as.numeric(ifelse(x > 5, "a", 0))),
                     sqrt(y) ~ x + (1 | g))) {
     heard <- listen(lmm(formula, d))
     expect_length(without_class(heard$conditions), 0L)

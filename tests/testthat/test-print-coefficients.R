@@ -73,7 +73,9 @@ test_that("all coefficients of a fit are printed, whatever their number", {
     old <- options(width = width)
     out <- paste(capture.output(print(fit)), collapse = "\n")
     options(old)
-    for (name in names(fixef(fit))) expect_match(out, paste0("\\b", gsub("[()]", ".", name), "\\b|Intercept"))
+    for (name in names(fixef(fit))) {
+      expect_match(out, paste0("\\b", gsub("[()]", ".", name), "\\b|Intercept"))
+    }
     expect_equal(length(strsplit(sub(".*Fixed effects:", "", out), "-?[0-9]+\\.[0-9]+")[[1]]), 27,
                  tolerance = 1.5 / 27)
   }

@@ -219,7 +219,8 @@ test_that("`||` with a matrix of several columns says what it means, a single co
     grep("`||` with", texts, fixed = TRUE, value = TRUE)
   }
   expect_match(heard(y ~ x + (poly(x, 2) || g)), "columns of `poly(x, 2)`", fixed = TRUE)
-  expect_match(heard(y ~ x + (splines::ns(x, 3) || g)), "columns of `splines::ns(x, 3)`", fixed = TRUE)
+  expect_match(heard(y ~ x + (splines::ns(x, 3) || g)), "columns of `splines::ns(x, 3)`",
+               fixed = TRUE)
   d$M <- cbind(a = d$x, b = d$x^2)
   expect_match(heard(y ~ x + (0 + M || g), d), "columns of `M`", fixed = TRUE)
   expect_match(heard(y ~ x + (f || g)), "the factor `f`", fixed = TRUE)

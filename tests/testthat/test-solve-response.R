@@ -3,12 +3,13 @@ test_that("the left side of a formula is solved for its variables", {
   d <- list(y = runif(9, 0.1, 0.9), s = 1:9, n = rep(10, 9), days = 2:10, h = 1:9)
   env <- list2env(list(k = 3), parent = globalenv())
   for (left in expression(y, log(y), log(y + 1), sqrt(y), y^2, 2^y, 1 / y, -y, 3 * y - k, y / days,
-                          asin(sqrt(y)), qlogis(y), log10(I(y)), (y - k) / k, log(y, 2), log1p(y))) {
+                          asin(sqrt(y)), qlogis(y), log10(I(y)), (y - k) / k,
+                          log(y, 2), log1p(y))) {
     new <- d
     new$y <- rev(d$y)
     value <- eval(left, new, env)
-    expect_equal(solve_response(left, value, d[all.vars(left)[all.vars(left) %in% names(d)]], env)$y,
-                 new$y, info = deparse(left))
+    known <- d[all.vars(left)[all.vars(left) %in% names(d)]]
+    expect_equal(solve_response(left, value, known, env)$y, new$y, info = deparse(left))
   }
 })
 

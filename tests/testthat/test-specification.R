@@ -104,7 +104,8 @@ test_that("a column made by scale() is a number, in new data and in the fit", {
   expect_equal(predict(number, within_new), predict(number, new))
   expect_equal(predict(matrix, within_new), predict(number, new))
   expect_equal(diff(unname(predict(matrix, new, re.form = NA))), fixef(matrix)[["a"]])
-  expect_equal(unname(predict(matrix, within(d, a <- scale(a))[4:6, ])), unname(fitted(number)[4:6]))
+  expect_equal(unname(predict(matrix, within(d, a <- scale(a))[4:6, ])),
+               unname(fitted(number)[4:6]))
   # Two columns are no number, and text is none either.
   expect_error(predict(matrix, within(new, a <- cbind(a, a))), class = "tiers_error_input")
   expect_error(predict(matrix, transform(new, a = "1")), class = "tiers_error_input")

@@ -50,8 +50,9 @@ test_that("a refitted response stays in all that is made from the refit", {
     again <- quiet(refit_response(fit, case[[2]]))
     e <- d
     if (case[[3]] == "s") e$s <- pmin(new$s, d$n) else {
-      e$y[if (is.null(fit$call$subset)) TRUE else d$z > -1] <- if (grepl("log", names(fit$frame)[1]))
-        exp(case[[2]]) else case[[2]]
+      rows <- if (is.null(fit$call$subset)) TRUE else d$z > -1
+      logged <- grepl("log", names(fit$frame)[1])
+      e$y[rows] <- if (logged) exp(case[[2]]) else case[[2]]
     }
     direct <- quiet(update(fit, data = e))
     less <- quiet(update(direct, . ~ . - z))
@@ -68,7 +69,8 @@ test_that("a refitted response stays in all that is made from the refit", {
     } else {
       expect_error(update(once, . ~ . + z), "not among", class = "tiers_error_input")
     }
-    expect_equal(quiet(anova(once, again))$Chisq, quiet(anova(less, direct))$Chisq, tolerance = 1e-6)
+    expect_equal(quiet(anova(once, again))$Chisq, quiet(anova(less, direct))$Chisq,
+                 tolerance = 1e-6)
   }
   # Data that are given win.
   expect_equal(fixef(update(quiet(refit_response(fit, new$y)), data = d)), fixef(fit))
