@@ -13,6 +13,18 @@ covariance_parameter_names_cpp <- function(structure, columns) {
     .Call(`_tiers_covariance_parameter_names_cpp`, structure, columns)
 }
 
+covariance_parameters_cpp <- function(structure, columns) {
+    .Call(`_tiers_covariance_parameters_cpp`, structure, columns)
+}
+
+covariance_entries_cpp <- function(structure, columns) {
+    .Call(`_tiers_covariance_entries_cpp`, structure, columns)
+}
+
+covariance_factor_cpp <- function(structure, columns, natural) {
+    .Call(`_tiers_covariance_factor_cpp`, structure, columns, natural)
+}
+
 family_names_cpp <- function() {
     .Call(`_tiers_family_names_cpp`)
 }
@@ -43,10 +55,6 @@ condvar_glmm_cpp <- function(spec, beta, lambda, phi) {
 
 fit_lmm_cpp <- function(spec, control) {
     .Call(`_tiers_fit_lmm_cpp`, spec, control)
-}
-
-infer_lmm_cpp <- function(spec, lambda) {
-    .Call(`_tiers_infer_lmm_cpp`, spec, lambda)
 }
 
 condvar_lmm_cpp <- function(spec, lambda, sigma) {

@@ -192,7 +192,9 @@ rest_variance <- function(spec, used) {
   family <- family_of(spec)
   traits <- family_traits(family$name)
   if (traits$residual && is_identity_link(family)) {
-    return(if (length(weights) > 0L && varies(weights)) "known" else "residual")
+    # The residual variance comes last in the table of parameters.
+    given <- length(spec$held) > 0L && !is.na(spec$held[length(spec$held)])
+    return(if (given || (length(weights) > 0L && varies(weights))) "known" else "residual")
   }
   single <- length(spec$size) == 0L || max(spec$size) <= 1
   if (traits$response == "success" && single) "binary" else "known"
@@ -232,7 +234,7 @@ check_levels <- function(spec_term, term, n, used, rest) {
                   {n} rows, one row each.",
                  i = "Leave the term out, or give {.arg weights} that are known to differ."))
   }
-  correlated <- covariance_parameter_count(term$structure, k) > k
+  correlated <- has_correlations(term$structure, k)
   if (correlated && levels * k >= n) {
     stop_model(c("`{label}` has too many random effects: {levels} levels x {k} columns =
                   {levels * k} for {n} rows, so they are not separable from the residual.",

@@ -32,3 +32,21 @@ covariance_parameter_names <- function(structure, columns, group) {
 covariance_parameter_count <- function(structure, k) {
   covariance_parameter_count_cpp(structure, as.integer(k))
 }
+
+# What the parameters of a structure of k columns are: `type` ("sd" or "cor"), `row` and `column` of
+# the covariance matrix where each stands (0: of all columns or pairs), `lower`, `upper`.
+covariance_parameters <- function(structure, k) {
+  covariance_parameters_cpp(structure, as.integer(k))
+}
+
+has_correlations <- function(structure, k) "cor" %in% covariance_parameters(structure, k)$type
+
+# Row and column of its factor where each parameter stands; no rows where they are no entries of it.
+covariance_entries <- function(structure, k) covariance_entries_cpp(structure, as.integer(k))
+
+# The factor with these standard deviations and correlations; NULL where no covariance matrix has
+# them.
+covariance_factor <- function(structure, k, natural) {
+  factor <- covariance_factor_cpp(structure, as.integer(k), natural)
+  if (nrow(factor) == k) factor
+}

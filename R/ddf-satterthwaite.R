@@ -11,7 +11,7 @@
 # df = 2 E / (E - r).
 
 prepare_satterthwaite <- function(fit, vcov) {
-  inference <- run_inference(fit_specification(fit), fit_lambdas(fit))
+  inference <- fit$inference
   phi <- fit$vcov
   covariance <- inference$vcov_psi
   derivatives <- inference$dvcov

@@ -92,7 +92,7 @@ still_to_gain <- function(gain) {
 
 # One phrase for each zero variance, perfect correlation or dispersion at its limit.
 boundary_words <- function(fit) {
-  words <- unlist(lapply(boundary_terms(fit), function(j) boundary_phrases(fit$random[[j]])))
+  words <- unlist(lapply(boundary_terms(fit), function(j) boundary_phrases(fit, j)))
   words <- c(words, dispersion_limit_lines(fit))
   if (length(words) == 0L) "a covariance matrix of random effects is singular" else words
 }
@@ -116,7 +116,7 @@ boundary_findings <- function(fit) {
       paste0(" With more variation there the model would fit ",
              if (all(multipliers > 0)) "worse" else "no better", ": this is the optimum.")
     }
-    words <- paste(boundary_phrases(term), collapse = "; ")
+    words <- paste(boundary_phrases(fit, j), collapse = "; ")
     finding(
       term$label, paste0(capitalized(words), ".", certificate),
       paste0("This is a valid estimate: standard errors, tests and predictions hold. The data ",

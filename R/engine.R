@@ -5,12 +5,6 @@ run_lmm_fit <- function(spec, control) compiled(fit_lmm_cpp(spec, control), spec
 
 run_glmm_fit <- function(spec, control) compiled(fit_glmm_cpp(spec, control), spec)
 
-# Covariance matrix of the variance parameters and the derivatives of vcov(beta) with respect to
-# them, at given factors: what degrees of freedom are made of.
-run_inference <- function(spec, Lambda) {
-  compiled(infer_lmm_cpp(spec, unname_all(Lambda)), spec)
-}
-
 # Conditional variances of the random effects, one k x k x levels array a term.
 run_condvar <- function(spec, Lambda, sigma) {
   compiled(condvar_lmm_cpp(spec, unname_all(Lambda), sigma), spec)

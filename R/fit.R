@@ -26,6 +26,12 @@
 #' @param start Starting values: a vector with names such as `"sd_(Intercept)|Subject"`,
 #'   `"cor_Days.(Intercept)|Subject"` and `"sigma"`, or an earlier fit. Seldom needed.
 #' @param control Settings of the algorithm, see [tiers_control()].
+#' @param fix Parameters that are held at a value, by the names that `start` takes:
+#'   `fix = c("cor_age.(Intercept)|Subject" = 0, sigma = 1)`. Standard deviations, correlations,
+#'   `sigma`, and in [glmm()] the dispersion parameter of the family (`"size"`). They are not
+#'   counted as parameters of the fit.
+#' @param equal Standard deviations, or correlations, of random effects that are equal: a list of
+#'   character vectors of their names, `equal = list(c("sd_a|g", "sd_b|g"))`.
 #' @param ... Nothing: an argument of another name is an error.
 #' @return A fit of class `c("tiers_lmm", "tiers_fit")`: plain data that can be saved and used in
 #'   another session. Print it, or use `summary()`, `anova()`, `predict()`, [fixef()], [ranef()],
@@ -73,7 +79,8 @@
 #' @export
 lmm <- function(formula, data, REML = TRUE, residual = NULL, dispersion = ~ 1, weights = NULL,
                 freq = NULL, offset = NULL, subset = NULL, na.action = getOption("na.action"),
-                contrasts = NULL, start = NULL, control = tiers_control(), ...) {
+                contrasts = NULL, start = NULL, control = tiers_control(), fix = NULL,
+                equal = NULL, ...) {
   refuse_arguments(as.list(substitute(list(...)))[-1L], "lmm", names(formals(lmm)),
                    foreign_arguments$lmm)
   call <- match.call()
@@ -84,12 +91,12 @@ lmm <- function(formula, data, REML = TRUE, residual = NULL, dispersion = ~ 1, w
   if (missing(formula)) formula <- NULL
   if (missing(data)) data <- NULL
   force_arguments(c("formula", "data", "REML", "dispersion", "na.action", "contrasts", "start",
-                    "control"))
+                    "control", "fix", "equal"))
   check_arguments(data, residual, freq)
   check_flag(REML, "REML")
   check_dispersion(dispersion)
   fit_model_kind(linear_kind(REML), call, typed, formula, data, weights, offset, subset, na.action,
-                 contrasts, start, control, caller)
+                 contrasts, start, control, fix, equal, caller)
 }
 
 #' Fit a generalized linear mixed-effects model
@@ -178,7 +185,8 @@ lmm <- function(formula, data, REML = TRUE, residual = NULL, dispersion = ~ 1, w
 glmm <- function(formula, data, family = stats::gaussian(), nAGQ = 1L, method = "laplace",
                  dispersion = ~ 1, zi = ~ 0, weights = NULL, offset = NULL, subset = NULL,
                  na.action = getOption("na.action"), contrasts = NULL, start = NULL,
-                 control = tiers_control(), freq = NULL, residual = NULL, ...) {
+                 control = tiers_control(), freq = NULL, residual = NULL, fix = NULL, equal = NULL,
+                 ...) {
   refuse_arguments(as.list(substitute(list(...)))[-1L], "glmm", names(formals(glmm)),
                    foreign_arguments$glmm)
   call <- match.call()
@@ -190,20 +198,20 @@ glmm <- function(formula, data, family = stats::gaussian(), nAGQ = 1L, method = 
   if (missing(formula)) formula <- NULL
   if (missing(data)) data <- NULL
   force_arguments(c("formula", "data", "nAGQ", "method", "dispersion", "zi", "na.action",
-                    "contrasts", "start", "control"))
+                    "contrasts", "start", "control", "fix", "equal"))
   check_arguments(data, residual, freq)
   check_zi(zi)
   points <- read_method(method, nAGQ, given)
   family <- read_family(family, typed$family, caller)
   kind <- generalized_kind(family, points, dispersion)
   fit_model_kind(kind, call, typed, formula, data, weights, offset, subset, na.action, contrasts,
-                 start, control, caller)
+                 start, control, fix, equal, caller)
 }
 
 # The stages of a fit of any kind (see kind.R). `typed` are the arguments as expressions; `weights`,
 # `offset` and `subset` are still promises and are first looked for in the data.
 fit_model_kind <- function(kind, call, typed, formula, data, weights, offset, subset, na.action,
-                           contrasts, start, control, caller) {
+                           contrasts, start, control, fix, equal, caller) {
   control <- as_control(control)
   data <- unshared_data(data)
   parsed <- kind_formula(kind, parse_formula(formula, data, caller))
@@ -216,6 +224,7 @@ fit_model_kind <- function(kind, call, typed, formula, data, weights, offset, su
 
   spec <- kind_specification(kind, model$response, model$X, model$built, model$frame,
                              model$dispersion_matrix)
+  spec <- with_constraints(spec, fix, equal, model$random_terms)
   check_model(spec, model$random_terms, parsed$response, frame_row_labels(model$frame))
   spec <- with_start(spec, start, model$random_terms)
 

@@ -7,7 +7,7 @@
 #' @param x A fit made by [lmm()] or [glmm()].
 #' @param effects One or more of `"fixed"` (the default), `"ran_pars"` (standard deviations and
 #'   correlations), `"ran_vals"` (random effects) and `"ran_coefs"` (coefficients by group).
-#' @param conf.int Add confidence limits? For `"fixed"` and `"ran_vals"`.
+#' @param conf.int Add confidence limits? For `"fixed"`, `"ran_pars"` and `"ran_vals"`.
 #' @param conf.level Level of the limits.
 #' @param exponentiate Exponentiate the fixed effects and their limits?
 #' @param scales `"sdcor"` or `"vcov"`: the scale of `"ran_pars"`.
@@ -55,7 +55,7 @@ tidy.tiers_fit <- function(x, effects = "fixed", conf.int = FALSE, conf.level = 
     table <- switch(
       effect,
       fixed = tidy_fixed(x, conf.int, conf.level, exponentiate, ddf, vcov),
-      ran_pars = tidy_parameters(x, scales),
+      ran_pars = tidy_parameters(x, scales, conf.int, conf.level),
       ran_vals = tidy_modes(x, conf.int, conf.level),
       ran_coefs = tidy_coefficients(x)
     )
@@ -89,7 +89,7 @@ tidy_fixed <- function(fit, conf.int, level, exponentiate, ddf, vcov) {
   table
 }
 
-tidy_parameters <- function(fit, scales) {
+tidy_parameters <- function(fit, scales, conf.int, level) {
   scales <- match_choice(scales, c("sdcor", "vcov"), "scales")
   table <- as.data.frame(VarCorr(fit), order = "lower.tri")
   words <- if (scales == "sdcor") c("sd", "cor") else c("var", "cov")
@@ -97,10 +97,27 @@ tidy_parameters <- function(fit, scales) {
   name <- ifelse(is.na(table$var1), "Observation", table$var1)
   term <- ifelse(single, paste0(words[1L], "__", name),
                  paste0(words[2L], "__", name, ".", table$var2))
+  at <- parameter_places(fit, match(table$grp, names(fit$random), 0L), table$var1, table$var2)
+  at[is.na(table$var1)] <- which(fit$parameters$component != "random")[1L]
   # What a structure fixes at zero is not a parameter.
-  free <- single | !is.na(match(table$grp, names(fit$random)[shows_correlation(VarCorr(fit))]))
-  data.frame(group = table$grp, term = term, estimate = table[[scales]],
-             stringsAsFactors = FALSE)[free, ]
+  free <- single | !is.na(at)
+  value <- data.frame(group = table$grp, term = term, estimate = table[[scales]],
+                      stringsAsFactors = FALSE)
+  if (conf.int) value <- cbind(value, tidy_limits(fit, at, scales, single, level))
+  value[free, ]
+}
+
+# Variances have the squares of the limits of standard deviations; covariances have none.
+tidy_limits <- function(fit, at, scales, single, level) {
+  tails <- c((1 - level) / 2, 1 - (1 - level) / 2)
+  se <- parameter_errors(fit)[at]
+  limits <- unname(parameter_limits(fit, tails))[at, , drop = FALSE]
+  if (scales == "vcov") {
+    se <- 2 * fit$parameters$estimate[at] * se
+    limits <- limits^2
+    se[!single] <- limits[!single, ] <- NA_real_
+  }
+  data.frame(std.error = unname(se), conf.low = limits[, 1L], conf.high = limits[, 2L])
 }
 
 tidy_modes <- function(fit, conf.int, level) {

@@ -139,19 +139,21 @@ spherical_modes <- function(fit) {
   as.vector(Matrix::crossprod(relative_factor(fit), score))
 }
 
-# Free entries of the factors: all of the lower triangle, the diagonal, or one common value, as
-# the structure's number of parameters says.
+# The parameters that the engine works with. Entries of the factors have lme4's names; those of
+# other structures the names of what they are.
 free_factors <- function(fit) {
   parts <- lapply(unname(fit$random), function(term) {
     k <- length(term$columns)
-    count <- covariance_parameter_count(term$structure, k)
-    place <- if (count > k) lower.tri(term$Lambda, diag = TRUE) else diag(k) == 1
-    at <- which(place, arr.ind = TRUE)
-    if (count < k) at <- at[1L, , drop = FALSE]
-    pair <- ifelse(at[, 1L] == at[, 2L], term$columns[at[, 1L]],
-                   paste0(term$columns[at[, 1L]], ".", term$columns[at[, 2L]]))
-    list(value = stats::setNames(term$Lambda[at], paste0(term$group, ".", pair)),
-         diagonal = unname(at[, 1L] == at[, 2L]))
+    at <- covariance_entries(term$structure, k)
+    diagonal <- at[, 1L] == at[, 2L]
+    names <- if (nrow(at)) {
+      paste0(term$group, ".", term$columns[at[, 1L]],
+             ifelse(diagonal, "", paste0(".", term$columns[at[, 2L]])))
+    } else {
+      diagonal <- covariance_parameters(term$structure, k)$type == "sd"
+      covariance_parameter_names(term$structure, term$columns, term$group)
+    }
+    list(value = stats::setNames(term$theta, names), diagonal = diagonal)
   })
   value <- unlist(lapply(parts, `[[`, "value"))
   structure(if (is.null(value)) numeric() else value,

@@ -37,7 +37,10 @@ kind_estimates.tiers_lmm <- function(fit, spec, result) {
 kind_report.tiers_lmm <- function(fit) invisible()
 
 #' @export
-kind_is_whole.tiers_lmm <- function(fit) TRUE
+kind_is_whole.tiers_lmm <- function(fit) {
+  is.matrix(fit$inference$vcov_psi) && is.list(fit$inference$dvcov) &&
+    length(fit$inference$dvcov) == nrow(fit$inference$vcov_psi)
+}
 
 #' @export
 kind_words.tiers_lmm <- function(fit) {

@@ -14,6 +14,7 @@ term_hypotheses <- function(fit, type = 3L) {
   terms <- fit$terms
   labels <- attr(terms, "term.labels")
   if (length(labels) == 0L) return(stats::setNames(list(), character()))
+  if (type == 3L && length(labels) > 1L) fit <- with_spanning_rows(fit)
   X <- used_rows(fit, fixed_matrix(fit))
   assign <- attr(X, "assign")
   kept <- !is.na(fit$coefficients)

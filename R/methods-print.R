@@ -23,6 +23,7 @@ print.tiers_fit <- function(x, digits = max(3L, getOption("digits") - 3L), ...) 
     shortened(paste0("Formula: ", text_of(full_formula(x)))),
     shortened(paste0("Data: ", x$data_name, ", ", size_words(x))),
     shortened(paste0("Fit: ", status_line(x, brief = TRUE))),
+    if (!is.null(held_words(x))) shortened(paste0("Held: ", held_words(x))),
     criteria_line(x)
   )
   random <- random_table(x)

@@ -210,11 +210,9 @@ VarCorr.tiers_fit <- function(x, sigma = 1, ...) {
   check_dots("VarCorr", ...)
   validate_fit(x)
   parts <- lapply(x$random, function(term) {
-    scale <- random_scale(x)
-    value <- scale^2 * tcrossprod(term$Lambda)
-    sd <- scale * sqrt(rowSums(term$Lambda^2))
+    value <- term$Sigma
+    sd <- random_scale(x) * sqrt(rowSums(term$Lambda^2))
     names(sd) <- term$columns
-    dimnames(value) <- list(term$columns, term$columns)
     correlation <- tcrossprod(term$Lambda / sqrt(rowSums(term$Lambda^2)))
     # Without correlations in the structure there is none to be undefined where an SD is 0.
     if (!has_correlations(term$structure, nrow(value))) correlation[] <- 0
@@ -313,11 +311,6 @@ varcorr_correlations <- function(x) {
   none <- data.frame(term = integer(), name1 = character(), name2 = character(),
                      correlation = double())
   do.call(rbind, c(list(none), rows))
-}
-
-# A structure has correlations when it has parameters beyond one for each effect.
-has_correlations <- function(structure, k) {
-  k > 1L && covariance_parameter_count(structure, k) > k
 }
 
 shows_correlation <- function(x) {

@@ -18,7 +18,7 @@
 #' @return A list of class `tiers_summary`. Everything that is printed is in it as data:
 #'   `coefficients` (a matrix with columns `Estimate`, `Std. Error`, `df`, `t value`, `Pr(>|t|)`,
 #'   or `z value`, `Pr(>|z|)` without `df`, which `coef()` gets), `random` and `correlations` (data
-#'   frames of the random effects), `dispersion` (of a generalized model: a matrix of the
+#'   frames of the random effects, with standard errors and 95% limits), `dispersion` (of a generalized model: a matrix of the
 #'   coefficients of the log dispersion parameter), `criteria`, `data`, `groups`, `status`, `title`,
 #'   `formula` and `vcov`.
 #' @seealso [anova()][anova.tiers_fit] for tests of whole terms, [confint()][vcov.tiers_fit],
@@ -57,6 +57,7 @@ summary.tiers_fit <- function(object, ddf = NULL, vcov = NULL, correlation = FAL
     missing = object$missing,
     groups = groups_table(object),
     status = status_line(object),
+    held = held_words(object),
     converged = is_at_optimum(object),
     criteria = criteria_table(object),
     random = random_table(object),
@@ -106,7 +107,8 @@ criteria_table <- function(fit) {
 
 # One row for each random effect and one for the residual.
 random_table <- function(fit) {
-  rows <- lapply(unname(fit$random), function(term) {
+  rows <- lapply(seq_along(fit$random), function(j) {
+    term <- fit$random[[j]]
     sd <- random_scale(fit) * sqrt(rowSums(term$Lambda^2))
     k <- length(term$columns)
     data.frame(
@@ -116,16 +118,33 @@ random_table <- function(fit) {
       sd = unname(sd), stringsAsFactors = FALSE
     )
   })
+  at <- lapply(seq_along(fit$random), function(j) {
+    columns <- fit$random[[j]]$columns
+    parameter_places(fit, rep(j, length(columns)), columns, rep(NA_character_, length(columns)))
+  })
   if (has_residual(fit)) {
+    at <- c(at, which(fit$parameters$component != "random")[1L])
     rows <- c(rows, list(data.frame(
       term = "Residual", group = "Residual", structure = "id", parameters = 1L,
       levels = NA_integer_, name = "", variance = fit$sigma^2, sd = fit$sigma,
       stringsAsFactors = FALSE)))
   }
-  if (length(rows)) return(do.call(rbind, rows))
+  if (length(rows)) return(with_limits(do.call(rbind, rows), fit, unlist(at)))
   data.frame(term = character(), group = character(), structure = character(),
              parameters = integer(), levels = integer(), name = character(), variance = double(),
-             sd = double())
+             sd = double(), std.error = double(), lower = double(), upper = double(),
+             fixed = logical())
+}
+
+# A table of parameters, by their numbers, with standard errors and 95% limits, and whether they
+# were held.
+with_limits <- function(table, fit, at) {
+  limits <- unname(parameter_limits(fit, c(0.025, 0.975)))
+  table$std.error <- unname(parameter_errors(fit))[at]
+  table$lower <- limits[at, 1L]
+  table$upper <- limits[at, 2L]
+  table$fixed <- fit$parameters$fixed[at]
+  table
 }
 
 # Coefficients of the log dispersion parameter; NULL where the family has none.
@@ -186,9 +205,14 @@ correlation_table <- function(fit) {
                name1 = names[below[, 2L]], name2 = names[below[, 1L]],
                correlation = correlation[below], stringsAsFactors = FALSE)
   })
-  if (length(rows)) return(do.call(rbind, rows))
+  if (length(rows)) {
+    table <- do.call(rbind, rows)
+    term <- rep(shown, vapply(rows, nrow, 1L))
+    return(with_limits(table, fit, parameter_places(fit, term, table$name2, table$name1)))
+  }
   data.frame(term = character(), group = character(), name1 = character(), name2 = character(),
-             correlation = double())
+             correlation = double(), std.error = double(), lower = double(), upper = double(),
+             fixed = logical())
 }
 
 coefficient_table <- function(fit, prepared) {
@@ -218,6 +242,7 @@ print.tiers_summary <- function(x, digits = max(3L, getOption("digits") - 3L),
   cat(wrapped("Data:    ", data_words(x$data, x$missing)), sep = "\n")
   if (nrow(x$groups)) cat(wrapped("Groups:  ", groups_words(x$groups)), sep = "\n")
   cat(wrapped("Fit:     ", x$status), sep = "\n")
+  if (!is.null(x$held)) cat(wrapped("Held:    ", x$held), sep = "\n")
   if (!is.null(x$accuracy_words)) cat(wrapped("Accuracy: ", x$accuracy_words), sep = "\n")
   cat("\n")
   print_criteria(x$criteria)

@@ -8,13 +8,21 @@
 #' @param object A fit made by [lmm()] or [glmm()].
 #' @param complete Have rows and columns of `NA` for coefficients that could not be estimated, as
 #'   in `lm()`? With `FALSE` they are left out.
+#' @param which `"beta"`: of the fixed effects. `"theta"`: of the variance parameters, standard
+#'   deviations and correlations of the random effects with `sigma` or the dispersion parameter, on
+#'   the scale on which they are printed, from the observed information. Rows and columns of those
+#'   at the end of their range (a variance of zero) are `NA`.
 #' @param component `"conditional"`: the fixed effects. `"dispersion"`: the coefficients of the log
 #'   dispersion parameter of a generalized fit; `confint()` gives a dispersion parameter that is the
 #'   same in all rows on its own scale and under its name, as `summary()` does.
-#' @param parm Names or numbers of the coefficients; all of them by default.
+#' @param parm Names or numbers of the coefficients; all of them by default. Names of variance
+#'   parameters, such as `"sd_(Intercept)|Subject"`, `"cor_age.(Intercept)|Subject"` or `"sigma"`,
+#'   give limits for these; `"theta_"` stands for all variance parameters, `"beta_"` for all fixed
+#'   effects.
 #' @param level Confidence level.
 #' @param method `"wald"`: estimate plus and minus a quantile times the standard error; of
-#'   dispersion parameters on the log scale.
+#'   standard deviations and dispersion parameters on the log scale, of correlations on Fisher's z
+#'   scale, both with the normal quantile.
 #' @param ddf How the degrees of freedom of the t quantile are found: see [summary.tiers_fit()].
 #'   `"asymptotic"` and `"none"` take the normal quantile.
 #' @param vcov `NULL`, or a covariance matrix of the fixed effects (or a function of the fit that
@@ -39,6 +47,10 @@
 #' confint(fit)
 #' confint(fit, "age", level = 0.9, ddf = "none")
 #'
+#' # Standard deviations and correlations of the random effects, and sigma
+#' confint(fit, "theta_")
+#' sqrt(diag(vcov(fit, which = "theta")))
+#'
 #' counts <- glmm(y ~ trt + lbase + (1 | subject), MASS::epil, family = nbinom2())
 #' confint(counts, component = "dispersion")
 #' @name vcov.tiers_fit
@@ -47,8 +59,12 @@ NULL
 #' @rdname vcov.tiers_fit
 #' @export
 vcov.tiers_fit <- function(object, complete = TRUE, component = c("conditional", "dispersion"),
-                           ...) {
+                           which = c("beta", "theta"), ...) {
   check_dots("vcov", ...)
+  if (match_choice(which, c("beta", "theta"), "which") == "theta") {
+    validate_fit(object)
+    return(object$vcov_parameters)
+  }
   component <- match_choice(component, c("conditional", "dispersion"), "component")
   check_flag(complete, "complete")
   if (component == "dispersion") {
@@ -94,7 +110,10 @@ confint.tiers_fit <- function(object, parm, level = 0.95, method = "wald", ddf =
     return(limits[if (missing(parm)) names else match_coefficients(parm, names), , drop = FALSE])
   }
   names <- names(object$coefficients)
-  parm <- if (missing(parm)) names else match_coefficients(parm, names)
+  parm <- if (missing(parm)) names else {
+    match_coefficients(parm, names, object$parameters$name)
+  }
+  if (!all(parm %in% names)) return(mixed_limits(object, parm, tails, level, ddf, vcov))
   prepared <- prepare_ddf(object, ddf, vcov)
   tests <- test_rows(kept_coefficients(object), prepared, kept_rows(object))
   limits <- tests$estimate + outer(tests$std.error, c(1, 1)) *
@@ -109,6 +128,20 @@ confint.tiers_fit <- function(object, parm, level = 0.95, method = "wald", ddf =
 
 is_later_method <- function(method) {
   is.character(method) && length(method) == 1L && method %in% c("profile", "boot")
+}
+
+# Of variance parameters, and of fixed effects among them.
+mixed_limits <- function(fit, parm, tails, level, ddf, vcov) {
+  fixed <- parm %in% names(fit$coefficients)
+  if (!any(fixed) && (!is.null(ddf) || !is.null(vcov))) {
+    stop_input("{.arg ddf} and {.arg vcov} are for the fixed effects, not for {.val {parm}}.")
+  }
+  report_no_limits(fit, parm[!fixed])
+  limits <- parameter_limits(fit, tails)[parm[!fixed], , drop = FALSE]
+  if (any(fixed)) {
+    limits <- rbind(stats::confint(fit, parm[fixed], level = level, ddf = ddf, vcov = vcov), limits)
+  }
+  limits[parm, , drop = FALSE]
 }
 
 # Normal limits of the log-linear coefficients, or of a constant dispersion parameter itself.
@@ -129,7 +162,8 @@ check_level <- function(level) {
   }
 }
 
-match_coefficients <- function(parm, names) {
+# Names of coefficients, or of parameters of another kind.
+match_coefficients <- function(parm, names, others = character()) {
   if (is.numeric(parm)) {
     wrong <- parm[!parm %in% seq_along(names) & !-parm %in% seq_along(names)]
     if (length(wrong)) {
@@ -137,9 +171,12 @@ match_coefficients <- function(parm, names) {
     }
     return(names[parm])
   }
-  # lme4's word for all fixed effects.
-  if (identical(parm, "beta_")) return(names)
-  match_choices(if (is.factor(parm)) as.character(parm) else parm, names, "parm")
+  # lme4's words for all fixed effects and all variance parameters.
+  if (is.factor(parm)) parm <- as.character(parm)
+  parm <- unlist(lapply(parm, function(name) {
+    if (name %in% names) name else switch(name, beta_ = names, theta_ = others, name)
+  }))
+  match_choices(parm, c(names, others), "parm")
 }
 
 percent_labels <- function(tails) {

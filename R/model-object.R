@@ -1,6 +1,7 @@
 # The fit object: plain data, no external pointer, no environment that holds data.
 
-fit_version <- 1L
+# 2: parameters, their covariance matrix and what degrees of freedom need are stored.
+fit_version <- 2L
 
 # `model` is what the frame stages made, `result` what the engine returned. The elements of `kind`
 # (see kind.R) are elements of the fit.
@@ -38,18 +39,23 @@ with_estimates <- function(fit, spec, result) {
   fit$logLik <- -result$deviance / 2
   fit$deviance <- result$deviance
   fit$npar <- result$npar
-  fit$random <- new_random_estimates(fit$random_terms, result)
+  fit$random <- new_random_estimates(fit$random_terms, result, result$sigma)
   fit$fitted <- `names<-`(result$fitted, frame_row_labels(fit$frame))
   fit$nobs <- result$n_used
   fit$convergence <- new_verdict(result, fit$random_terms)
-  kind_estimates(fit, spec, result)
+  # What vcov(beta) depends on, psi, and its derivatives; NULL where there is none.
+  if (length(result$inference$dvcov)) fit$inference <- result$inference
+  # What refit_with() and the like hold too.
+  if (!is.null(spec$held)) fit$constraints <- spec[c("held", "same")]
+  with_parameters(kind_estimates(fit, spec, result), result)
 }
 
 # Row names as text. For automatic row names this is R's deferred form, which costs no memory
 # until somebody looks at it.
 frame_row_labels <- function(frame) as.character(attr(frame, "row.names"))
 
-new_random_estimates <- function(terms, fit) {
+# `scale`: what the factors are relative to.
+new_random_estimates <- function(terms, fit, scale) {
   if (length(terms) == 0L) return(list())
   random <- lapply(seq_along(terms), function(j) {
     term <- terms[[j]]
@@ -57,7 +63,10 @@ new_random_estimates <- function(terms, fit) {
     columns <- term$columns
     list(label = term$label, group = term$group, columns = columns, structure = term$structure,
          levels = term$levels,
+         theta = fit$theta[[j]],
          Lambda = matrix(fit$Lambda[[j]], k, k, dimnames = list(columns, columns)),
+         Sigma = matrix(scale^2 * tcrossprod(fit$Lambda[[j]]), k, k,
+                        dimnames = list(columns, columns)),
          modes = matrix(fit$modes[[j]], ncol = k, dimnames = list(term$levels, columns)))
   })
   names(random) <- make.unique(vapply(terms, `[[`, "", "group"))
@@ -93,7 +102,7 @@ light_call <- function(call, fun, typed) {
       if (!is.null(value)) call[[name]] <- value
     }
     heavy <- !is.language(value) && length(value) > 1L && !is.character(value)
-    if (heavy && !name %in% c("start", "control", "contrasts", "nAGQ")) {
+    if (heavy && !name %in% c("start", "control", "contrasts", "nAGQ", "fix", "equal")) {
       call[[name]] <- as.name(paste0("<", name, ">"))
     }
   }
@@ -102,7 +111,7 @@ light_call <- function(call, fun, typed) {
 
 fit_fields <- c("call", "formula", "full_formula", "REML", "coefficients", "vcov", "sigma", "logLik", "deviance",
                 "npar", "random", "fitted", "nobs", "convergence", "frame", "terms",
-                "random_terms", "data", "data_name", "version")
+                "random_terms", "data", "data_name", "version", "parameters", "vcov_parameters")
 
 # Methods call this first where a damaged object could make them read nonsense.
 validate_fit <- function(fit) {
@@ -111,6 +120,7 @@ validate_fit <- function(fit) {
     stop_input(c("This fit is damaged: its class does not say what kind of model it is.",
                  i = "Fit the model again."))
   }
+  check_version(fit)
   missing_fields <- setdiff(fit_fields, names(fit))
   if (length(missing_fields) > 0L) {
     stop_input(c("This fit is damaged: it has no {.field {missing_fields}}.",
@@ -124,14 +134,21 @@ validate_fit <- function(fit) {
       sizes_of_term_agree(fit$random[[j]], fit$random_terms[[j]])
     }, NA))
   if (!isTRUE(sizes_agree) || !isTRUE(kind_is_whole(fit))) stop_sizes()
-  if (!isTRUE(fit$version <= fit_version)) {
-    stop_input("This fit was made by a newer version of tiers (object version {fit$version}).")
-  }
   invisible(fit)
 }
 
 stop_no_fit <- function(fit) {
   stop_input("{.arg fit} must be a fit made by {.fn lmm} or {.fn glmm}. It is {shown(fit)}.")
+}
+
+check_version <- function(fit) {
+  version <- fit$version
+  if (!is.numeric(version) || length(version) != 1L || isTRUE(version == fit_version)) return()
+  if (isTRUE(version > fit_version)) {
+    stop_input("This fit was made by a newer version of tiers (object version {version}).")
+  }
+  stop_input(c("This fit was made by an older version of tiers (object version {version}), which did
+                not keep what this one needs.", i = "Fit the model again: {.code eval(fit$call)}."))
 }
 
 stop_sizes <- function() {
@@ -148,7 +165,8 @@ has_numbers <- function(fit) {
 sizes_of_term_agree <- function(term, stored) {
   k <- length(term$columns)
   levels <- length(term$levels)
-  identical(dim(term$Lambda), c(k, k)) && identical(dim(term$modes), c(levels, k)) &&
+  identical(dim(term$Lambda), c(k, k)) && identical(dim(term$Sigma), c(k, k)) &&
+    identical(dim(term$modes), c(levels, k)) &&
     length(stored$levels) == levels && length(stored$columns) == k
 }
 

@@ -120,22 +120,22 @@ as_bullets <- function(lines) {
   stats::setNames(lines, ifelse(rest, "*", ""))
 }
 
-boundary_phrases <- function(term) {
-  Sigma <- tcrossprod(term$Lambda)
-  sd <- sqrt(diag(Sigma))
-  zero <- sd <= 1e-10 * max(sd)
-  phrases <- if (any(zero)) {
-    paste0("the variance of `", term$columns[zero], "` in `", term$label, "` is zero")
+# One phrase for each zero variance and correlation at its bound of a term.
+boundary_phrases <- function(fit, j) {
+  term <- fit$random[[j]]
+  table <- fit$parameters[fit$parameters$boundary & fit$parameters$term == j, ]
+  zero <- table[table$type == "sd", ]
+  all_zero <- if (anyNA(zero$effect1)) term$columns else zero$effect1
+  phrases <- if (nrow(zero)) {
+    paste0("the variance of `", all_zero, "` in `", term$label, "` is zero")
   }
-  rest <- which(!zero)
-  R <- Sigma[rest, rest, drop = FALSE] / tcrossprod(sd[rest])
-  perfect <- which(abs(R) > 1 - 1e-8 & lower.tri(R), arr.ind = TRUE)
-  for (i in seq_len(nrow(perfect))) {
-    a <- term$columns[rest[perfect[i, 2L]]]
-    b <- term$columns[rest[perfect[i, 1L]]]
-    sign <- if (R[perfect[i, 1L], perfect[i, 2L]] > 0) "+1" else "-1"
-    phrases <- c(phrases, paste0("the correlation of `", a, "` and `", b, "` in `", term$label,
-                                 "` is ", sign))
+  bound <- table[table$type == "cor" & !is.na(table$estimate), ]
+  pairs <- ifelse(is.na(bound$effect1), "all pairs",
+                  paste0("`", bound$effect2, "` and `", bound$effect1, "`"))
+  value <- ifelse(abs(bound$estimate) > 1 - 1e-8, ifelse(bound$estimate > 0, "+1", "-1"),
+                  format(bound$estimate, digits = 3L))
+  if (nrow(bound)) {
+    phrases <- c(phrases, paste0("the correlation of ", pairs, " in `", term$label, "` is ", value))
   }
   if (is.null(phrases)) {
     phrases <- paste0("a combination of ", paste0("`", term$columns, "`", collapse = ", "),

@@ -31,8 +31,10 @@ term_specification <- function(built) {
 # The same from a fit: what was fitted, from the frame that the fit keeps. `name` is what the
 # response is called in an error.
 fit_specification <- function(fit, name = names(fit$frame)[1L]) {
-  kind_specification(fit, fit_response(fit, name), plain_matrix(fixed_matrix(fit)),
-                     fit_built_terms(fit), fit$frame, dispersion_matrix(fit))
+  spec <- kind_specification(fit, fit_response(fit, name), plain_matrix(fixed_matrix(fit)),
+                             fit_built_terms(fit), fit$frame, dispersion_matrix(fit))
+  spec[names(fit$constraints)] <- fit$constraints
+  spec
 }
 
 fit_built_terms <- function(fit) {

@@ -3,7 +3,9 @@
 # generalized one. NULL: the engine's own start.
 
 with_start <- function(spec, start, terms) {
+  start <- with_held_start(start, spec, terms)
   if (is.null(start)) return(spec)
+  check_lme4_start(start, spec, terms)
   generalized <- !is.null(spec$family)
   if (inherits(start, "tiers_fit") && kind_class(start) != kind_class(spec)) {
     stop_input(c("{.arg start} must be a fit of the same kind.",
@@ -18,24 +20,54 @@ with_start <- function(spec, start, terms) {
 
 start_factors <- function(start, spec, terms) {
   if (inherits(start, "tiers_fit")) return(factors_of_fit(start, terms))
-  names_by_term <- lapply(terms, function(term) {
-    covariance_parameter_names(term$structure, term$columns, term$group)
-  })
-  check_start_names(start, c(unlist(names_by_term), other_start_names(spec)),
-                    positive_start_names(spec))
+  names_by_term <- random_parameter_names(terms)
+  check_parameter_values(start, start_parameters(spec, terms), "start")
   sigma <- if (!is.null(spec$family)) 1 else if ("sigma" %in% names(start)) start[["sigma"]] else {
     rough_sigma(spec)
   }
   Map(function(names, term, built) {
     if (!any(names %in% names(start))) return(NULL)
-    start_factor(start, names, term$columns, built$basis, sigma)
+    start_factor(start, names, term, built$basis, sigma)
   }, names_by_term, terms, spec$terms)
 }
 
-# Parameters beside those of the random effects.
-other_start_names <- function(spec) {
-  if (is.null(spec$family)) return("sigma")
-  c(colnames(spec$X), constant_dispersion_name(spec))
+# A search under constraints starts where they hold, as far as the start says nothing else.
+with_held_start <- function(start, spec, terms) {
+  if (is.null(spec$held) || inherits(start, "tiers_fit") || is.list(start)) return(start)
+  table <- parameters_of(spec, terms)
+  random <- table$term > 0L & !is.na(spec$held)
+  for (j in which(vapply(seq_along(terms), function(j) any(random & table$term == j), NA))) {
+    own <- table$term == j
+    cor <- own & table$type == "cor"
+    value <- ifelse(table$type[own] == "sd", 1, spec$held[own])
+    spec$held[cor] <- completed_natural(value, terms[[j]])[table$type[own] == "cor"]
+    random[cor] <- TRUE
+  }
+  if (!any(random)) return(start)
+  held <- stats::setNames(spec$held[random], table$name[random])
+  c(start, held[setdiff(names(held), names(start))])
+}
+
+# lme4's form, list(theta =, fixef =), has no names that say what is what.
+check_lme4_start <- function(start, spec, terms) {
+  if (inherits(start, "tiers_fit") || !is.list(start)) return(invisible())
+  stop_input(c("{.arg start} must be a named numeric vector or an earlier fit, not a list.",
+               i = "Standard deviations, correlations and the rest have the names
+                    {.val {start_parameters(spec, terms)$name}}."))
+}
+
+# What a start can name: a linear model solves for its fixed effects, a generalized one searches for
+# them too. A fixed effect that is called like the dispersion comes first.
+start_parameters <- function(spec, terms) {
+  table <- parameters_of(spec, terms)
+  if (is.null(spec$family)) return(table)
+  columns <- colnames(spec$X)
+  constant <- constant_dispersion_name(spec)
+  table <- table[table$term > 0L | table$name %in% setdiff(constant, columns), ]
+  fixed <- data.frame(name = as.character(columns), type = rep("fixed", length(columns)),
+                      lower = rep(-Inf, length(columns)), upper = rep(Inf, length(columns)),
+                      term = rep(0L, length(columns)), stringsAsFactors = FALSE)
+  rbind(table[table$term > 0L, ], fixed, table[table$term == 0L, ])
 }
 
 # Those of them that must be above 0. A fixed effect of the same name comes first.
@@ -85,60 +117,31 @@ factors_of_fit <- function(fit, terms) {
   })
 }
 
-check_start_names <- function(start, known, positive) {
-  if (!is.numeric(start) || is.null(names(start)) || any(!nzchar(names(start)))) {
-    stop_input(c("{.arg start} must be a named numeric vector or an earlier fit.",
-                 i = "The names are {.val {known}}."))
-  }
-  unknown <- setdiff(names(start), known)
-  if (length(unknown) > 0L) {
-    hint <- did_you_mean(unknown[1L], known)
-    stop_input(c("{.arg start} names {.val {unknown[1L]}}, which is no parameter of this
-                  model{hint}", i = "The parameters are {.val {known}}."))
-  }
-  repeated <- names(start)[duplicated(names(start))]
-  if (length(repeated) > 0L) stop_input("{.arg start} names {.val {repeated[1L]}} twice.")
-  for (name in names(start)) check_start_value(start[[name]], name, positive)
-}
-
-check_start_value <- function(value, name, positive) {
-  rule <- if (grepl("^cor_.*\\|", name)) "between -1 and 1" else if (grepl("^sd.*\\|", name)) {
-    "0 or above"
-  } else if (name %in% positive) {
-    "above 0"
-  } else {
-    "a number"
-  }
-  ok <- is.finite(value) && switch(
-    rule, `between -1 and 1` = abs(value) <= 1, `0 or above` = value >= 0, `above 0` = value > 0,
-    TRUE)
-  if (ok) return(invisible())
-  stop_input("{.arg start}: {.val {name}} is {value} and must be {rule}.")
-}
-
 # Parameters by name to a factor. What is not named: a standard deviation that makes the column
 # matter as much as the residual, and no correlation. Zero is a stationary point of the criterion,
 # so a start there, or at a correlation of one, is moved a little inside.
-start_factor <- function(start, names, columns, basis, sigma) {
-  given <- start[intersect(names, names(start))]
-  names(given) <- sub("\\|[^|]*$", "", names(given))
-  scale <- if (is.null(basis)) 1 else sqrt(pmax(colMeans(basis^2), .Machine$double.xmin))
-  sd <- rep_len(1 / scale, length(columns))
-  own <- match(paste0("sd_", columns), names(given))
-  sd[!is.na(own)] <- given[own[!is.na(own)]] / sigma
-  if ("sd" %in% names(given)) sd[] <- given[["sd"]] / sigma
-  sd <- pmax(sd, 1e-3 / scale)
-  correlation <- diag(length(columns))
-  for (i in seq_along(columns)) for (j in seq_len(i - 1L)) {
-    name <- paste0("cor_", columns[i], ".", columns[j])
-    if (name %in% names(given)) {
-      correlation[i, j] <- correlation[j, i] <- max(-0.999, min(0.999, given[[name]]))
-    }
+start_factor <- function(start, names, term, basis, sigma) {
+  k <- length(term$columns)
+  about <- covariance_parameters(term$structure, k)
+  size <- rep_len(if (is.null(basis)) 1 else {
+    1 / sqrt(pmax(colMeans(basis^2), .Machine$double.xmin))
+  }, k)
+  is_sd <- about$type == "sd"
+  unit <- rep(0, length(names))
+  unit[is_sd] <- vapply(about$row[is_sd], function(a) if (a) size[a] else sqrt(mean(size^2)), 1)
+  given <- unname(start[names])
+  value <- ifelse(is.na(given), unit, ifelse(is_sd, given / sigma, given))
+  value[is_sd] <- pmax(value[is_sd], 1e-3 * unit[is_sd])
+  filled <- completed_natural(ifelse(!is_sd & is.na(given), NA, value), term)
+  if (!is.null(filled)) value <- filled
+  root <- covariance_factor(term$structure, k, value)
+  if (is.null(root)) {
+    shown <- intersect(names[!is_sd], names(start))
+    stop_input("{.arg start}: the correlations {.val {shown}} cannot hold together.")
   }
-  root <- tryCatch(chol(correlation), error = function(e) {
-    stop_input("{.arg start}: the correlations {.val {names(given)}} cannot hold together.")
-  })
-  t(root) * sd
+  if (!any(diag(root)^2 < 1e-3 * rowSums(root^2))) return(root)
+  value[!is_sd] <- 0.999 * value[!is_sd]
+  covariance_factor(term$structure, k, value)
 }
 
 # Residual standard deviation of the fixed part alone.

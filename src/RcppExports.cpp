@@ -45,6 +45,43 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// covariance_parameters_cpp
+Rcpp::List covariance_parameters_cpp(std::string structure, int columns);
+RcppExport SEXP _tiers_covariance_parameters_cpp(SEXP structureSEXP, SEXP columnsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< std::string >::type structure(structureSEXP);
+    Rcpp::traits::input_parameter< int >::type columns(columnsSEXP);
+    rcpp_result_gen = Rcpp::wrap(covariance_parameters_cpp(structure, columns));
+    return rcpp_result_gen;
+END_RCPP
+}
+// covariance_entries_cpp
+Rcpp::IntegerMatrix covariance_entries_cpp(std::string structure, int columns);
+RcppExport SEXP _tiers_covariance_entries_cpp(SEXP structureSEXP, SEXP columnsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< std::string >::type structure(structureSEXP);
+    Rcpp::traits::input_parameter< int >::type columns(columnsSEXP);
+    rcpp_result_gen = Rcpp::wrap(covariance_entries_cpp(structure, columns));
+    return rcpp_result_gen;
+END_RCPP
+}
+// covariance_factor_cpp
+Eigen::MatrixXd covariance_factor_cpp(std::string structure, int columns, const Eigen::VectorXd& natural);
+RcppExport SEXP _tiers_covariance_factor_cpp(SEXP structureSEXP, SEXP columnsSEXP, SEXP naturalSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< std::string >::type structure(structureSEXP);
+    Rcpp::traits::input_parameter< int >::type columns(columnsSEXP);
+    Rcpp::traits::input_parameter< const Eigen::VectorXd& >::type natural(naturalSEXP);
+    rcpp_result_gen = Rcpp::wrap(covariance_factor_cpp(structure, columns, natural));
+    return rcpp_result_gen;
+END_RCPP
+}
 // family_names_cpp
 std::vector<std::string> family_names_cpp();
 RcppExport SEXP _tiers_family_names_cpp() {
@@ -149,18 +186,6 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
-// infer_lmm_cpp
-List infer_lmm_cpp(const List& spec, const List& lambda);
-RcppExport SEXP _tiers_infer_lmm_cpp(SEXP specSEXP, SEXP lambdaSEXP) {
-BEGIN_RCPP
-    Rcpp::RObject rcpp_result_gen;
-    Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< const List& >::type spec(specSEXP);
-    Rcpp::traits::input_parameter< const List& >::type lambda(lambdaSEXP);
-    rcpp_result_gen = Rcpp::wrap(infer_lmm_cpp(spec, lambda));
-    return rcpp_result_gen;
-END_RCPP
-}
 // condvar_lmm_cpp
 List condvar_lmm_cpp(const List& spec, const List& lambda, double sigma);
 RcppExport SEXP _tiers_condvar_lmm_cpp(SEXP specSEXP, SEXP lambdaSEXP, SEXP sigmaSEXP) {
@@ -191,6 +216,9 @@ static const R_CallMethodDef CallEntries[] = {
     {"_tiers_covariance_names_cpp", (DL_FUNC) &_tiers_covariance_names_cpp, 0},
     {"_tiers_covariance_parameter_count_cpp", (DL_FUNC) &_tiers_covariance_parameter_count_cpp, 2},
     {"_tiers_covariance_parameter_names_cpp", (DL_FUNC) &_tiers_covariance_parameter_names_cpp, 2},
+    {"_tiers_covariance_parameters_cpp", (DL_FUNC) &_tiers_covariance_parameters_cpp, 2},
+    {"_tiers_covariance_entries_cpp", (DL_FUNC) &_tiers_covariance_entries_cpp, 2},
+    {"_tiers_covariance_factor_cpp", (DL_FUNC) &_tiers_covariance_factor_cpp, 3},
     {"_tiers_family_names_cpp", (DL_FUNC) &_tiers_family_names_cpp, 0},
     {"_tiers_family_links_cpp", (DL_FUNC) &_tiers_family_links_cpp, 1},
     {"_tiers_family_cpp", (DL_FUNC) &_tiers_family_cpp, 7},
@@ -199,7 +227,6 @@ static const R_CallMethodDef CallEntries[] = {
     {"_tiers_means_glmm_cpp", (DL_FUNC) &_tiers_means_glmm_cpp, 4},
     {"_tiers_condvar_glmm_cpp", (DL_FUNC) &_tiers_condvar_glmm_cpp, 4},
     {"_tiers_fit_lmm_cpp", (DL_FUNC) &_tiers_fit_lmm_cpp, 2},
-    {"_tiers_infer_lmm_cpp", (DL_FUNC) &_tiers_infer_lmm_cpp, 2},
     {"_tiers_condvar_lmm_cpp", (DL_FUNC) &_tiers_condvar_lmm_cpp, 3},
     {"_tiers_evaluate_lmm_cpp", (DL_FUNC) &_tiers_evaluate_lmm_cpp, 2},
     {NULL, NULL, 0}

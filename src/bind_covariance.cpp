@@ -3,6 +3,8 @@
 
 #include "core/covariance/covariance_registry.h"
 
+using Rcpp::_;
+
 // [[Rcpp::export]]
 std::vector<std::string> covariance_names_cpp() { return tiers::covariance_names(); }
 
@@ -16,4 +18,46 @@ std::vector<std::string> covariance_parameter_names_cpp(std::string structure,
                                                         std::vector<std::string> columns) {
   const auto size = static_cast<tiers::Index>(columns.size());
   return tiers::make_covariance(structure, size)->parameter_names(columns);
+}
+
+// The natural parameters of a structure of that many columns: what they are, the row and column of
+// the covariance matrix where they stand (from 1; 0: of all columns or pairs), and their bounds.
+// [[Rcpp::export]]
+Rcpp::List covariance_parameters_cpp(std::string structure, int columns) {
+  const auto natural = tiers::make_covariance(structure, columns)->natural_parameters();
+  const int size = static_cast<int>(natural.size());
+  Rcpp::CharacterVector type(size);
+  Rcpp::IntegerVector row(size), column(size);
+  Rcpp::NumericVector lower(size), upper(size);
+  for (int i = 0; i < size; ++i) {
+    const tiers::NaturalParameter& one = natural[i];
+    type[i] = one.kind == tiers::NaturalParameter::Kind::sd ? "sd" : "cor";
+    row[i] = one.common ? 0 : static_cast<int>(one.row) + 1;
+    column[i] = one.common ? 0 : static_cast<int>(one.column) + 1;
+    lower[i] = one.lower;
+    upper[i] = one.upper;
+  }
+  return Rcpp::List::create(_["type"] = type, _["row"] = row, _["column"] = column,
+                            _["lower"] = lower, _["upper"] = upper);
+}
+
+// Where its parameters stand in the factor, one row each (from 1); no rows: they are no entries.
+// [[Rcpp::export]]
+Rcpp::IntegerMatrix covariance_entries_cpp(std::string structure, int columns) {
+  const auto entries = tiers::make_covariance(structure, columns)->factor_entries();
+  Rcpp::IntegerMatrix out(static_cast<int>(entries.size()), 2);
+  for (int i = 0; i < out.nrow(); ++i) {
+    out(i, 0) = static_cast<int>(entries[i].row) + 1;
+    out(i, 1) = static_cast<int>(entries[i].column) + 1;
+  }
+  return out;
+}
+
+// The factor of given natural values (k x k); 0 x 0 where no covariance matrix has them.
+// [[Rcpp::export]]
+Eigen::MatrixXd covariance_factor_cpp(std::string structure, int columns, const Eigen::VectorXd& natural) {
+  const auto made = tiers::make_covariance(structure, columns);
+  if (natural.size() != made->parameter_count()) Rcpp::stop("a value is needed for each parameter");
+  const tiers::Vector theta = made->from_natural(natural);
+  return theta.size() == made->parameter_count() ? made->factor(theta) : Eigen::MatrixXd(0, 0);
 }

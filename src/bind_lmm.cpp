@@ -12,13 +12,6 @@ List fit_lmm_cpp(const List& spec, const List& control) {
 }
 
 // [[Rcpp::export]]
-List infer_lmm_cpp(const List& spec, const List& lambda) {
-  const tiers::Specification model = specification_from_r(spec);
-  const tiers::Inference inference = tiers::infer(model, factors_from_r(model, lambda), poll_only());
-  return List::create(_["vcov_psi"] = inference.vcov_psi, _["dvcov"] = Rcpp::wrap(inference.dvcov));
-}
-
-// [[Rcpp::export]]
 List condvar_lmm_cpp(const List& spec, const List& lambda, double sigma) {
   const tiers::Specification model = specification_from_r(spec);
   const auto variances = tiers::conditional_variances(model, factors_from_r(model, lambda), poll_only());

@@ -108,6 +108,11 @@ tiers::Specification specification_from_r(const List& list) {
   }
   new (&spec.X) tiers::ConstMatrixMap(REAL(x), spec.n, Rf_ncols(x));
   spec.reml = list.containsElementNamed("reml") && Rcpp::as<bool>(list["reml"]);
+  if (list.containsElementNamed("held")) {
+    spec.held.value = Rcpp::as<std::vector<double>>(list["held"]);
+    spec.held.same = Rcpp::as<std::vector<int>>(list["same"]);
+    if (spec.held.value.size() != spec.held.same.size()) Rcpp::stop("'held' and 'same' differ in length");
+  }
   const List terms = list["terms"];
   for (R_xlen_t j = 0; j < terms.size(); ++j) spec.terms.push_back(term_from_r(terms[j], spec.n));
   return spec;
@@ -138,6 +143,43 @@ tiers::Control control_from_r(const List& list) {
   return control;
 }
 
+namespace {
+
+const char* kind_name(tiers::ModelParameter::Kind kind) {
+  switch (kind) {
+    case tiers::ModelParameter::Kind::sd: return "sd";
+    case tiers::ModelParameter::Kind::correlation: return "cor";
+    case tiers::ModelParameter::Kind::sigma: return "sigma";
+    default: return "dispersion";
+  }
+}
+
+// One element for each column of the table; places count from 1, 0: none.
+List parameters_to_r(const std::vector<tiers::ModelParameter>& parameters) {
+  const int size = static_cast<int>(parameters.size());
+  Rcpp::CharacterVector type(size);
+  Rcpp::IntegerVector term(size), row(size), column(size);
+  Rcpp::NumericVector estimate(size), lower(size), upper(size);
+  Rcpp::LogicalVector boundary(size), fixed(size);
+  for (int i = 0; i < size; ++i) {
+    const tiers::ModelParameter& one = parameters[i];
+    type[i] = kind_name(one.kind);
+    term[i] = one.term + 1;
+    row[i] = static_cast<int>(one.row) + 1;
+    column[i] = static_cast<int>(one.column) + 1;
+    estimate[i] = std::isnan(one.value) ? NA_REAL : one.value;
+    lower[i] = one.lower;
+    upper[i] = one.upper;
+    boundary[i] = one.at_boundary;
+    fixed[i] = one.fixed;
+  }
+  return List::create(_["type"] = type, _["term"] = term, _["row"] = row, _["column"] = column,
+                      _["estimate"] = estimate, _["lower"] = lower, _["upper"] = upper,
+                      _["boundary"] = boundary, _["fixed"] = fixed);
+}
+
+}  // namespace
+
 List fit_to_r(const tiers::FitResult& fit) {
   List boundary(fit.boundary.size());
   for (std::size_t j = 0; j < fit.boundary.size(); ++j) {
@@ -161,5 +203,12 @@ List fit_to_r(const tiers::FitResult& fit) {
       _["evaluations"] = fit.evaluations, _["boundary"] = boundary);
   out["condition"] = fit.reciprocal_condition;
   out["ending"] = ending_name(fit.ending);
+  List theta(fit.theta.size());
+  for (std::size_t j = 0; j < fit.theta.size(); ++j) theta[j] = plain_vector(fit.theta[j]);
+  out["theta"] = theta;
+  out["parameters"] = parameters_to_r(fit.parameters);
+  out["vcov_parameters"] = fit.vcov_parameters;
+  out["inference"] = List::create(_["vcov_psi"] = fit.inference.vcov_psi,
+                                  _["dvcov"] = Rcpp::wrap(fit.inference.dvcov));
   return out;
 }

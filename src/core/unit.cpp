@@ -3,6 +3,8 @@
 #include "covariance/covariance_registry.cpp"
 #include "covariance/covariance_structure.cpp"
 #include "covariance/diagonal.cpp"
+#include "covariance/natural_factor.cpp"
+#include "covariance/parameter_table.cpp"
 #include "covariance/unstructured.cpp"
 #include "inference/observed_information.cpp"
 #include "model/design.cpp"

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/covariance/covariance_parameters.h"
+#include "core/covariance/covariance_registry.h"
 
 namespace tiers_test {
 
@@ -163,21 +164,19 @@ inline tiers::Scaling scaling_of(const tiers::Specification& spec) {
   return {tiers::CovarianceParameters(spec.terms).rescaling()};
 }
 
-// Lower factors with every entry in use, of the shape that each structure allows.
+// Factors with every parameter in use: standard deviations that differ, negative correlations.
 inline std::vector<Matrix> some_factors(const Data& data) {
   std::vector<Matrix> out;
   double value = 0.9;
   for (const auto& term : data.terms) {
-    const Index k = term.basis.cols();
-    Matrix lambda = Matrix::Zero(k, k);
-    for (Index j = 0; j < k; ++j) {
-      for (Index i = j; i < k; ++i) {
-        if (i != j && term.structure != "us") continue;
-        lambda(i, j) = i == j ? value : -0.3 * value;
-        if (term.structure != "id") value *= 0.8;
-      }
+    const auto structure = tiers::make_covariance(term.structure, term.basis.cols());
+    const auto about = structure->natural_parameters();
+    tiers::Vector natural(static_cast<Index>(about.size()));
+    for (Index i = 0; i < natural.size(); ++i) {
+      natural[i] = about[i].kind == tiers::NaturalParameter::Kind::sd ? value : -0.3;
+      if (natural[i] > 0.0) value *= 0.8;
     }
-    out.push_back(lambda);
+    out.push_back(structure->factor(structure->from_natural(natural)));
   }
   return out;
 }

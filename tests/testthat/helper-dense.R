@@ -99,30 +99,27 @@ dense_loglik <- function(spec, Lambda, sigma, beta) {
             sum(forwardsolve(root, residual)^2))
 }
 
-# Free parameters of the factors: lower triangle by columns (us), the diagonal (diag), one
-# common diagonal value (id).
-dense_free <- function(Lambda, structure) {
-  switch(structure,
-         us = Lambda[lower.tri(Lambda, diag = TRUE)],
-         diag = diag(Lambda),
-         id = Lambda[1L, 1L])
-}
+# What a structure is, said once: row and column of the factor where each free parameter stands, and
+# the factor of given parameters. us: lower triangle by columns; diag: the diagonal; id: one common
+# diagonal value.
+dense_structures <- list(
+  us = list(place = function(k) which(lower.tri(diag(k), diag = TRUE), arr.ind = TRUE)),
+  diag = list(place = function(k) cbind(seq_len(k), seq_len(k))),
+  id = list(place = function(k) cbind(1L, 1L), factor = function(theta, k) diag(theta, k, k)))
+
+dense_place <- function(structure, k) unname(dense_structures[[structure]]$place(k))
+
+dense_free <- function(Lambda, structure) Lambda[dense_place(structure, nrow(Lambda))]
 
 dense_factor <- function(theta, structure, k) {
-  if (structure == "us") {
-    Lambda <- matrix(0, k, k)
-    Lambda[lower.tri(Lambda, diag = TRUE)] <- theta
-    return(Lambda)
-  }
-  diag(theta, k, k)
+  own <- dense_structures[[structure]]$factor
+  if (!is.null(own)) return(own(theta, k))
+  replace(matrix(0, k, k), dense_place(structure, k), theta)
 }
 
 dense_k <- function(term) if (is.null(term$basis)) 1L else ncol(term$basis)
 
-dense_count <- function(term) {
-  k <- dense_k(term)
-  switch(term$structure, us = k * (k + 1L) / 2L, diag = k, id = 1L)
-}
+dense_count <- function(term) nrow(dense_place(term$structure, dense_k(term)))
 
 # One vector of all free parameters, and back.
 dense_pack <- function(spec, Lambda) {
@@ -142,13 +139,16 @@ dense_gradient <- function(spec, Lambda) {
                  dense_pack(spec, Lambda))
 }
 
-# Scale of each free parameter: one over the root mean square of the basis column it multiplies.
+# Scale of each free parameter: one over the root mean square of the basis columns whose row of the
+# factor it stands in.
 dense_scales <- function(spec) {
   unlist(lapply(spec$terms, function(term) {
     rms <- if (is.null(term$basis)) 1 else sqrt(colMeans(term$basis^2))
     k <- length(rms)
-    switch(term$structure, us = (1 / rms)[row(diag(k))[lower.tri(diag(k), diag = TRUE)]],
-           diag = 1 / rms, id = 1 / mean(rms))
+    vapply(seq_len(dense_count(term)), function(i) {
+      unit <- replace(numeric(dense_count(term)), i, 1)
+      1 / mean(rms[rowSums(abs(dense_factor(unit, term$structure, k))) > 0])
+    }, 1)
   }))
 }
 

@@ -108,6 +108,6 @@ for (name in names(dense_models)) local({
       J %*% inference$vcov_psi %*% t(J)
     }
     truth <- spread(dense_infer(spec, Lambda, fit$sigma))
-    expect_equal(spread(run_inference(spec, Lambda)), truth, tolerance = 1e-5)
+    expect_equal(spread(fit$inference), truth, tolerance = 1e-5)
   })
 })

@@ -22,10 +22,12 @@ test_that("factors reproduce the standard deviations and correlations", {
              "cor_z.(Intercept)|g" = -0.2, "cor_z.x|g" = 0.7)
   expect_setequal(names, names(start))
   basis <- cbind(1, c(1, 2, 3), c(0, 1, 0))
-  Sigma <- 4 * tcrossprod(start_factor(start, names, columns, basis, sigma = 2))
+  term <- list(structure = "us", columns = columns)
+  Sigma <- 4 * tcrossprod(start_factor(start, names, term, basis, sigma = 2))
   expect_equal(sqrt(diag(Sigma)), c(3, 0.5, 2))
   expect_equal(cov2cor(Sigma)[lower.tri(Sigma)], c(0.4, -0.2, 0.7))
-  one <- start_factor(c("sd|g" = 3), covariance_parameter_names("id", columns, "g"), columns,
+  term$structure <- "id"
+  one <- start_factor(c("sd|g" = 3), covariance_parameter_names("id", columns, "g"), term,
                       basis, sigma = 2)
   expect_equal(one, diag(1.5, 3))
 })
@@ -41,6 +43,7 @@ test_that("wrong starting values are named", {
   expect_match(bad(c(1, 2)), "named numeric vector")
   expect_match(bad("a"), "named numeric vector")
   expect_match(bad(c(sigma = 1, sigma = 2)), "twice")
+  expect_match(bad(list(theta = c(1, 0, 1), fixef = c(0, 1))), "sd_x|g", fixed = TRUE)
   for (start in list(c(theta = 1), c("sd_x|g" = Inf), 1, list(1))) {
     expect_error(lmm(slope_formula, d, start = start), class = "tiers_error_input")
   }

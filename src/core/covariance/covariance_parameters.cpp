@@ -1,5 +1,7 @@
 #include "covariance_parameters.h"
 
+#include <utility>
+
 #include "covariance_registry.h"
 
 namespace tiers {
@@ -7,8 +9,20 @@ namespace tiers {
 CovarianceParameters::CovarianceParameters(const std::vector<RandomTerm>& terms) {
   for (const auto& term : terms) {
     structures_.push_back(make_covariance(term.structure, term.columns));
+  }
+  place();
+}
+
+CovarianceParameters::CovarianceParameters(
+    std::vector<std::unique_ptr<CovarianceStructure>> structures)
+    : structures_(std::move(structures)) {
+  place();
+}
+
+void CovarianceParameters::place() {
+  for (const auto& structure : structures_) {
     offset_.push_back(size_);
-    size_ += structures_.back()->parameter_count();
+    size_ += structure->parameter_count();
   }
 }
 

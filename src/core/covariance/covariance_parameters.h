@@ -9,6 +9,7 @@ namespace tiers {
 class CovarianceParameters {
  public:
   explicit CovarianceParameters(const std::vector<RandomTerm>& terms);
+  explicit CovarianceParameters(std::vector<std::unique_ptr<CovarianceStructure>> structures);
 
   Index size() const { return size_; }
   int terms() const { return static_cast<int>(structures_.size()); }
@@ -28,6 +29,8 @@ class CovarianceParameters {
   Matrix second_derivative_product(const Vector& theta, const std::vector<Matrix>& d) const;
 
  private:
+  void place();
+
   std::vector<std::unique_ptr<CovarianceStructure>> structures_;
   std::vector<Index> offset_;
   Index size_ = 0;

@@ -1,6 +1,47 @@
 #include "covariance_structure.h"
 
+#include <cmath>
+#include <limits>
+
+#include "../model/lower_factor.h"
+
 namespace tiers {
+
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+// Share of a column's variance that is rounding.
+constexpr double kRounding = 1e-12;
+
+using Kind = NaturalParameter::Kind;
+
+// d Sigma / d theta_i = Ldot Lambda' + Lambda Ldot'.
+Matrix sigma_derivative(const Matrix& lambda, const Matrix& derivative) {
+  const Matrix product = derivative * lambda.transpose();
+  return product + product.transpose();
+}
+
+// Lambda of a positive semidefinite Sigma, columns of zero where a pivot is rounding; empty where
+// Sigma is not that.
+Matrix semidefinite_factor(const Matrix& sigma) {
+  const Index k = sigma.rows();
+  Matrix left = sigma, lambda = Matrix::Zero(k, k);
+  for (Index j = 0; j < k; ++j) {
+    const double rounding = kRounding * sigma(j, j);
+    if (!(left(j, j) >= -rounding)) return Matrix();
+    if (left(j, j) <= rounding) {
+      for (Index i = j + 1; i < k; ++i) {
+        if (std::abs(left(i, j)) > std::sqrt(kRounding * sigma(i, i) * sigma(j, j))) return Matrix();
+      }
+      continue;
+    }
+    lambda.col(j).tail(k - j) = left.col(j).tail(k - j) / std::sqrt(left(j, j));
+    left -= lambda.col(j) * lambda.col(j).transpose();
+  }
+  return lambda;
+}
+
+}  // namespace
 
 Matrix CovarianceStructure::second_derivative_product(const Vector& theta, const Matrix& d) const {
   const Index count = parameter_count();
@@ -14,6 +55,134 @@ Matrix CovarianceStructure::second_derivative_product(const Vector& theta, const
     }
   }
   return product;
+}
+
+std::vector<std::string> CovarianceStructure::parameter_names(
+    const std::vector<std::string>& columns) const {
+  std::vector<std::string> out;
+  for (const NaturalParameter& one : natural_parameters()) {
+    std::string name = one.kind == Kind::sd ? "sd" : "cor";
+    if (!one.common) name += "_" + columns[one.row];
+    if (!one.common && one.kind == Kind::correlation) name += "." + columns[one.column];
+    out.push_back(name);
+  }
+  return out;
+}
+
+bool CovarianceStructure::has_correlation() const {
+  for (const NaturalParameter& one : natural_parameters()) {
+    if (one.kind == Kind::correlation) return true;
+  }
+  return false;
+}
+
+Vector CovarianceStructure::natural(const Vector& theta, const Matrix& map) const {
+  const Matrix lambda = map * factor(theta);
+  const Vector sd = lambda.rowwise().norm();
+  const auto parameters = natural_parameters();
+  Vector out(static_cast<Index>(parameters.size()));
+  for (Index i = 0; i < out.size(); ++i) {
+    const Index a = parameters[i].row, b = parameters[i].column;
+    const double product = sd[a] * sd[b];
+    out[i] = a == b ? sd[a] : product > 0.0 ? lambda.row(a).dot(lambda.row(b)) / product : kNaN;
+  }
+  return out;
+}
+
+// With s = Sigma_aa, t = Sigma_bb, c = Sigma_ab:  d sd = ds / (2 sd);
+// d r = dc / sqrt(s t) - r (ds / s + dt / t) / 2.
+Matrix CovarianceStructure::natural_jacobian(const Vector& theta, const Matrix& map) const {
+  const auto parameters = natural_parameters();
+  const Index count = parameter_count();
+  const Matrix lambda = map * factor(theta), sigma = lambda * lambda.transpose();
+  const Vector value = natural(theta, map);
+  Matrix out(count, count);
+  for (Index j = 0; j < count; ++j) {
+    const Matrix d = sigma_derivative(lambda, map * factor_derivative(theta, j));
+    for (Index i = 0; i < count; ++i) {
+      const Index a = parameters[i].row, b = parameters[i].column;
+      const double s = sigma(a, a), t = sigma(b, b);
+      if (!(s > 0.0 && t > 0.0)) {
+        out(i, j) = kNaN;
+      } else if (a == b) {
+        out(i, j) = 0.5 * d(a, a) / value[i];
+      } else {
+        out(i, j) = d(a, b) / std::sqrt(s * t) - 0.5 * value[i] * (d(a, a) / s + d(b, b) / t);
+      }
+    }
+  }
+  return out;
+}
+
+// The differentials above once more, with d2 Sigma = L_i L_j' + L_j L_i'.
+Matrix CovarianceStructure::natural_curvature(const Vector& theta, const Matrix& map,
+                                              const Vector& weight) const {
+  const auto parameters = natural_parameters();
+  const Index count = parameter_count();
+  const Matrix lambda = map * factor(theta), sigma = lambda * lambda.transpose();
+  const Vector value = natural(theta, map);
+  std::vector<Matrix> factors(count), d(count);
+  for (Index j = 0; j < count; ++j) {
+    factors[j] = map * factor_derivative(theta, j);
+    d[j] = sigma_derivative(lambda, factors[j]);
+  }
+  Matrix out = Matrix::Zero(count, count);
+  for (Index j = 0; j < count; ++j) {
+    for (Index l = 0; l <= j; ++l) {
+      const Matrix dd = sigma_derivative(factors[l], factors[j]);
+      double sum = 0.0;
+      for (Index i = 0; i < count; ++i) {
+        if (weight[i] == 0.0) continue;
+        const Index a = parameters[i].row, b = parameters[i].column;
+        const double s = sigma(a, a), t = sigma(b, b);
+        const double sj = d[j](a, a) / s, sl = d[l](a, a) / s;
+        if (a == b) {
+          sum += weight[i] * value[i] * (0.5 * dd(a, a) / s - 0.25 * sj * sl);
+          continue;
+        }
+        const double tj = d[j](b, b) / t, tl = d[l](b, b) / t, root = std::sqrt(s * t);
+        const double cj = d[j](a, b) / root, cl = d[l](a, b) / root;
+        sum += weight[i] *
+            (dd(a, b) / root - 0.5 * (cj * (sl + tl) + cl * (sj + tj)) +
+             value[i] * (0.25 * (sj + tj) * (sl + tl) + 0.5 * (sj * sl + tj * tl) -
+                         0.5 * (dd(a, a) / s + dd(b, b) / t)));
+      }
+      out(j, l) = out(l, j) = sum;
+    }
+  }
+  return out;
+}
+
+Matrix CovarianceStructure::natural_covariance(const Vector& natural) const {
+  const auto parameters = natural_parameters();
+  Vector sd = Vector::Zero(columns());
+  Matrix correlation = Matrix::Identity(columns(), columns());
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    const NaturalParameter& one = parameters[i];
+    const double value = natural[static_cast<Index>(i)];
+    if (one.kind == Kind::sd) {
+      if (one.common) sd.setConstant(value); else sd[one.row] = value;
+    } else if (one.common) {
+      correlation.setConstant(value);
+      correlation.diagonal().setOnes();
+    } else {
+      correlation(one.row, one.column) = correlation(one.column, one.row) = value;
+    }
+  }
+  return sd.asDiagonal() * correlation * sd.asDiagonal();
+}
+
+Matrix CovarianceStructure::natural_factor(const Vector& natural) const {
+  return semidefinite_factor(natural_covariance(natural));
+}
+
+Vector CovarianceStructure::from_natural(const Vector& natural) const {
+  const Matrix lambda = natural_factor(natural);
+  return lambda.size() == 0 && columns() > 0 ? Vector() : parameters(lambda);
+}
+
+Vector CovarianceStructure::transformed(const Vector& theta, const Matrix& map) const {
+  return parameters(lower_factor(map * factor(theta)));
 }
 
 }  // namespace tiers

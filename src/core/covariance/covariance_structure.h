@@ -4,6 +4,7 @@
 // line in covariance_registry.cpp.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,6 +12,23 @@
 #include "../model/scaling.h"
 
 namespace tiers {
+
+constexpr double kUnbounded = std::numeric_limits<double>::infinity();
+
+// A parameter as users know it: the standard deviation of a column of the term, or the correlation of
+// two, read off Sigma.
+struct NaturalParameter {
+  enum class Kind { sd, correlation };
+  Kind kind;
+  Index row, column;  // where it stands in Sigma: (a, a), or below the diagonal
+  bool common;        // the same for all columns (or pairs), so that its name has none
+  double lower, upper;
+};
+
+// An entry of Lambda.
+struct FactorEntry {
+  Index row, column;
+};
 
 struct Boundary {
   Matrix directions;   // k x d
@@ -25,8 +43,32 @@ class CovarianceStructure {
   Index columns() const { return columns_; }
   virtual Index parameter_count() const = 0;
   virtual Rescaling rescaling() const = 0;
-  // Names on the natural scale (SDs first, then correlations), without the group.
-  virtual std::vector<std::string> parameter_names(const std::vector<std::string>& columns) const = 0;
+
+  // SDs first, then correlations; as many as there are parameters.
+  virtual std::vector<NaturalParameter> natural_parameters() const = 0;
+  // "sd_x", "cor_x.z"; a common one "sd", "cor".
+  std::vector<std::string> parameter_names(const std::vector<std::string>& columns) const;
+  bool has_correlation() const;
+  // Their values in map Sigma map' (map: from the scale of theta to the one asked for, k x k), and
+  // d natural / d theta (count x count). An SD of zero has a row of NaN, and so have its
+  // correlations, which are NaN themselves.
+  virtual Vector natural(const Vector& theta, const Matrix& map) const;
+  virtual Matrix natural_jacobian(const Vector& theta, const Matrix& map) const;
+  // sum_i weight_i d2 natural_i / d theta d theta'; exact where Lambda is linear in theta.
+  virtual Matrix natural_curvature(const Vector& theta, const Matrix& map,
+                                   const Vector& weight) const;
+  // Sigma of given values. The default gives a common parameter to all columns or pairs, and no
+  // correlation to pairs without one.
+  virtual Matrix natural_covariance(const Vector& natural) const;
+  // Lower factor of it, columns of zero where a pivot is rounding; empty where no covariance matrix
+  // has these values.
+  Matrix natural_factor(const Vector& natural) const;
+  // theta of given values; empty where no covariance matrix has them.
+  Vector from_natural(const Vector& natural) const;
+  // theta of map Sigma map', as near as the structure comes to it.
+  virtual Vector transformed(const Vector& theta, const Matrix& map) const;
+  // Where theta stands in Lambda, for structures whose parameters are entries of it; empty: others.
+  virtual std::vector<FactorEntry> factor_entries() const { return {}; }
 
   // Parameters whose factor is nearest to a given lower triangular one.
   virtual Vector parameters(const Matrix& lambda) const = 0;

@@ -15,9 +15,16 @@ class Diagonal final : public CovarianceStructure {
   Index parameter_count() const override { return columns(); }
   Rescaling rescaling() const override { return Rescaling::per_column; }
 
-  std::vector<std::string> parameter_names(const std::vector<std::string>& names) const override {
-    std::vector<std::string> out;
-    for (const auto& name : names) out.push_back("sd_" + name);
+  std::vector<NaturalParameter> natural_parameters() const override {
+    std::vector<NaturalParameter> out;
+    for (Index a = 0; a < columns(); ++a) {
+      out.push_back({NaturalParameter::Kind::sd, a, a, false, 0.0, kUnbounded});
+    }
+    return out;
+  }
+  std::vector<FactorEntry> factor_entries() const override {
+    std::vector<FactorEntry> out;
+    for (Index a = 0; a < columns(); ++a) out.push_back({a, a});
     return out;
   }
 
@@ -66,9 +73,10 @@ class Identity final : public CovarianceStructure {
 
   Index parameter_count() const override { return 1; }
   Rescaling rescaling() const override { return Rescaling::common; }
-  std::vector<std::string> parameter_names(const std::vector<std::string>&) const override {
-    return {"sd"};
+  std::vector<NaturalParameter> natural_parameters() const override {
+    return {{NaturalParameter::Kind::sd, 0, 0, true, 0.0, kUnbounded}};
   }
+  std::vector<FactorEntry> factor_entries() const override { return {{0, 0}}; }
 
   Vector parameters(const Matrix& lambda) const override {
     return Vector::Constant(1, std::sqrt((lambda * lambda.transpose()).trace() / columns()));

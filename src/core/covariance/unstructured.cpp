@@ -16,13 +16,22 @@ class Unstructured final : public CovarianceStructure {
   Index parameter_count() const override { return columns() * (columns() + 1) / 2; }
   Rescaling rescaling() const override { return Rescaling::affine; }
 
-  std::vector<std::string> parameter_names(const std::vector<std::string>& names) const override {
-    std::vector<std::string> out;
-    for (const auto& name : names) out.push_back("sd_" + name);
-    for (std::size_t j = 0; j < names.size(); ++j) {
-      for (std::size_t i = j + 1; i < names.size(); ++i) {
-        out.push_back("cor_" + names[i] + "." + names[j]);
+  std::vector<NaturalParameter> natural_parameters() const override {
+    std::vector<NaturalParameter> out;
+    for (Index a = 0; a < columns(); ++a) {
+      out.push_back({NaturalParameter::Kind::sd, a, a, false, 0.0, kUnbounded});
+    }
+    for (Index b = 0; b < columns(); ++b) {
+      for (Index a = b + 1; a < columns(); ++a) {
+        out.push_back({NaturalParameter::Kind::correlation, a, b, false, -1.0, 1.0});
       }
+    }
+    return out;
+  }
+  std::vector<FactorEntry> factor_entries() const override {
+    std::vector<FactorEntry> out;
+    for (Index j = 0; j < columns(); ++j) {
+      for (Index i = j; i < columns(); ++i) out.push_back({i, j});
     }
     return out;
   }

@@ -2,19 +2,8 @@
 
 #include "linear_engine.h"
 #include "write_result.h"
-#include "../inference/observed_information.h"
 
 namespace tiers {
-
-Inference infer(const Specification& spec, const std::vector<Matrix>& lambda, const Control& control) {
-  LinearEngine engine(spec, control);
-  const Vector theta = internal_parameters(engine.design, engine.parameters, lambda);
-  engine.objective.value(theta);
-  engine.objective.refresh();
-  Inference out = covariance_inference(engine.objective, theta, engine.free_parameters(theta));
-  for (Matrix& derivative : out.dvcov) derivative = engine.design.user_covariance(derivative);
-  return out;
-}
 
 DevianceAt evaluate(const Specification& spec, const std::vector<Matrix>& lambda,
                     const Control& control) {
@@ -22,6 +11,8 @@ DevianceAt evaluate(const Specification& spec, const std::vector<Matrix>& lambda
   ProfiledDeviance& objective = engine.objective;
   const CovarianceParameters& parameters = engine.parameters;
   const Vector theta = internal_parameters(engine.design, parameters, lambda);
+  const std::size_t sigma = static_cast<std::size_t>(parameters.size());
+  if (spec.held.is_held(sigma)) objective.fix_scale(spec.held.value[sigma] / engine.design.user_sigma(1.0));
   DevianceAt out;
   out.deviance = objective.value(theta);
   if (objective.refresh()) out.deviance = objective.value(theta);

@@ -6,7 +6,6 @@
 
 namespace tiers {
 
-Inference infer(const Specification& spec, const std::vector<Matrix>& lambda, const Control& control);
 DevianceAt evaluate(const Specification& spec, const std::vector<Matrix>& lambda,
                     const Control& control);
 // Var(b_l | y, beta) / sigma^2 of every level of every term: k x (k levels) per term.

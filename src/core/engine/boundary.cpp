@@ -28,7 +28,7 @@ class BoundarySearch {
   BoundarySearch(MixedObjective& objective, const CovarianceParameters& parameters, const Control& control)
       : objective_(objective), parameters_(parameters), control_(control) {}
 
-  BoundaryOptimum run(const Vector& start);
+  BoundaryOptimum run(const Vector& start, const std::vector<bool>& allowed);
 
  private:
   Reduced reduce(const Vector& psi) const;
@@ -54,8 +54,10 @@ class BoundarySearch {
   bool ranks_lowered_ = false;
 };
 
-BoundaryOptimum BoundarySearch::run(const Vector& start) {
-  all_.assign(start.size(), true);
+BoundaryOptimum BoundarySearch::run(const Vector& start, const std::vector<bool>& allowed) {
+  all_ = allowed;
+  if (all_.empty()) all_.assign(start.size(), true);
+  out_.allowed = allowed;
   out_.free = all_;
   out_.boundary.resize(parameters_.terms());
   out_.optimum = minimize_from(start, all_);
@@ -214,8 +216,8 @@ bool BoundarySearch::lower_ranks() {
 
 BoundaryOptimum minimize_with_boundary(MixedObjective& objective,
                                        const CovarianceParameters& parameters, const Vector& start,
-                                       const Control& control) {
-  return BoundarySearch(objective, parameters, control).run(start);
+                                       const Control& control, const std::vector<bool>& allowed) {
+  return BoundarySearch(objective, parameters, control).run(start, allowed);
 }
 
 }  // namespace tiers

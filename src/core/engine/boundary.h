@@ -14,10 +14,12 @@ struct BoundaryOptimum {
   std::vector<Boundary> boundary;  // per term; no directions in the interior
   std::vector<bool> free;  // of all the objective's parameters
   bool at_boundary = false;
+  std::vector<bool> allowed;  // as given
 };
 
+// Parameters not `allowed` (empty: all are) keep their start.
 BoundaryOptimum minimize_with_boundary(MixedObjective& objective,
                                        const CovarianceParameters& parameters, const Vector& start,
-                                       const Control& control);
+                                       const Control& control, const std::vector<bool>& allowed = {});
 
 }  // namespace tiers

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "constrained_search.h"
 #include "generalized_start.h"
 #include "optimum_proof.h"
 #include "separated_limit.h"
 #include "write_result.h"
+#include "../model/free_parameters.h"
 
 namespace tiers {
 
@@ -18,12 +20,71 @@ constexpr int kAutomaticPoints[] = {7, 15, 25, 51};
 constexpr double kAccurate = 0.01;
 constexpr double kMaxNodes = 4000.0;
 
+ConstrainedObjective constrained(GeneralizedEngine& engine, const Vector& start) {
+  std::vector<Matrix> maps;
+  for (int j = 0; j < engine.parameters.terms(); ++j) maps.push_back(engine.design.internal_map(j));
+  const ModalDeviance& objective = *engine.objective;
+  return ConstrainedObjective(
+      *engine.objective, engine.parameters, maps, false,
+      constraints_of(engine.spec.model.held, engine.parameters.size(), objective.fixed_count(),
+                     objective.dispersion_count()),
+      start);
+}
+
+bool is_constrained(const GeneralizedEngine& engine) {
+  return engine.spec.model.held.ties(engine.parameters.size());
+}
+
+// The start with the dispersion that is held; `allowed`: what is not.
+Vector with_held(const GeneralizedEngine& engine, Vector start, std::vector<bool>& allowed) {
+  const HeldParameters& held = engine.spec.model.held;
+  const Index count = engine.parameters.size(), first = engine.objective->dispersion_start();
+  const Index d = engine.objective->dispersion_count();
+  Vector coefficients = engine.response.coefficients(start.tail(d));
+  bool any = false;
+  allowed.assign(start.size(), true);
+  for (Index i = 0; i < d; ++i) {
+    if (!held.is_held(count + i)) continue;
+    const double value = held.value[count + i];
+    coefficients[i] = constant_dispersion(engine.spec) ? std::log(value) : value;
+    allowed[first + i] = false;
+    any = true;
+  }
+  if (any) start.tail(d) = engine.response.parameters(coefficients);
+  return start;
+}
+
+BoundaryOptimum search(GeneralizedEngine& engine, const Vector& from, const Control& control) {
+  std::vector<bool> allowed;
+  const Vector start = with_held(engine, from, allowed);
+  if (!is_constrained(engine)) {
+    return minimize_with_boundary(*engine.objective, engine.parameters, start, control, allowed);
+  }
+  ConstrainedObjective objective = constrained(engine, start);
+  BoundaryOptimum out;
+  out.optimum = minimize_constrained(objective, objective.start(), control);
+  out.optimum.psi = std::isfinite(out.optimum.value) ? objective.psi(out.optimum.psi) : start;
+  out.boundary.resize(engine.parameters.terms());
+  return out;
+}
+
+Proof prove_end(GeneralizedEngine& engine, BoundaryOptimum& found, const Control& control) {
+  if (!is_constrained(engine)) return prove(*engine.objective, engine.parameters, found, control);
+  engine.objective->tighten();
+  if (!std::isfinite(found.optimum.value)) return Proof();
+  ConstrainedObjective objective = constrained(engine, found.optimum.psi);
+  found.optimum.psi = objective.start();
+  const Proof proof = prove_constrained(objective, found.optimum, found.at_boundary);
+  found.optimum.psi = objective.psi(found.optimum.psi);
+  return proof;
+}
+
 // With the number of points raised until the result is accurate, where it is to be chosen.
 BoundaryOptimum minimize(GeneralizedEngine& engine, const Vector& start, const Control& control) {
   const auto& asked = engine.spec.points;
   const bool automatic = !asked.empty() && asked[0] < 0 && engine.layout.remainder().empty();
   if (!automatic) {
-    return minimize_with_boundary(*engine.objective, engine.parameters, start, control);
+    return search(engine, start, control);
   }
   BoundaryOptimum found;
   Vector psi = start;
@@ -31,7 +92,7 @@ BoundaryOptimum minimize(GeneralizedEngine& engine, const Vector& start, const C
   for (const int count : kAutomaticPoints) {
     if (count > kAutomaticPoints[0] && engine.nodes(count) > kMaxNodes) break;
     engine.use_points(std::vector<int>(asked.size(), count));
-    found = minimize_with_boundary(*engine.objective, engine.parameters, psi, control);
+    found = search(engine, psi, control);
     found.optimum.convergence.iterations += before.iterations;
     found.optimum.convergence.evaluations += before.evaluations;
     before = found.optimum.convergence;
@@ -105,6 +166,18 @@ void write_estimates(const GeneralizedEngine& engine, const Vector& psi, const M
   out.linear_predictor = engine.user_predictor(beta);
 }
 
+// Parameters of the random effects and of the dispersion; vcov of all of psi.
+void write_all_parameters(const GeneralizedEngine& engine, const Vector& psi, const Matrix& vcov,
+                          GeneralizedResult& out) {
+  const ModalDeviance& objective = *engine.objective;
+  std::vector<bool> wanted(vcov.rows(), true);
+  std::fill_n(wanted.begin() + objective.fixed_start(), objective.fixed_count(), false);
+  const ParameterTable table = generalized_parameters(
+      engine.parameters, psi, user_scale(engine.design, 1.0), out.dispersion,
+      engine.response.coefficient_slope(), constant_dispersion(engine.spec), engine.response.at_limit());
+  write_parameters(table, FreeParameters(wanted).take(vcov), engine.spec.model.held, engine.parameters, out);
+}
+
 void write_quadrature(const GeneralizedEngine& engine, GeneralizedResult& out) {
   out.points = engine.points;
   out.accuracy = engine.quadrature ? engine.quadrature->accuracy() : kNaN;
@@ -117,15 +190,17 @@ GeneralizedResult fit_once(GeneralizedEngine& engine, const GlmStart& start, con
   const Vector whole = start_point(engine, start, control), psi = finite_start(engine, whole, start);
   if (psi.size() < whole.size()) return out;
   BoundaryOptimum found = minimize(engine, psi, control);
-  const Proof proof = prove(*engine.objective, engine.parameters, found, control);
+  const Proof proof = prove_end(engine, found, control);
   const Optimum& optimum = found.optimum;
   if (!std::isfinite(optimum.value)) return out;
   out.deviance = optimum.value;
   out.inner_steps = engine.mode.steps();
-  write_design(engine.design, engine.parameters.size() + engine.spec.dispersion.cols(), out);
+  const Index others = engine.parameters.size() + engine.spec.dispersion.cols();
+  write_design(engine.design, static_cast<Index>(engine.spec.model.held.free_count(others)), out);
   write_search(proved(optimum, proof), found.at_boundary, out);
   write_covariances(engine.design, engine.parameters, found, out);
   write_estimates(engine, optimum.psi, proof.covariance, out);
+  write_all_parameters(engine, optimum.psi, proof.covariance, out);
   write_quadrature(engine, out);
   out.separated_term = separated_term(engine, engine.parameters.factors(optimum.psi), control);
   return out;

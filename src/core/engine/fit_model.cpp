@@ -1,9 +1,13 @@
 #include "fit_model.h"
 
 #include <cmath>
+#include <stdexcept>
 
+#include "constrained_search.h"
 #include "linear_engine.h"
 #include "write_result.h"
+#include "../inference/observed_information.h"
+#include "../objective/joint_deviance.h"
 
 namespace tiers {
 
@@ -13,16 +17,59 @@ namespace {
 // one, so a residual of 1e-4.5 of it.
 constexpr double kSmallResidual = 1e-9;
 
-// Internal sigma^2, at the point of the last value().
-double residual_variance(const ProfiledDeviance& objective) {
-  return objective.residual_square() / static_cast<double>(objective.degrees());
+struct LinearOptimum {
+  BoundaryOptimum found;
+  Matrix vcov_psi;  // of psi = (theta, log sigma^2); empty: that of the information
+};
+
+// psi = (theta, log sigma), sigma internal.
+LinearOptimum fit_constrained(LinearEngine& engine, const HeldParameters& held, const Control& control) {
+  const Index count = engine.parameters.size();
+  const double unit = engine.design.user_sigma(1.0);
+  Vector start(count + 1);
+  start.head(count) = engine.start();
+  start[count] = held.is_held(count) ? std::log(held.value[count] / unit)
+                                     : 0.5 * std::log(engine.objective.sigma2());
+  std::vector<Matrix> maps;
+  for (int j = 0; j < engine.parameters.terms(); ++j) maps.push_back(engine.design.internal_map(j) / unit);
+  JointDeviance joint(engine.objective);
+  ConstrainedObjective objective(joint, engine.parameters, maps, true, constraints_of(held, count, 0, 1), start);
+  Optimum optimum = minimize_constrained(objective, objective.start(), control);
+  if (!std::isfinite(optimum.value)) {
+    throw std::runtime_error("the deviance is not finite anywhere near the start");
+  }
+  LinearOptimum out;
+  out.found.boundary.resize(engine.parameters.terms());
+  const Proof proof = prove_constrained(objective, optimum, out.found.at_boundary);
+  out.found.free.assign(count, true);
+  out.found.optimum = optimum;
+  out.found.optimum.psi = objective.psi(optimum.psi).head(count);
+  Convergence& convergence = out.found.optimum.convergence;
+  convergence.converged = proof.holds();
+  convergence.gain = proof.gain;
+  if (!proof.holds() && convergence.ending == Ending::converged) convergence.ending = Ending::stuck;
+  out.vcov_psi = proof.covariance;
+  if (out.vcov_psi.size() == 0) out.vcov_psi = Matrix::Zero(count + 1, count + 1);
+  out.vcov_psi.col(count) *= 2.0;
+  out.vcov_psi.row(count) *= 2.0;
+  return out;
+}
+
+LinearOptimum search(LinearEngine& engine, const HeldParameters& held, const Control& control) {
+  const Index count = engine.parameters.size();
+  if (held.ties(count)) return fit_constrained(engine, held, control);
+  const Vector start = engine.start();
+  if (held.is_held(count)) {
+    engine.objective.fix_scale(held.value[count] / engine.design.user_sigma(1.0));
+  }
+  return {minimize_with_boundary(engine.objective, engine.parameters, start, control), Matrix()};
 }
 
 // Estimates and fitted values, at the point of the last value().
 void write_estimates(const LinearEngine& engine, FitResult& out) {
   const Design& design = engine.design;
   const auto solution = engine.objective.solve();
-  const double sigma = std::sqrt(residual_variance(engine.objective));
+  const double sigma = std::sqrt(engine.objective.sigma2());
   out.coefficients = design.user_coefficients(solution.beta);
   out.vcov = design.user_covariance(
       sigma * sigma * inverse_of_product(engine.objective.factor().fixed_lower()));
@@ -34,30 +81,43 @@ void write_estimates(const LinearEngine& engine, FitResult& out) {
   for (Index i = 0; i < design.rows(); ++i) out.fitted[i] = design.user_response(out.fitted[i], i);
 }
 
+// At the point of the last value(), theta; after sigma and the factors.
+void write_inference(LinearEngine& engine, const LinearOptimum& optimum, const HeldParameters& held,
+                     FitResult& out) {
+  out.inference = covariance_inference(engine.objective, optimum.found.free);
+  if (optimum.vcov_psi.size() > 0) out.inference.vcov_psi = optimum.vcov_psi;
+  for (Matrix& derivative : out.inference.dvcov) derivative = engine.design.user_covariance(derivative);
+  write_parameters(linear_parameters(engine.parameters, optimum.found.optimum.psi,
+                                     user_scale(engine.design, out.sigma)),
+                   out.inference.vcov_psi, held, engine.parameters, out);
+}
+
 }  // namespace
 
 FitResult fit_model(const Specification& spec, const Control& control) {
   LinearEngine engine(spec, control);
   ProfiledDeviance& objective = engine.objective;
   FitResult out;
-  write_design(engine.design, engine.parameters.size() + 1, out);
+  write_design(engine.design, static_cast<Index>(spec.held.free_count(engine.parameters.size() + 1)), out);
 
-  const BoundaryOptimum found =
-      minimize_with_boundary(objective, engine.parameters, engine.start(), control);
+  const LinearOptimum best = search(engine, spec.held, control);
+  const BoundaryOptimum& found = best.found;
   const Optimum& optimum = found.optimum;
-  const double near = objective.value(optimum.psi);
-  if (residual_variance(objective) < kSmallResidual && engine.fits_perfectly()) {
-    out.status = FitStatus::perfect_fit;
-    return out;
+  double value = objective.value(optimum.psi);
+  if (objective.scale() == Scale::profiled && objective.sigma2() < kSmallResidual) {
+    if (engine.fits_perfectly()) {
+      out.status = FitStatus::perfect_fit;
+      return out;
+    }
+    value = objective.value(optimum.psi);
   }
-  objective.value(optimum.psi);
-  objective.refresh();
-  out.deviance = std::isfinite(near) ? objective.value(optimum.psi) + engine.design.deviance_shift(spec.reml)
-                                     : near;
+  if (std::isfinite(value) && objective.refresh()) value = objective.value(optimum.psi);
+  out.deviance = value + engine.design.deviance_shift(spec.reml);
 
   write_search(optimum.convergence, found.at_boundary, out);
   write_covariances(engine.design, engine.parameters, found, out);
   write_estimates(engine, out);
+  write_inference(engine, best, spec.held, out);
   return out;
 }
 

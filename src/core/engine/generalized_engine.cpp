@@ -42,9 +42,13 @@ bool fast(const GeneralizedSpecification& spec) {
 
 }  // namespace
 
+bool constant_dispersion(const GeneralizedSpecification& spec) {
+  return spec.dispersion.cols() == 1 && (spec.dispersion.array() == 1.0).all();
+}
+
 GeneralizedEngine::GeneralizedEngine(const GeneralizedSpecification& given, const Control& control)
     : spec(given), parameters(spec.model.terms),
-      scaling{parameters.rescaling(), false, unit_of_response(spec)}, design(spec.model, scaling),
+      scaling{rescaling_of(parameters, spec.model), false, unit_of_response(spec)}, design(spec.model, scaling),
       layout(design),
       rows((layout.require_memory(), design), layout,
            [&given](Index a, Index b) { return PackedResponse::same(given, a, b); }),

@@ -10,6 +10,9 @@
 
 namespace tiers {
 
+// Is the log dispersion one number?
+bool constant_dispersion(const GeneralizedSpecification& spec);
+
 struct GeneralizedEngine {
   GeneralizedEngine(const GeneralizedSpecification& spec, const Control& control);
 

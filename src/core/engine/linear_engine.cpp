@@ -3,12 +3,12 @@
 #include <cmath>
 #include <limits>
 
+#include "write_result.h"
+
 namespace tiers {
 
 namespace {
 
-// A share of the residual variance below which a parameter was set to zero.
-constexpr double kZero = 1e-12;
 // The deviance is finite where Lambda is zero; a start of 1e300 takes 300 divisions by ten.
 constexpr int kMaxDivisions = 400;
 // Residual standard deviation, in units of the response's, that rounding of sums of squares leaves.
@@ -20,7 +20,7 @@ constexpr double kHuge = 1e7;
 }  // namespace
 
 LinearEngine::LinearEngine(const Specification& spec, const Control& control)
-    : parameters(spec.terms), design(spec, Scaling{parameters.rescaling()}), layout(design),
+    : parameters(spec.terms), design(spec, Scaling{rescaling_of(parameters, spec)}), layout(design),
       cross((layout.require_memory(), design), layout, control.poll),
       objective(design, cross, parameters, spec.reml, control.poll) {}
 
@@ -40,16 +40,6 @@ Vector LinearEngine::start() {
     theta *= 0.1;
   }
   throw std::runtime_error("the deviance is not finite anywhere near the start");
-}
-
-std::vector<bool> LinearEngine::free_parameters(const Vector& theta) const {
-  std::vector<bool> free(theta.size(), true);
-  for (int j = 0; j < parameters.terms(); ++j) {
-    std::vector<bool> mine;
-    parameters.structure(j).reduce(parameters.part(theta, j), objective.mean_cross(j), kZero, mine);
-    for (std::size_t i = 0; i < mine.size(); ++i) free[parameters.offset(j) + i] = mine[i];
-  }
-  return free;
 }
 
 bool LinearEngine::fits_perfectly() {

@@ -12,8 +12,6 @@ struct LinearEngine {
   // The user's start, elsewhere standard deviations equal to the residual's on the internal scale;
   // where the deviance is not finite there, nearer to zero.
   Vector start();
-  // Those that are not at zero.
-  std::vector<bool> free_parameters(const Vector& theta) const;
   // True where X and Z reproduce the response to rounding: no residual variance is left.
   bool fits_perfectly();
 

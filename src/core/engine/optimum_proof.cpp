@@ -67,7 +67,7 @@ Proof prove(ModalDeviance& objective, const CovarianceParameters& parameters, Bo
         out.positive = true;
         return out;
       }
-      BoundaryOptimum lower = minimize_with_boundary(objective, parameters, below, control);
+      BoundaryOptimum lower = minimize_with_boundary(objective, parameters, below, control, found.allowed);
       lower.optimum.convergence.iterations += optimum.convergence.iterations;
       lower.optimum.convergence.evaluations += optimum.convergence.evaluations;
       if (!(lower.optimum.value < optimum.value)) {

@@ -71,6 +71,12 @@ Matrix put_covariance(const std::vector<Index>& kept, const std::vector<char>& i
   return out;
 }
 
+// Parameters beside the fixed effects that are not held.
+Index others(const GeneralizedEngine& whole) {
+  const Index count = whole.parameters.size() + whole.spec.dispersion.cols();
+  return static_cast<Index>(whole.spec.model.held.free_count(count));
+}
+
 }  // namespace
 
 Rest rest_of(const GeneralizedEngine& whole, const Separation& separation) {
@@ -102,6 +108,11 @@ GeneralizedResult nothing_left(const GeneralizedEngine& whole) {
     out.modes.push_back(Matrix::Zero(term.n_levels, term.columns));
     out.boundary.emplace_back();
   }
+  const ParameterTable table = generalized_parameters(
+      whole.parameters, Vector::Zero(whole.parameters.size()), user_scale(whole.design, 1.0),
+      out.dispersion, Matrix::Zero(d, d), constant_dispersion(whole.spec), true);
+  const Index size = table.jacobian.cols();
+  write_parameters(table, Matrix::Zero(size, size), whole.spec.model.held, whole.parameters, out);
   out.points = whole.points;
   return out;
 }
@@ -110,7 +121,7 @@ GeneralizedResult put_limit(GeneralizedResult out, const GeneralizedEngine& whol
                             const Separation& separation) {
   const std::vector<Index> kept_in_rest = out.kept;
   out.separation = separation.kind;
-  write_design(whole.design, whole.parameters.size() + whole.spec.dispersion.cols(), out);
+  write_design(whole.design, others(whole), out);
   const std::vector<char> infinite = put_coefficients(whole, separation, out);
   out.vcov = put_covariance(out.kept, infinite, kept_in_rest, out.vcov);
   const Matrix& x = whole.rows.fixed();

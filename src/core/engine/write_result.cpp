@@ -11,6 +11,15 @@ Vector internal_parameters(const Design& design, const CovarianceParameters& par
   return parameters.parameters(internal);
 }
 
+std::vector<Rescaling> rescaling_of(const CovarianceParameters& parameters, const Specification& spec) {
+  std::vector<Rescaling> out = parameters.rescaling();
+  if (!spec.held.ties(static_cast<std::size_t>(parameters.size()))) return out;
+  for (Rescaling& one : out) {
+    if (one == Rescaling::affine) one = Rescaling::per_column;
+  }
+  return out;
+}
+
 void write_design(const Design& design, Index others, FitResult& out) {
   out.used_rows = design.used_rows();
   out.kept = design.kept();
@@ -41,6 +50,30 @@ void write_covariances(const Design& design, const CovarianceParameters& paramet
     }
     out.boundary.push_back(boundary);
   }
+}
+
+void write_parameters(ParameterTable table, const Matrix& vcov_psi, const HeldParameters& held,
+                      const CovarianceParameters& parameters, FitResult& out) {
+  for (int j = 0; j < parameters.terms(); ++j) {
+    out.theta.push_back(parameters.structure(j).parameters(out.lambda[j]));
+  }
+  table.mark_held(held);
+  out.vcov_parameters = table.covariance(vcov_psi);
+  out.parameters = table.rows;
+  // Under constraints there are no multipliers of directions.
+  for (const ModelParameter& one : table.rows) {
+    if (!held.ties(parameters.size()) || one.term < 0 || !one.at_boundary || one.fixed) continue;
+    const Index k = parameters.structure(one.term).columns();
+    out.boundary[one.term] = {Matrix::Zero(k, 1), Vector::Constant(1, kNaN)};
+  }
+}
+
+UserScale user_scale(const Design& design, double sigma) {
+  UserScale out;
+  const int terms = static_cast<int>(design.specification().terms.size());
+  for (int j = 0; j < terms; ++j) out.maps.push_back(design.internal_map(j).inverse());
+  out.scale = sigma;
+  return out;
 }
 
 Matrix inverse_of_product(const Matrix& lower) {

@@ -6,11 +6,15 @@
 
 #include "boundary.h"
 #include "../blocks/blocked_cholesky.h"
+#include "../covariance/parameter_table.h"
 #include "../model/fit_result.h"
 
 namespace tiers {
 
 inline constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();  // not known
+
+// What the structures allow; under constraints on single parameters no more than a scale for each column.
+std::vector<Rescaling> rescaling_of(const CovarianceParameters& parameters, const Specification& spec);
 
 // Of factors on the user's scale, one per term.
 Vector internal_parameters(const Design& design, const CovarianceParameters& parameters,
@@ -23,6 +27,12 @@ void write_search(const Convergence& convergence, bool at_boundary, FitResult& o
 // Factors and boundary of every term. psi begins with the covariance parameters.
 void write_covariances(const Design& design, const CovarianceParameters& parameters,
                        const BoundaryOptimum& found, FitResult& out);
+
+// Parameters and their covariance matrix from that of psi, after the factors.
+void write_parameters(ParameterTable table, const Matrix& vcov_psi, const HeldParameters& held,
+                      const CovarianceParameters& parameters, FitResult& out);
+// From the internal scale of theta; `sigma`: the user's, where factors are relative to it, or 1.
+UserScale user_scale(const Design& design, double sigma);
 
 // S^-1 from the lower triangular L with S = L L'.
 Matrix inverse_of_product(const Matrix& lower);

@@ -6,9 +6,7 @@ namespace tiers {
 
 // With t = log sigma^2 the joint deviance has f_tt = m and f_theta,t = -(m/r2) dr2/dtheta at the
 // profile; the profiled Hessian is f_theta,theta less their product over f_tt.
-Inference covariance_inference(ProfiledDeviance& objective, const Vector& theta,
-                               const std::vector<bool>& free) {
-  objective.value(theta);
+Inference covariance_inference(ProfiledDeviance& objective, const std::vector<bool>& free) {
   Vector gradient;
   Matrix curvature;
   objective.derivatives(gradient, curvature);
@@ -16,7 +14,7 @@ Inference covariance_inference(ProfiledDeviance& objective, const Vector& theta,
   const FreeParameters some(free);
   const Index size = some.size();
   const Matrix profiled = some.take(hessian);
-  const double sigma2 = objective.residual_square() / static_cast<double>(objective.degrees());
+  const double sigma2 = objective.sigma2();
   const double m = static_cast<double>(objective.degrees());
   const Vector cross = -some.take(objective.residual_gradient()) / sigma2;
   Matrix joint(size + 1, size + 1);
@@ -26,14 +24,19 @@ Inference covariance_inference(ProfiledDeviance& objective, const Vector& theta,
   joint(size, size) = m;
 
   Inference out;
-  out.vcov_psi = 2.0 * joint.completeOrthogonalDecomposition().pseudoInverse();
+  std::vector<bool> known = free;
+  known.push_back(objective.scale() == Scale::profiled);
+  const FreeParameters all(known);
+  const Matrix own = all.size() > size ? joint : profiled;
+  const Matrix inverse_information = own.completeOrthogonalDecomposition().pseudoInverse();
+  out.vcov_psi = 2.0 * all.spread(inverse_information);
   const Matrix& lower = objective.factor().fixed_lower();
   const Index p = lower.rows();
   Matrix inverse = Matrix::Identity(p, p);
   lower.triangularView<Eigen::Lower>().solveInPlace(inverse);
   const Matrix unscaled = inverse.transpose() * inverse;  // S^-1
   const auto derivatives = objective.fixed_derivatives();
-  for (const Index i : some.index()) out.dvcov.push_back(sigma2 * unscaled * derivatives[i] * unscaled);
+  for (const Matrix& derivative : derivatives) out.dvcov.push_back(sigma2 * unscaled * derivative * unscaled);
   out.dvcov.push_back(sigma2 * unscaled);
   return out;
 }

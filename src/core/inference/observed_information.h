@@ -7,8 +7,7 @@
 
 namespace tiers {
 
-// psi = (free theta, log sigma^2); internal scale of X and y.
-Inference covariance_inference(ProfiledDeviance& objective, const Vector& theta,
-                               const std::vector<bool>& free);
+// psi = (theta, log sigma^2); internal scale of X and y. At the point of the last value(), theta.
+Inference covariance_inference(ProfiledDeviance& objective, const std::vector<bool>& free);
 
 }  // namespace tiers

@@ -1,6 +1,8 @@
 // A fitted linear mixed model on the user's scale; see fit_model.h for who fills it.
 #pragma once
 
+#include <limits>
+
 #include "specification.h"
 
 namespace tiers {
@@ -12,6 +14,23 @@ enum class FitStatus { converged, boundary, not_converged, perfect_fit, undefine
 struct TermBoundary {
   Matrix directions;   // k x d: combinations of the term's columns with zero variance
   Vector multipliers;  // d: derivative of the deviance with respect to that variance
+};
+
+// A parameter beside the fixed effects, on the scale on which users know it.
+struct ModelParameter {
+  enum class Kind { sd, correlation, sigma, dispersion };
+  Kind kind;
+  int term = -1;                // of a random effect
+  Index row = -1, column = -1;  // in the term's Sigma; row -1: of all columns or pairs
+  double value = 0.0, lower = 0.0, upper = std::numeric_limits<double>::infinity();
+  bool at_boundary = false;
+  bool fixed = false;  // at the user's value
+};
+
+// Of psi, the parameters that the covariance matrix of the fixed effects depends on.
+struct Inference {
+  Matrix vcov_psi;            // zero in parameters that are not free
+  std::vector<Matrix> dvcov;  // of the kept coefficients' covariance, for every psi
 };
 
 struct FitResult {
@@ -29,11 +48,10 @@ struct FitResult {
   double gain = 0.0, gradient_norm = 0.0, reciprocal_condition = 1.0;
   int iterations = 0, evaluations = 0;
   std::vector<TermBoundary> boundary;  // per term
-};
-
-struct Inference {
-  Matrix vcov_psi;            // of psi = (free theta, log sigma^2)
-  std::vector<Matrix> dvcov;  // of the kept coefficients' covariance, for every psi
+  std::vector<Vector> theta;  // per term: the structure's parameters of lambda
+  std::vector<ModelParameter> parameters;
+  Matrix vcov_parameters;  // NaN for those at their boundary
+  Inference inference;     // of a linear model, psi = (theta, log sigma^2)
 };
 
 struct DevianceAt {

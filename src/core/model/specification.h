@@ -3,7 +3,10 @@
 // the fit.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,6 +35,31 @@ struct RandomTerm {
   double value(Index row, Index column) const { return basis ? basis[row + n * column] : 1.0; }
 };
 
+// Parameters that the user holds at a value or sets equal, in the order of the table of parameters
+// (fit_result.h), on the user's scale. Both empty: none.
+struct HeldParameters {
+  std::vector<double> value;  // NaN: free
+  std::vector<int> same;      // equal ones share a number
+
+  bool is_held(std::size_t i) const { return !value.empty() && !std::isnan(value[i]); }
+  // Is one of the first `count` held, or equal to another of them?
+  bool ties(std::size_t count) const {
+    for (std::size_t i = 0; i < count && !value.empty(); ++i) {
+      if (is_held(i) || std::count(same.begin(), same.end(), same[i]) > 1) return true;
+    }
+    return false;
+  }
+  // How many of `count` parameters there are to estimate.
+  std::size_t free_count(std::size_t count) const {
+    if (value.empty()) return count;
+    std::set<int> groups;
+    for (std::size_t i = 0; i < count; ++i) {
+      if (!is_held(i)) groups.insert(same[i]);
+    }
+    return groups.size();
+  }
+};
+
 struct Specification {
   Index n = 0;
   const double* y = nullptr;
@@ -41,6 +69,7 @@ struct Specification {
   ConstMatrixMap X{nullptr, 0, 0};  // n x p
   bool reml = true;
   std::vector<RandomTerm> terms;
+  HeldParameters held;
 };
 
 class ResponseFamily;

@@ -68,9 +68,20 @@ void ProfiledDeviance::evaluate(const std::vector<Matrix>& lambda) {
   residual_ = constant_ - random.squaredNorm() - fixed.squaredNorm();
   if (!(residual_ > 0.0)) residual_ = std::numeric_limits<double>::min();
   const double m = static_cast<double>(degrees_);
-  deviance_ = factor_.log_det_random() + m * (1.0 + kLogTwoPi + std::log(residual_ / m)) -
+  const double explained = scale_kind_ == Scale::fixed ? residual_ / fixed_sigma2_ : m;
+  deviance_ = factor_.log_det_random() + m * (kLogTwoPi + std::log(sigma2())) + explained -
       design_.sum_log_weights();
   if (reml_) deviance_ += factor_.log_det_fixed();
+}
+
+void ProfiledDeviance::fix_scale(double sigma) {
+  scale_kind_ = Scale::fixed;
+  fixed_sigma2_ = sigma * sigma;
+}
+
+// Of d d' in curvature and Hessian: what profiling sigma out takes off.
+double ProfiledDeviance::profile_share(double residual) const {
+  return scale_kind_ == Scale::fixed ? 0.0 : static_cast<double>(degrees_) / (residual * residual);
 }
 
 ProfiledDeviance::Solution ProfiledDeviance::solve() const {
@@ -120,7 +131,7 @@ void ProfiledDeviance::derivatives(Vector& gradient, Matrix& curvature) {
   const std::vector<Matrix> exact = lambda_;
   if (moved) evaluate(floored_);
   const Solution solution = solve();
-  const double scale = m / solution.residual;
+  const double scale = scale_kind_ == Scale::fixed ? 1.0 / fixed_sigma2_ : m / solution.residual;
 
   m_.clear();
   for (const auto& factor : factors) {
@@ -176,7 +187,7 @@ void ProfiledDeviance::derivatives(Vector& gradient, Matrix& curvature) {
   scale_ = scale;
   floored_residual_ = solution.residual;
   curvature = scale * information_ -
-      (scale / solution.residual) * residual_gradient_ * residual_gradient_.transpose() +
+      profile_share(solution.residual) * residual_gradient_ * residual_gradient_.transpose() +
       path_correction_;
   if (moved) lambda_ = exact;
 }
@@ -219,7 +230,8 @@ Matrix ProfiledDeviance::hessian_bound() const {
 
 Matrix ProfiledDeviance::assemble_hessian(const Matrix& trace) const {
   return 2.0 * scale_ * information_ -
-      (scale_ / floored_residual_) * residual_gradient_ * residual_gradient_.transpose() + path_correction_ - trace;
+      profile_share(floored_residual_) * residual_gradient_ * residual_gradient_.transpose() +
+      path_correction_ - trace;
 }
 
 // In u-space Z'V^-1Z becomes N = I - Omega^-1, so that tr(V^-1 V_i V^-1 V_j) = tr(E_i N E_j N); P

@@ -16,6 +16,9 @@
 
 namespace tiers {
 
+// Whether sigma is the best one for each theta (and its derivatives those of the profile), or given.
+enum class Scale { profiled, fixed };
+
 class ProfiledDeviance final : public MixedObjective {
  public:
   ProfiledDeviance(const Design& design, CrossProducts& cross,
@@ -34,6 +37,14 @@ class ProfiledDeviance final : public MixedObjective {
   Vector follow_path(const Vector& theta, const Vector& step) const override;
   Matrix path_correction() const override { return path_correction_; }
   bool refresh() override;
+  // From now on sigma is this one, on the internal scale of the response:
+  //   log|Omega| [+ log|X'V^-1X|] + m log(2 pi sigma^2) + r2 / sigma^2,
+  // and m/r2 is 1/sigma^2 in all derivatives, without the terms of the profile in d d'.
+  void fix_scale(double sigma);
+  Scale scale() const { return scale_kind_; }
+  double sigma2() const {
+    return scale_kind_ == Scale::fixed ? fixed_sigma2_ : residual_ / static_cast<double>(degrees_);
+  }
   // Makes the solution at the point of the last value() the anchor.
   void anchor();
 
@@ -64,6 +75,7 @@ class ProfiledDeviance final : public MixedObjective {
     std::vector<Matrix> lambda;  // per factor
   };
   void evaluate(const std::vector<Matrix>& lambda);
+  double profile_share(double residual) const;
   std::vector<BlockedCholesky::LevelForm> variance_forms() const;
   Matrix assemble_hessian(const Matrix& trace) const;
 
@@ -81,6 +93,8 @@ class ProfiledDeviance final : public MixedObjective {
   std::vector<Matrix> lambda_;  // per factor, at theta_
   Matrix forward_random_, forward_fixed_;  // c and s
   double constant_ = 0.0, residual_ = 0.0, deviance_ = 0.0;
+  Scale scale_kind_ = Scale::profiled;
+  double fixed_sigma2_ = 1.0;
   bool defined_ = false;
   Anchor anchor_;
   std::vector<Matrix> m_;  // M per factor of the last derivatives()

@@ -1,6 +1,8 @@
 // The sources of this folder, compiled together: Eigen is read, and its templates are made, once.
 #include "conditional_mode.cpp"
+#include "constrained_objective.cpp"
 #include "hermite_rule.cpp"
+#include "joint_deviance.cpp"
 #include "laplace_deviance.cpp"
 #include "modal_deviance.cpp"
 #include "packed_response.cpp"

@@ -1,5 +1,7 @@
 #include "core/covariance/covariance_registry.h"
 
+#include <algorithm>
+
 #include "catch.h"
 
 using namespace tiers;
@@ -55,12 +57,19 @@ TEST_CASE("each structure finds its zeros and opens them again") {
   for (const auto& name : covariance_names()) {
     const Index k = 2;
     const auto structure = make_covariance(name, k);
-    Vector theta = Vector::Ones(structure->parameter_count());
-    theta[theta.size() - 1] = 1e-8;
+    // The last SD next to zero.
+    Vector natural = Vector::Ones(structure->parameter_count());
+    Index last = 0;
+    const auto about = structure->natural_parameters();
+    for (Index i = 0; i < natural.size(); ++i) {
+      if (about[i].kind == NaturalParameter::Kind::sd) last = i; else natural[i] = 0.5;
+    }
+    natural[last] = 1e-8;
     std::vector<bool> free;
-    const Vector reduced = structure->reduce(theta, Matrix::Identity(k, k), 1e-10, free);
-    CHECK(reduced[theta.size() - 1] == 0.0);
-    CHECK_FALSE(free.back());
+    const Vector reduced =
+        structure->reduce(structure->from_natural(natural), Matrix::Identity(k, k), 1e-10, free);
+    CHECK(std::count(free.begin(), free.end(), false) == 1);
+    CHECK(reduced[std::find(free.begin(), free.end(), false) - free.begin()] == 0.0);
     Matrix d(2, 2);
     d << 3.0, 1.0, 1.0, 2.0;
     const Boundary boundary = structure->boundary(reduced, d);

@@ -1,0 +1,65 @@
+# Standard errors and Wald limits of the parameters in fit$parameters, from the observed information
+# by the delta method: on the log scale for what is above zero, on Fisher's z scale for
+# correlations. A parameter at its boundary, or held at a value, has neither.
+
+parameter_errors <- function(fit) {
+  variance <- diag(fit$vcov_parameters)
+  sqrt(replace(variance, !(variance > 0), NA_real_))
+}
+
+# Lower and upper limits (one row a parameter) for two tail probabilities.
+parameter_limits <- function(fit, tails) {
+  table <- fit$parameters
+  x <- table$estimate
+  # The derivative of the scale on which the error is taken as normal, and the way back.
+  scale <- limit_scale(table)
+  slope <- ifelse(scale == "log", 1 / x, ifelse(scale == "z", 1 / (1 - x^2), 1))
+  at <- ifelse(scale == "log", log(abs(x)), ifelse(scale == "z", atanh(pmin(pmax(x, -1), 1)), x))
+  limits <- at + outer(parameter_errors(fit) * slope, stats::qnorm(tails))
+  limits[scale == "log", ] <- exp(limits[scale == "log", ])
+  limits[scale == "z", ] <- tanh(limits[scale == "z", ])
+  limits[!is.finite(limits)] <- NA_real_
+  dimnames(limits) <- list(table$name, percent_labels(tails))
+  limits
+}
+
+limit_scale <- function(table) {
+  ifelse(table$type == "cor", "z", ifelse(table$lower >= 0, "log", "identity"))
+}
+
+# Why a parameter has no limits; NA where it has.
+no_limits_reason <- function(fit) {
+  table <- fit$parameters
+  reason <- rep(NA_character_, nrow(table))
+  unknown <- is.na(parameter_errors(fit))
+  reason[unknown] <- "the information about it is not positive at the estimate"
+  reason[table$boundary] <- "its estimate is at the end of its range"
+  reason[table$fixed] <- "it was held at this value"
+  zero <- table$type == "cor" & is.na(table$estimate)
+  reason[zero] <- "one of its standard deviations is zero"
+  reason
+}
+
+# One message for all parameters that were asked for and have no limits.
+report_no_limits <- function(fit, names) {
+  reason <- no_limits_reason(fit)[match(names, fit$parameters$name)]
+  for (why in unique(reason[!is.na(reason)])) {
+    shown <- names[!is.na(reason) & reason == why]
+    inform("tiers_message_limits", "No Wald limits for {.val {shown}}: {why}.", parameters = shown)
+  }
+}
+
+# Number of the parameter that each standard deviation (effect2 NA) or correlation of the random
+# effects belongs to; NA: it is none (a correlation that the structure does not have).
+parameter_places <- function(fit, term, effect1, effect2) {
+  table <- fit$parameters
+  type <- ifelse(is.na(effect2), "sd", "cor")
+  same <- function(stored, asked) is.na(stored) | (!is.na(asked) & stored == asked)
+  vapply(seq_along(term), function(i) {
+    own <- table$term == term[i] & table$type == type[i]
+    one_way <- same(table$effect1, effect1[i]) & same(table$effect2, effect2[i])
+    other_way <- type[i] == "cor" & same(table$effect1, effect2[i]) &
+      same(table$effect2, effect1[i])
+    c(which(own & (one_way | other_way)), NA_integer_)[1L]
+  }, 1L)
+}

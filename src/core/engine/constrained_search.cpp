@@ -1,0 +1,108 @@
+#include "constrained_search.h"
+
+#include <cmath>
+#include <limits>
+
+#include "../model/free_parameters.h"
+#include "../model/scaled_eigen.h"
+
+namespace tiers {
+
+namespace {
+
+// A variance that carries less than this share of the residual's is tried at zero, as in boundary.cpp,
+// and a correlation whose arc sine is this near to its end is tried there.
+constexpr double kSmallShare = 1e-4;
+constexpr double kNearEnd = 0.02;
+constexpr double kAtEnd = 1e-6;
+constexpr int kMostTrials = 20;
+constexpr int kProofSteps = 3;
+constexpr double kNothingLeft = 1e-14;
+
+const double kRightAngle = std::acos(0.0);
+
+// The end that a coordinate is near to; NaN: none.
+double end_of(const ConstrainedObjective& objective, const Vector& phi, Index c, double share, double turn) {
+  constexpr double none = std::numeric_limits<double>::quiet_NaN();
+  if (objective.is_sd(c)) return objective.share(c, phi) <= share ? 0.0 : none;
+  const double angle = std::remainder(phi[c], 4.0 * kRightAngle);
+  return std::abs(std::abs(angle) - kRightAngle) < turn ? std::copysign(kRightAngle, angle) : none;
+}
+
+// Coordinates at their end, and correlations of columns without variance.
+std::vector<bool> free_coordinates(const ConstrainedObjective& objective, const Vector& phi) {
+  std::vector<bool> free(phi.size(), true);
+  for (Index c = 0; c < objective.coordinates(); ++c) {
+    free[c] = std::isnan(end_of(objective, phi, c, 0.0, kAtEnd)) &&
+        (objective.is_sd(c) || !objective.idle(c, phi));
+  }
+  return free;
+}
+
+}  // namespace
+
+Constraints constraints_of(const HeldParameters& held, Index theta, Index free_rest, Index table_rest) {
+  Constraints out;
+  for (Index i = 0; i < theta; ++i) {
+    out.held.push_back(held.value[i]);
+    out.same.push_back(held.same[i]);
+  }
+  out.rest_free.assign(free_rest, true);
+  for (Index i = 0; i < table_rest; ++i) out.rest_free.push_back(!held.is_held(theta + i));
+  return out;
+}
+
+Optimum minimize_constrained(ConstrainedObjective& objective, const Vector& start, const Control& control) {
+  const Vector inside = objective.inside(start);
+  Optimum found = minimize(objective, inside, std::vector<bool>(inside.size(), true), control);
+  if (!std::isfinite(found.value)) return found;
+  for (Index c = 0, trials = 0; c < objective.coordinates() && trials < kMostTrials; ++c) {
+    const double end = end_of(objective, found.psi, c, kSmallShare, kNearEnd);
+    if (std::isnan(end) || found.psi[c] == end) continue;
+    ++trials;
+    Vector there = found.psi;
+    there[c] = end;
+    for (Index d = 0; d < objective.coordinates(); ++d) {
+      if (!objective.is_sd(d) && objective.idle(d, there)) there[d] = 0.0;
+    }
+    const Optimum other = minimize(objective, there, free_coordinates(objective, there), control);
+    if (!(other.value <= found.value + value_noise(objective, found.value))) continue;
+    const Convergence before = found.convergence;
+    found = other;
+    found.convergence.iterations += before.iterations;
+    found.convergence.evaluations += before.evaluations;
+  }
+  return found;
+}
+
+Proof prove_constrained(ConstrainedObjective& objective, Optimum& optimum, bool& at_boundary) {
+  const std::vector<bool> which = free_coordinates(objective, optimum.psi);
+  const FreeParameters free(which);
+  at_boundary = free.size() < static_cast<Index>(which.size());
+  Proof out;
+  for (int step = 0;; ++step) {
+    Matrix curvature;
+    optimum.value = objective.value(optimum.psi);
+    if (!std::isfinite(optimum.value)) return out;
+    objective.derivatives(optimum.gradient, curvature);
+    optimum.gradient = free.spread(free.take(optimum.gradient));
+    const Matrix hessian = free.take(objective.hessian());
+    if (!hessian.allFinite()) return out;
+    const Verdict verdict = judge(hessian, free.take(optimum.gradient));
+    out.positive = verdict.positive;
+    out.gain = verdict.gain;
+    const Matrix inverse = ScaledEigen(hessian).pseudo_inverse();
+    Matrix tangent(objective.tangent().rows(), free.size());
+    for (Index i = 0; i < free.size(); ++i) tangent.col(i) = objective.tangent().col(free.index()[i]);
+    out.covariance = 2.0 * tangent * inverse * tangent.transpose();
+    if (step == kProofSteps || !verdict.positive || verdict.gain < kNothingLeft) return out;
+    const Vector next = optimum.psi + free.spread(verdict.step);
+    if (!(objective.value(next) <= optimum.value + value_noise(objective, optimum.value))) {
+      objective.value(optimum.psi);
+      return out;
+    }
+    optimum.psi = next;
+  }
+}
+
+}  // namespace tiers

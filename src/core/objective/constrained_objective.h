@@ -1,0 +1,76 @@
+// An objective of psi = (theta, rest) as a function of fewer coordinates phi: standard deviations and
+// correlations that are free (equal ones once), then the free ones of the rest. Exact: gradient and
+// Hessian by the chain rule, with the second derivatives of psi.
+//
+// A coordinate is a standard deviation on the user's scale, or the arc sine of a correlation, so that
+// both have a flat minimum where they end. The value is infinite where no covariance matrix has the
+// correlations.
+#pragma once
+
+#include "../covariance/natural_factor.h"
+#include "mixed_objective.h"
+#include "../covariance/covariance_parameters.h"
+
+namespace tiers {
+
+struct Constraints {
+  // Of every parameter of the random effects: its value, NaN where it is free, and a number that equal
+  // ones share.
+  std::vector<double> held;
+  std::vector<int> same;
+  std::vector<bool> rest_free;  // of what follows theta in psi
+};
+
+class ConstrainedObjective final : public Objective {
+ public:
+  // maps: Lambda_j = maps[j] Lambda_j of the user; where `relative` divided by the exponential of the
+  // last entry of psi. `start`: psi, from which held entries of the rest are taken.
+  ConstrainedObjective(MixedObjective& inner, const CovarianceParameters& parameters,
+                       std::vector<Matrix> maps, bool relative, const Constraints& constraints,
+                       const Vector& start);
+
+  Index size() const override { return coordinates() + static_cast<Index>(rest_.size()); }
+  double value(const Vector& phi) override;
+  void derivatives(Vector& gradient, Matrix& curvature) override;
+  Matrix hessian() override;
+  int secant_pairs() const override { return inner_.secant_pairs(); }
+  double step_limit(const Vector& phi, const Vector& step) const override;
+  // There is no step without a search here: the point itself.
+  Vector safe_step(const Vector& phi) override { return phi; }
+  bool refresh() override { return inner_.refresh(); }
+
+  Vector start() const { return start_; }
+  // Moved off the ends, from where there is no way.
+  Vector inside(Vector phi) const;
+  Index coordinates() const { return static_cast<Index>(kinds_.size()); }
+  bool is_sd(Index coordinate) const { return kinds_[coordinate] == NaturalParameter::Kind::sd; }
+  // Does a correlation belong only to columns without variance?
+  bool idle(Index coordinate, const Vector& phi) const;
+  // Largest share of the variance of its columns, in the mean level, beside the residual's.
+  double share(Index coordinate, const Vector& phi) const;
+  Vector psi(const Vector& phi) const;  // empty where there is none
+  // d psi / d phi at the point of the last value().
+  Matrix tangent() const;
+
+ private:
+  Vector natural(int term, const Vector& phi) const;
+  double slope(Index coordinate) const;
+  Vector entries(int term, const Matrix& user_factor) const;
+  double scale(const Vector& phi) const;  // of theta beside the user's factor
+  Matrix bend(const Vector& gradient) const;  // sum_t gradient_t d2 psi_t / d phi d phi'
+
+  MixedObjective& inner_;
+  const CovarianceParameters& parameters_;
+  const std::vector<Matrix> maps_;
+  const bool relative_;
+  const std::vector<double> held_;
+  std::vector<Index> coordinate_;  // of every natural parameter; -1: held
+  std::vector<NaturalParameter::Kind> kinds_;
+  std::vector<Index> rest_;  // free entries of psi after theta
+  Index sigma_ = -1;         // coordinate of the last entry of psi; -1: held
+  Vector base_, start_;
+  Vector phi_, gradient_;
+  std::vector<NaturalFactor> factors_;
+};
+
+}  // namespace tiers

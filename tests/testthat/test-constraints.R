@@ -1,0 +1,235 @@
+# Fits with parameters held or equal against the models that they are, and against a dense likelihood
+# maximized by a general optimizer.
+
+same_optimum <- function(a, b, tolerance = 1e-6) {
+  expect_equal(as.numeric(logLik(a)), as.numeric(logLik(b)), tolerance = 1e-9)
+  expect_equal(fixef(a), fixef(b), tolerance = tolerance)
+  expect_equal(unname(vcov(a)), unname(vcov(b)), tolerance = tolerance)
+}
+
+sleep <- function() fixture_data("sleepstudy")
+growth <- Reaction ~ Days + (Days | Subject)
+no_correlation <- c("cor_Days.(Intercept)|Subject" = 0)
+
+test_that("without a correlation it is the model with ||", {
+  for (reml in c(TRUE, FALSE)) {
+    held <- lmm(growth, sleep(), REML = reml, fix = no_correlation)
+    other <- lmm(Reaction ~ Days + (Days || Subject), sleep(), REML = reml)
+    same_optimum(held, other)
+    expect_equal(attr(logLik(held), "df"), attr(logLik(other), "df"))
+    expect_identical(held$convergence$status, "converged")
+    expect_equal(unname(held$parameters$estimate[-3L]), other$parameters$estimate,
+                 tolerance = 1e-6)
+    expect_identical(held$parameters$fixed, c(FALSE, FALSE, TRUE, FALSE))
+    expect_equal(unname(vcov(held, which = "theta")[-3L, -3L]),
+                 unname(vcov(other, which = "theta")), tolerance = 1e-5)
+    expect_true(all(is.na(vcov(held, which = "theta")[3L, ])))
+    expect_equal(coef(summary(held)), coef(summary(other)), tolerance = 1e-5)
+  }
+})
+
+test_that("equal standard deviations without correlations are one variance in all", {
+  d <- orthodont()
+  held <- suppressMessages(lmm(
+    distance ~ age + (age | Subject), d, fix = c("cor_age.(Intercept)|Subject" = 0),
+    equal = list(c("sd_(Intercept)|Subject", "sd_age|Subject"))))
+  other <- lmm(distance ~ age + id(age | Subject), d)
+  same_optimum(held, other)
+  expect_equal(attr(logLik(held), "df"), attr(logLik(other), "df"))
+  expect_equal(held$parameters$estimate[1:2], rep(other$parameters$estimate[1L], 2),
+               tolerance = 1e-6)
+  expect_equal(vcov(held, which = "theta")[2L, 2L], vcov(other, which = "theta")[1L, 1L],
+               tolerance = 1e-5)
+})
+
+test_that("sigma held, with and without weights, against a dense likelihood", {
+  skip_if_not_installed("numDeriv")
+  d <- sleep()[1:80, ]
+  d$w <- rep_len(c(1, 2, 0.5), nrow(d))
+  for (reml in c(TRUE, FALSE)) {
+    # One of them with weights.
+    fit <- if (reml) lmm(growth, d, REML = reml, fix = c(sigma = 30), weights = w) else {
+      lmm(growth, d, REML = reml, fix = c(sigma = 30))
+    }
+    expect_identical(fit$sigma, 30)
+    spec <- fit_specification(fit)
+    value <- function(u) {
+      dense_criterion(spec, list(matrix(c(u[1L], u[2L], 0, u[3L]) / 30, 2L)), 30)
+    }
+    best <- stats::nlminb(c(25, 0.1, 6), value, control = list(rel.tol = 1e-14, x.tol = 1e-10))
+    expect_equal(fit$deviance, best$objective, tolerance = 1e-9)
+    expect_equal(attr(logLik(fit), "df"), 5)
+    # Errors of the standard deviations, given sigma.
+    H <- numDeriv::hessian(function(u) {
+      sd <- fit$parameters$estimate[1:2] + u[1:2]
+      r <- fit$parameters$estimate[3L] + u[3L]
+      dense_criterion(spec, list(matrix(c(sd[1L], r * sd[2L], 0, sqrt(1 - r^2) * sd[2L]) / 30, 2L)),
+                      30)
+    }, c(0, 0, 0), method.args = list(eps = 1e-3))
+    expect_equal(unname(vcov(fit, which = "theta")[1:3, 1:3]), 2 * solve(H), tolerance = 1e-3)
+  }
+})
+
+test_that("known variances of the rows: sigma = 1, a level for each row", {
+  set.seed(2)
+  d <- data.frame(study = gl(15, 1), v = runif(15, 0.1, 0.5), x = rnorm(15))
+  d$y <- 1 + 0.5 * d$x + rnorm(15, 0, 0.6) + rnorm(15, 0, sqrt(d$v))
+  fit <- lmm(y ~ x + (1 | study), d, weights = 1 / v, fix = c(sigma = 1), REML = FALSE)
+  value <- function(u) {
+    s <- exp(2 * u[1L]) + d$v
+    sum(log(2 * pi * s) + (d$y - u[2L] - u[3L] * d$x)^2 / s)
+  }
+  best <- stats::optim(c(log(0.5), 1, 0.5), value, method = "BFGS", control = list(reltol = 1e-14))
+  expect_equal(fit$deviance, best$value, tolerance = 1e-8)
+  expect_equal(fit$parameters$estimate[1L], exp(best$par[1L]), tolerance = 1e-4)
+  equal_weights <- lmm(y ~ x + (1 | study), d, fix = c(sigma = 0.3), REML = FALSE)
+  ols <- stats::lm(y ~ x, d)
+  expect_equal(equal_weights$parameters$estimate[1L],
+               sqrt(mean(residuals(ols)^2) - 0.09), tolerance = 1e-6)
+})
+
+test_that("standard deviations held at values, across terms and beside a correlation", {
+  fit <- lmm(growth, sleep(), fix = c("sd_Days|Subject" = 4), REML = FALSE)
+  spec <- fit_specification(fit)
+  value <- function(u) {
+    r <- tanh(u[2L])
+    sd <- c(exp(u[1L]), 4)
+    dense_criterion(spec, list(matrix(c(sd[1L], r * sd[2L], 0, sqrt(1 - r^2) * sd[2L]) / exp(u[3L]),
+                                      2L)), exp(u[3L]))
+  }
+  best <- stats::nlminb(c(3, 0, 3), value, control = list(rel.tol = 1e-14))
+  expect_equal(fit$deviance, best$objective, tolerance = 1e-9)
+  expect_equal(fit$parameters$estimate[2L], 4, tolerance = 1e-12)
+  expect_identical(fit$convergence$status, "converged")
+
+  two <- lmm(diameter ~ 1 + (1 | plate) + (1 | sample), fixture_data("penicillin"),
+             equal = list(c("sd_(Intercept)|plate", "sd_(Intercept)|sample")))
+  spec <- fit_specification(two)
+  one <- stats::optimize(function(u) dense_deviance(spec, list(matrix(u), matrix(u))), c(0.5, 6),
+                         tol = 1e-10)
+  expect_equal(two$deviance, one$objective, tolerance = 1e-9)
+  expect_equal(two$parameters$estimate[1L], two$parameters$estimate[2L], tolerance = 1e-12)
+  expect_equal(attr(logLik(two), "df"), 3)
+})
+
+test_that("a standard deviation of zero is the model without the term", {
+  d <- sleep()
+  held <- suppressMessages(lmm(growth, d, fix = c("sd_Days|Subject" = 0), REML = FALSE))
+  other <- lmm(Reaction ~ Days + (1 | Subject), d, REML = FALSE)
+  expect_equal(as.numeric(logLik(held)), as.numeric(logLik(other)), tolerance = 1e-9)
+  expect_equal(fixef(held), fixef(other), tolerance = 1e-6)
+  crossed <- lmm(diameter ~ 1 + (1 | plate) + (1 | sample), fixture_data("penicillin"),
+                 fix = c("sd_(Intercept)|plate" = 0))
+  same_optimum(crossed, lmm(diameter ~ 1 + (1 | sample), fixture_data("penicillin")))
+})
+
+test_that("boundaries are found under constraints", {
+  d <- fixture_data("dyestuff2")
+  d$x <- rep_len(c(-1, 1, 0), nrow(d))
+  expect_message(fit <- lmm(Yield ~ 1 + (x | Batch), d, fix = c("cor_x.(Intercept)|Batch" = 0)),
+                 class = "tiers_message_singular")
+  other <- suppressMessages(lmm(Yield ~ 1 + (x || Batch), d))
+  expect_equal(as.numeric(logLik(fit)), as.numeric(logLik(other)), tolerance = 1e-8)
+  expect_identical(fit$convergence$status, "boundary")
+  expect_identical(fit$parameters$estimate[1L], 0)
+  # A correlation that goes to one.
+  d <- orthodont()
+  set.seed(3)
+  d$y <- 10 + d$age + rnorm(27, 0, 0.4)[as.integer(d$Subject)] * (d$age - 5) + rnorm(108)
+  free <- suppressMessages(lmm(y ~ age + (age | Subject), d))
+  expect_true(any(free$parameters$boundary))
+  s <- free$parameters$estimate[2L]
+  held <- suppressMessages(lmm(y ~ age + (age | Subject), d, fix = c("sd_age|Subject" = s)))
+  expect_equal(as.numeric(logLik(held)), as.numeric(logLik(free)), tolerance = 1e-8)
+  expect_identical(held$convergence$status, "boundary")
+})
+
+test_that("generalized fits: no correlation, equal variances, a dispersion that is held", {
+  d <- MASS::epil
+  d$x <- d$period - 2.5
+  held <- glmm(y ~ lbase + x + (x | subject), d, family = poisson(),
+               fix = c("cor_x.(Intercept)|subject" = 0))
+  other <- glmm(y ~ lbase + x + (x || subject), d, family = poisson())
+  same_optimum(held, other, 1e-4)
+  expect_equal(attr(logLik(held), "df"), attr(logLik(other), "df"))
+  expect_equal(unname(vcov(held, which = "theta")[-3L, -3L]), unname(vcov(other, which = "theta")),
+               tolerance = 1e-3)
+
+  fixed <- glmm(y ~ trt + (1 | subject), d, family = nbinom2(), fix = c(size = 4))
+  expect_equal(sigma(fixed), 4)
+  expect_equal(attr(logLik(fixed), "df"), 3)
+  spec <- fit_specification(fixed)
+  value <- function(u) run_glmm_evaluate(spec, u[2:3], list(matrix(exp(u[1L]))), log(4))$deviance
+  best <- stats::optim(c(-0.3, 1.8, 0), value, method = "BFGS", control = list(reltol = 1e-12))
+  expect_equal(fixed$deviance, best$value, tolerance = 1e-7)
+  # With a size without end it is the Poisson model.
+  poisson_like <- glmm(y ~ trt + (1 | subject), d, family = nbinom2(), fix = c(size = 1e7))
+  expect_equal(fixef(poisson_like), fixef(glmm(y ~ trt + (1 | subject), d, family = poisson())),
+               tolerance = 1e-4)
+  expect_true(is.na(vcov(fixed, which = "theta")["size", "size"]))
+
+  quadrature <- glmm(y ~ trt + (1 | subject), d, family = nbinom2(), nAGQ = 5, fix = c(size = 4))
+  expect_equal(quadrature$points, 5L)
+  expect_equal(sigma(quadrature), 4)
+  none <- suppressMessages(glmm(y ~ trt + (1 | subject), d, family = poisson(),
+                                fix = c("sd_(Intercept)|subject" = 0)))
+  plain <- stats::glm(y ~ trt, poisson(), d)
+  expect_equal(as.numeric(logLik(none)), as.numeric(stats::logLik(plain)), tolerance = 1e-8)
+  expect_equal(unname(vcov(none)), unname(stats::vcov(plain)), tolerance = 1e-4)
+})
+
+test_that("refits, updates, simulations and predictions keep the constraints", {
+  d <- sleep()
+  fit <- lmm(growth, d, fix = c(no_correlation, sigma = 25))
+  y <- simulate(fit, seed = 1)[[1L]]
+  again <- refit_response(fit, y)
+  expect_identical(again$sigma, 25)
+  expect_identical(again$parameters$fixed, fit$parameters$fixed)
+  expect_equal(again$parameters$estimate[3L], 0)
+  updated <- update(fit, REML = FALSE)
+  expect_identical(updated$sigma, 25)
+  expect_equal(update(fit, fix = NULL)$parameters$fixed, rep(FALSE, 4L))
+  expect_equal(unname(predict(fit)), unname(fitted(fit)))
+  expect_equal(as.numeric(logLik(fit, REML = FALSE)),
+               -dense_criterion(modifyList(fit_specification(fit), list(reml = FALSE)),
+                                fit_lambdas(fit), 25) / 2, tolerance = 1e-9)
+})
+
+test_that("what cannot be held is told", {
+  d <- sleep()
+  held <- function(...) error_text(lmm(growth, d, ...))
+  expect_match(held(fix = c("cor_days.(Intercept)|Subject" = 0)), "did you mean")
+  expect_match(held(fix = c("sd_Days|Subject" = -1)), "0 or above")
+  expect_match(held(fix = c(sigma = 0)), "above 0")
+  expect_match(held(fix = c("cor_Days.(Intercept)|Subject" = 2)), "between -1 and 1")
+  expect_match(held(fix = 1), "named numeric vector")
+  expect_match(held(equal = list("sigma")), "must be a list")
+  expect_match(held(equal = list(c("sigma", "sd_Days|Subject"))), "not of one of these kinds")
+  expect_match(held(equal = c("sd_(Intercept)|Subject", "sd_Days|Subject"),
+                    fix = c("sd_(Intercept)|Subject" = 1, "sd_Days|Subject" = 2)), "contradict")
+  impossible <- c("cor_x.(Intercept)|g" = 0.9, "cor_z.(Intercept)|g" = 0.9, "cor_z.x|g" = -0.9)
+  three <- data.frame(g = gl(20, 6), x = rnorm(120), z = rnorm(120), y = rnorm(120))
+  expect_match(error_text(lmm(y ~ x + (x + z | g), three, fix = impossible)),
+               "no covariance matrix")
+  expect_error(lmm(growth, d, fix = c(sigma = 1, sigma = 2)), class = "tiers_error_input")
+})
+
+test_that("two correlations held leave a range to the third", {
+  set.seed(5)
+  d <- data.frame(g = gl(24, 6), x = rnorm(144), z = rnorm(144))
+  b <- matrix(rnorm(72), 24) %*% chol(matrix(c(1, .6, .6, .6, 1, .6, .6, .6, 1), 3))
+  d$y <- b[d$g, 1] + b[d$g, 2] * d$x + b[d$g, 3] * d$z + rnorm(144, 0, 0.5)
+  fix <- c("cor_x.(Intercept)|g" = 0.8, "cor_z.(Intercept)|g" = 0.8)
+  fit <- lmm(y ~ x + z + (x + z | g), d, fix = fix, REML = FALSE)
+  expect_identical(fit$convergence$status, "converged")
+  expect_equal(fit$parameters$estimate[4:5], c(0.8, 0.8), tolerance = 1e-10)
+  spec <- fit_specification(fit)
+  value <- function(u) {
+    R <- diag(3)
+    R[1, 2] <- R[2, 1] <- R[1, 3] <- R[3, 1] <- 0.8
+    R[2, 3] <- R[3, 2] <- 0.28 + 0.72 * tanh(u[4])
+    dense_deviance(spec, list(t(chol(R)) * exp(u[1:3])))
+  }
+  best <- stats::nlminb(c(0, 0, 0, 0.3), value, control = list(rel.tol = 1e-12))
+  expect_equal(fit$deviance, best$objective, tolerance = 1e-8)
+})
