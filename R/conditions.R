@@ -80,13 +80,17 @@ warn_data <- function(message, ..., .envir = parent.frame()) {
   warn_tiers("tiers_warning_data", message, ..., .envir = .envir)
 }
 
-# What R warns of while `expr` is evaluated becomes a warning about the data; `about` (a text of
-# cli) stands before it.
-with_data_warnings <- function(expr, about) {
+# What R warns of while `expr` is evaluated becomes a warning about the data. Before it stands
+# `about` (a text of cli, evaluated in `envir`), after it the call that R names, if it is short.
+with_data_warnings <- function(expr, about, envir = parent.frame()) {
+  force(envir)
   withCallingHandlers(expr, warning = function(w) {
     if (inherits(w, "tiers_warning")) return(invisible())
-    text <- plain_text(sub("\\.$", "", conditionMessage(w)))
-    warn_data(paste0(about, text, "."), parent = w)
+    text <- sub("\\.$", "", conditionMessage(w))
+    call <- conditionCall(w)
+    named <- is.call(call) && is.name(call[[1L]]) && nchar(text_of(call)) < 40L
+    if (named) text <- paste0(text, " (in `", text_of(call), "`)")
+    warn_data(paste0(about, plain_text(text), "."), parent = w, .envir = envir)
     tryInvokeRestart("muffleWarning")
   })
 }

@@ -47,7 +47,7 @@ check_variable_exists <- function(name, data, env, response = FALSE) {
 # `check`: for the response, what says whether its kind will do.
 check_variable_value <- function(expr, data, env, n, check = NULL) {
   text <- text_of(expr)
-  value <- tryCatch(eval(expr, data, env), error = function(e) {
+  value <- tryCatch(suppressWarnings(eval(expr, data, env)), error = function(e) {
     stop_input(c("`{text}` cannot be evaluated.", x = "{conditionMessage(e)}",
                  i = formula_function_hint(expr)), variable = text, parent = e)
   })
@@ -70,7 +70,7 @@ check_variable_value <- function(expr, data, env, n, check = NULL) {
 
 missing_counts <- function(variables, data, env) {
   counts <- vapply(variables, function(expr) {
-    value <- eval(expr, data, env)
+    value <- suppressWarnings(eval(expr, data, env))
     sum(if (is.matrix(value)) rowSums(is.na(value)) > 0 else is.na(value))
   }, 0)
   names(counts) <- vapply(variables, text_of, "")
@@ -78,9 +78,14 @@ missing_counts <- function(variables, data, env) {
   paste0("missing values: ", paste0("`", names(counts), "` ", counts, collapse = ", "))
 }
 
-explain_no_rows <- function(terms, args) {
+# The frame with its missing values; what R warns of has been told by then.
+whole_frame <- function(args) {
   args$na.action <- stats::na.pass
-  frame <- do.call(stats::model.frame.default, args)
+  suppressWarnings(do.call(stats::model.frame.default, args))
+}
+
+explain_no_rows <- function(terms, args) {
+  frame <- whole_frame(args)
   if (nrow(frame) == 0L) stop_input("The data have 0 rows.")
   counts <- missing_by_variable(args)
   detail <- paste0("`", names(counts), "` ", counts, collapse = ", ")
@@ -90,8 +95,7 @@ explain_no_rows <- function(terms, args) {
 
 # Numbers of missing values of the variables that have any, for the arguments of a model frame.
 missing_by_variable <- function(args) {
-  args$na.action <- stats::na.pass
-  counts <- vapply(do.call(stats::model.frame.default, args), function(x) {
+  counts <- vapply(whole_frame(args), function(x) {
     sum(if (is.matrix(x)) rowSums(is.na(x)) > 0 else is.na(x))
   }, 0)
   counts <- counts[counts > 0]

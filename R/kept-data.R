@@ -50,7 +50,8 @@ unshared_data <- function(data) {
 # Does an argument give this value for the columns of the data alone?
 comes_from <- function(expr, columns, value) {
   if (!is.language(expr)) return(FALSE)
-  found <- tryCatch(as.double(eval(expr, columns, baseenv())), error = function(e) NULL)
+  found <- tryCatch(suppressWarnings(as.double(eval(expr, columns, baseenv()))),
+                    error = function(e) NULL)
   identical(found, value)
 }
 

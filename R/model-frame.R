@@ -7,7 +7,7 @@
 row_argument <- function(expr, value, name, data, env, caller) {
   if (is.null(expr) || !is.language(expr)) return(expr)
   for (enclosure in list(env, caller)) {
-    found <- found_in(expr, data, enclosure)
+    found <- found_in(expr, name, data, enclosure)
     if (inherits(found, "error") || is.function(found)) next
     if (!identical(enclosure, caller)) note_other(expr, found, name, data, caller)
     return(found)
@@ -18,12 +18,15 @@ row_argument <- function(expr, value, name, data, env, caller) {
 }
 
 # All three; `weights`, `offset` and `subset` stay promises until they are needed.
-found_in <- function(expr, data, enclosure) tryCatch(eval(expr, data, enclosure), error = identity)
+found_in <- function(expr, name, data, enclosure) {
+  tryCatch(with_data_warnings(eval(expr, data, enclosure), "{.arg {name}}: ", environment()),
+           error = identity)
+}
 
 # Where the caller has another variable of the same name, which one is used must be said.
 note_other <- function(expr, found, name, data, caller) {
   if (all(all.vars(expr) %in% names(data))) return(invisible())
-  other <- found_in(expr, data, caller)
+  other <- suppressWarnings(found_in(expr, name, data, caller))
   if (inherits(other, "error") || is.function(other) || identical(other, found)) return(invisible())
   inform("tiers_message_arguments", c(
     "{.arg {name}}: there are two different {.code {text_of(expr)}}. That of the formula's
@@ -40,7 +43,9 @@ row_arguments <- function(typed, weights, offset, subset, data, env, caller) {
 
 row_count <- function(parsed, data) {
   if (is.data.frame(data)) return(nrow(data))
-  response <- tryCatch(eval(parsed$formula[[2L]], data, parsed$env), error = function(e) NULL)
+  # What R warns of is told when the frame is made.
+  response <- tryCatch(suppressWarnings(eval(parsed$formula[[2L]], data, parsed$env)),
+                       error = function(e) NULL)
   NROW(response)
 }
 

@@ -135,15 +135,13 @@ new_frame <- function(terms, newdata, xlevels) {
     text <- conditionMessage(w)
     if (inherits(w, "tiers_warning")) return(invisible())
     if (any(endsWith(text, r_text("variable '%s' is not a factor", names(xlevels))))) refuse(w)
-    if (!text %in% r_text("contrasts dropped from factor %s", names(xlevels))) {
-      warn_data("{.arg newdata}: {text}.", parent = w)
-    }
+    if (!text %in% r_text("contrasts dropped from factor %s", names(xlevels))) return(invisible())
     tryInvokeRestart("muffleWarning")
   }
   frame <- tryCatch(
-    withCallingHandlers(
+    with_data_warnings(withCallingHandlers(
       stats::model.frame.default(terms, newdata, na.action = stats::na.pass, xlev = xlevels),
-      warning = heard),
+      warning = heard), "{.arg newdata}: "),
     error = refuse)
   tryCatch(stats::.checkMFClasses(comparable_classes(attr(terms, "dataClasses"), frame), frame),
            error = refuse)
@@ -162,12 +160,17 @@ comparable_classes <- function(classes, frame) {
   replace(classes, same, own[same])
 }
 
+is_plain_list <- function(x) is.list(x) && !is.data.frame(x) && !inherits(x, "POSIXlt")
+
 # Design matrix of new data. Rows with a missing value become rows of NA without being evaluated,
 # since poly() and its like refuse them.
 new_design <- function(terms, newdata, xlevels, contrasts, columns, fit, label = NULL) {
   needed <- all.vars(attr(terms, "variables"))
   check_newdata_columns(needed, newdata, fit)
   variables <- newdata[intersect(needed, names(newdata))]
+  for (name in names(variables)[vapply(variables, is_plain_list, NA)]) {
+    stop_input("`{name}` of {.arg newdata} is a list: it must be a vector.", variable = name)
+  }
   complete <- if (length(variables)) stats::complete.cases(variables) else rep(TRUE, nrow(newdata))
   if (all(complete) && nrow(newdata) > 0L) {
     return(design_matrix(terms, new_frame(terms, newdata, xlevels), contrasts, label))

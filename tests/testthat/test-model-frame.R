@@ -216,3 +216,26 @@ test_that("what R warns of while the data are read is a warning of the package",
   }
   expect_true(any(vapply(heard$conditions, inherits, NA, "tiers_warning_data")))
 })
+
+test_that("warnings of R are told once, with the call, wherever an expression stands", {
+  d <- small_data(z = rep(c("1", "2", "?"), 20))
+  warned <- function(expr) {
+    heard <- listen(expr)
+    expect_length(without_class(heard$conditions), 0L)
+    texts <- vapply(heard$conditions, conditionMessage, "")
+    texts <- texts[vapply(heard$conditions, inherits, NA, "tiers_warning_data")]
+    expect_length(texts, 1L)
+    texts
+  }
+  negative <- "NaNs produced (in `log(x)`)"
+  expect_match(warned(lmm(y ~ log(x) + (1 | g), d)), negative, fixed = TRUE)
+  expect_match(warned(lmm(log(x) ~ f + (1 | g), d)), negative, fixed = TRUE)
+  expect_match(warned(lmm(y ~ f + (log(x) | g), d)), negative, fixed = TRUE)
+  expect_match(warned(lmm(y ~ x + (1 | g) + as.numeric(z), d)), "coercion")
+  expect_match(warned(lmm(y ~ x + (1 | g), d, weights = log(x))), negative, fixed = TRUE)
+  expect_match(warned(lmm(y ~ x + (1 | g), d, offset = 1:60 + 1:7)), "multiple of shorter")
+  expect_match(warned(lmm(y ~ x + (1 | g), d, subset = as.numeric(z) > 0)), "coercion")
+  expect_match(warned(lmm(y ~ x + (1 | as.numeric(z)), d)), "coercion")
+  expect_match(warned(lmm(as.numeric(z) ~ x + (1 | g), as.list(d))), "coercion")
+  expect_match(warned(lmm(y ~ log(-abs(x) - 1) + (1 | g), d)), "NaNs produced")
+})

@@ -140,3 +140,22 @@ test_that("what R warns of new data is a warning of the package", {
   expect_s3_class(heard$conditions[[1L]], "tiers_warning_data")
   expect_equal(is.na(heard$value), c(FALSE, TRUE), ignore_attr = TRUE)
 })
+
+test_that("a list among the new data is refused by name", {
+  fit <- lmm(y ~ x + f + (x | g), small_data())
+  for (name in c("x", "f")) {
+    new <- small_data()[1:2, ]
+    new[[name]] <- I(list(1, 2))
+    expect_error(predict(fit, new), name, class = "tiers_error_input")
+  }
+  expect_error(predict(fit, "data"), class = "tiers_error_input")
+})
+
+test_that("a data frame that the formula names is what new data cannot replace", {
+  d <- small_data()
+  for (formula in c(d$y ~ d$x + (1 | g), d$y ~ d[["x"]] + (1 | g))) {
+    fit <- lmm(formula, d)
+    expect_error(predict(fit, d[1:3, ]), "data = d", class = "tiers_error_input")
+  }
+  expect_no_match(error_text(predict(lmm(y ~ x + (1 | g), d), d["g"])), "data =")
+})
