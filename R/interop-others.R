@@ -14,10 +14,14 @@ vcovCR.tiers_fit <- function(obj, ...) {
 }
 
 #' @exportS3Method sandwich::estfun
-estfun.tiers_fit <- function(x, ...) stop_not_yet("A robust covariance matrix ({.fn sandwich::estfun})")
+estfun.tiers_fit <- function(x, ...) {
+  stop_not_yet("A robust covariance matrix ({.fn sandwich::estfun})")
+}
 
 #' @exportS3Method sandwich::bread
-bread.tiers_fit <- function(x, ...) stop_not_yet("A robust covariance matrix ({.fn sandwich::bread})")
+bread.tiers_fit <- function(x, ...) {
+  stop_not_yet("A robust covariance matrix ({.fn sandwich::bread})")
+}
 
 # Variance explained -----------------------------------------------------------------------------
 
@@ -50,7 +54,8 @@ get_variance.tiers_fit <- function(x, component = "all", ...) {
   value <- list(
     var.fixed = parts$fixed, var.random = parts$random, var.residual = parts$residual,
     var.distribution = parts$residual, var.dispersion = 0,
-    var.intercept = vapply(covariances[of_intercept], function(v) v["(Intercept)", "(Intercept)"], 0))
+    var.intercept = vapply(covariances[of_intercept],
+                           function(v) v["(Intercept)", "(Intercept)"], 0))
   if (identical(component, "all")) value else value[[paste0("var.", component)]]
 }
 
@@ -67,8 +72,8 @@ r2.tiers_fit <- function(model, ...) {
 
 # Collinearity -----------------------------------------------------------------------------------
 
-# Generalized variance inflation factors of the terms: Fox and Monette (1992), Journal of the American
-# Statistical Association 87, 178-183.
+# Generalized variance inflation factors of the terms: Fox and Monette (1992), Journal of the
+# American Statistical Association 87, 178-183.
 #' @exportS3Method car::vif
 vif.tiers_fit <- function(mod, ...) {
   X <- fixed_matrix(mod)

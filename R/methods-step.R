@@ -5,8 +5,8 @@
 #'
 #' The table of AIC (and of likelihood ratio tests) of the models with one term more or less. Random
 #' terms stay as they are. [stats::step()] searches through models with these methods. Fits by REML
-#' are compared by maximum likelihood. All models are fitted to the rows and the response of the fit,
-#' also where the data have changed since; rows that only a dropped term left out stay out.
+#' are compared by maximum likelihood. All models are fitted to the rows and the response of the
+#' fit, also where the data have changed since; rows that only a dropped term left out stay out.
 #'
 #' @param object A fit made by [lmm()] or [glmm()].
 #' @param scope The terms to look at: a formula such as `~ . + x`, where bar terms do not matter,

@@ -3,23 +3,24 @@
 #' Fit a model again
 #'
 #' `update()` changes arguments of the call and evaluates it. `refit_response()` fits the same model
-#' to another response without going through the formula; `refit()` of lme4 does the same for fits of
-#' this package.
+#' to another response without going through the formula; `refit()` of lme4 does the same for fits
+#' of this package.
 #'
-#' `update()` evaluates the call where it is called, as for other models: where the data have changed
-#' since, it takes them as they are now, with a message of class `tiers_message_data`. Where the name
-#' of the data stands for nothing any more or for something else (the fit was made inside a function,
-#' in a loop over data sets, behind a pipe, or read from a file), it takes the data frame that the
-#' fit has kept, all columns of it; so with variables, weights and settings of the call that are gone.
-#' A new response given by `refit_response()` stays, unless the call of `update()` has `data`.
+#' `update()` evaluates the call where it is called, as for other models: where the data have
+#' changed since, it takes them as they are now, with a message of class `tiers_message_data`. Where
+#' the name of the data stands for nothing any more or for something else (the fit was made inside a
+#' function, in a loop over data sets, behind a pipe, or read from a file), it takes the data frame
+#' that the fit has kept, all columns of it; so with variables, weights and settings of the call
+#' that are gone. A new response given by `refit_response()` stays, unless the call of `update()`
+#' has `data`.
 #'
 #' What compares models ([drop1()][drop1.tiers_fit], `add1()`, [stats::step()]) always takes the
 #' rows and the response of the fit.
 #'
 #' @param object,fit A fit made by [lmm()] or [glmm()].
 #' @param formula. Changes to the formula as in [stats::update.formula()]; bar terms can be added
-#'   and taken away like other terms: `(x || g)` without `(0 + x | g)` is `(1 | g)`. `.` on the right
-#'   stands for the fixed part: `. ~ . * x` leaves the bar terms as they are.
+#'   and taken away like other terms: `(x || g)` without `(0 + x | g)` is `(1 | g)`. `.` on the
+#'   right stands for the fixed part: `. ~ . * x` leaves the bar terms as they are.
 #' @param ... Arguments of [lmm()] or [glmm()] to change or add.
 #' @param evaluate Evaluate the new call, or return it?
 #' @param y One value for each row used, or for each row of the data: a numeric vector, or, for a

@@ -105,7 +105,8 @@ check_wide_data <- function(name, columns, response) {
   stop_input(c("`{name}` not in data.",
                x = "It has a column for each measurement: {shown} ({length(found)} columns).",
                i = "A model takes long data, one row for each measurement: see
-                    {.fn stats::reshape} or {.fn tidyr::pivot_longer}."), variable = name, columns = found)
+                    {.fn stats::reshape} or {.fn tidyr::pivot_longer}."),
+               variable = name, columns = found)
 }
 
 # Responses -----------------------------------------------------------------------------------
