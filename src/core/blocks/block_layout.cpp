@@ -1,6 +1,7 @@
 #include "block_layout.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <stdexcept>
 
@@ -8,6 +9,8 @@ namespace tiers {
 
 namespace {
 
+// Refused before anything is allocated: 25,800 columns outside the chain, three matrices of which are what
+// a machine of 16 GB or more can hold.
 constexpr double kMaxDenseBytes = 16e9;
 
 // parent[level of inner] = level of outer, or empty if inner is not nested in outer.
@@ -31,7 +34,7 @@ std::vector<int> nesting(const Factor& inner, const Factor& outer, Index rows) {
 BlockLayout::BlockLayout(const Design& design) : fixed_columns_(design.rank()) {
   merge_terms(design);
   choose_chain(design.rows());
-  build_chain(design);
+  build_chain(design.rows());
 }
 
 void BlockLayout::require_memory() const {
@@ -46,8 +49,9 @@ void BlockLayout::merge_terms(const Design& design) {
   for (std::size_t j = 0; j < terms.size(); ++j) {
     Factor* home = nullptr;
     for (auto& factor : factors_) {
-      if (factor.levels == terms[j].n_levels &&
-          (factor.codes == terms[j].codes || std::equal(factor.codes, factor.codes + n, terms[j].codes))) {
+      if (factor.levels != terms[j].n_levels) continue;
+      if (factor.codes == terms[j].codes ||
+          std::equal(factor.codes, factor.codes + n, terms[j].codes)) {
         home = &factor;
         break;
       }
@@ -99,36 +103,41 @@ void BlockLayout::choose_chain(Index rows) {
   }
 }
 
-void BlockLayout::build_chain(const Design& design) {
-  const Index n = design.rows();
-  for (int f : chain_factors_) {
-    factors_[f].offset = random_columns_;
-    random_columns_ += factors_[f].levels * factors_[f].columns;
-  }
-  for (int f : remainder_) {
-    factors_[f].offset = random_columns_;
-    random_columns_ += factors_[f].levels * factors_[f].columns;
-    remainder_columns_ += factors_[f].levels * factors_[f].columns;
-  }
+// Coordinates: the chain's factors leaf first, then the remainder's.
+void BlockLayout::place_factors() {
+  const auto place = [this](const std::vector<int>& factors) {
+    for (const int f : factors) {
+      factors_[f].offset = random_columns_;
+      random_columns_ += factors_[f].levels * factors_[f].columns;
+    }
+  };
+  place(chain_factors_);
+  const Index in_chain = random_columns_;
+  place(remainder_);
+  remainder_columns_ = random_columns_ - in_chain;
   if (remainder_columns_ > std::numeric_limits<int>::max()) {
     throw std::length_error("too many random-effect columns outside the nested chain");
   }
+}
 
+// Rows by the leaf's units, in data order within one; first of each unit in that order.
+std::vector<std::int64_t> BlockLayout::order_rows(Index n) {
   row_order_.resize(n);
-  const int depth = static_cast<int>(chain_factors_.size());
-  if (depth == 0) {
+  if (chain_factors_.empty()) {
     std::iota(row_order_.begin(), row_order_.end(), 0);
-    return;
+    return {};
   }
   const Factor& leaf = factors_[chain_factors_[0]];
   std::vector<std::int64_t> start(leaf.levels + 1, 0);
   for (Index i = 0; i < n; ++i) ++start[leaf.codes[i]];
   std::partial_sum(start.begin(), start.end(), start.begin());
-  {
-    auto at = start;
-    for (Index i = 0; i < n; ++i) row_order_[at[leaf.codes[i] - 1]++] = static_cast<int>(i);
-  }
+  auto at = start;
+  for (Index i = 0; i < n; ++i) row_order_[at[leaf.codes[i] - 1]++] = static_cast<int>(i);
+  return start;
+}
 
+void BlockLayout::link_chain(Index n) {
+  const int depth = static_cast<int>(chain_factors_.size());
   chain_.resize(depth);
   for (int c = 0; c < depth; ++c) {
     ChainLevel& level = chain_[c];
@@ -136,67 +145,101 @@ void BlockLayout::build_chain(const Design& design) {
     level.factor = chain_factors_[c];
     level.units = factor.levels;
     level.columns = factor.columns;
-    for (int up = c + 1; up < depth; ++up) level.ancestor_columns += factors_[chain_factors_[up]].columns;
+    for (int up = c + 1; up < depth; ++up) {
+      level.ancestor_columns += factors_[chain_factors_[up]].columns;
+    }
     if (c + 1 < depth) level.parent = nesting(factor, factors_[chain_factors_[c + 1]], n);
     level.cell_start.assign(level.units + 1, 0);
   }
+}
 
-  // Cells of the leaf from the rows; of every higher level as the union over its children.
+// Columns of the factor of the remainder that a coordinate of it belongs to.
+Index BlockLayout::remainder_width(Index coordinate) const {
+  for (const int f : remainder_) {
+    const Index position = coordinate - factors_[f].offset;
+    if (position >= 0 && position < factors_[f].levels * factors_[f].columns) {
+      return factors_[f].columns;
+    }
+  }
+  return 1;
+}
+
+// Cells of the leaf from its rows, which lie at row_start (units + 1) of the row order.
+void BlockLayout::find_leaf_cells(const std::vector<std::int64_t>& row_start) {
   const Index base = remainder_offset();
+  ChainLevel& leaf = chain_[0];
   std::vector<int> found;
-  for (Index unit = 0; unit < chain_[0].units && !remainder_.empty(); ++unit) {
+  for (Index unit = 0; unit < leaf.units; ++unit) {
     found.clear();
-    for (std::int64_t at = start[unit]; at < start[unit + 1]; ++at) {
+    for (std::int64_t at = row_start[unit]; at < row_start[unit + 1]; ++at) {
       const int row = row_order_[at];
-      for (int f : remainder_) {
+      for (const int f : remainder_) {
         found.push_back(static_cast<int>(coordinate(f, factors_[f].codes[row] - 1) - base));
       }
     }
     std::sort(found.begin(), found.end());
     found.erase(std::unique(found.begin(), found.end()), found.end());
     // A level's first coordinate stands for all its columns.
-    for (int first : found) {
-      Index width = 1;
-      for (int f : remainder_) {
-        const Index position = first + base - factors_[f].offset;
-        if (position >= 0 && position < factors_[f].levels * factors_[f].columns) width = factors_[f].columns;
-      }
-      for (Index a = 0; a < width; ++a) chain_[0].cell_column.push_back(first + static_cast<int>(a));
+    for (const int first : found) {
+      const Index width = remainder_width(first + base);
+      for (Index a = 0; a < width; ++a) leaf.cell_column.push_back(first + static_cast<int>(a));
     }
-    chain_[0].cell_start[unit + 1] = static_cast<std::int64_t>(chain_[0].cell_column.size());
+    leaf.cell_start[unit + 1] = static_cast<std::int64_t>(leaf.cell_column.size());
   }
-  for (int c = 0; c + 1 < depth; ++c) {
-    ChainLevel& child = chain_[c];
-    ChainLevel& above = chain_[c + 1];
-    std::vector<std::vector<int>> merged(remainder_.empty() ? 0 : above.units);
-    for (Index unit = 0; unit < child.units && !merged.empty(); ++unit) {
-      auto& cells = merged[child.parent[unit]];
-      cells.insert(cells.end(), child.cell_column.begin() + child.cell_start[unit],
-                   child.cell_column.begin() + child.cell_start[unit + 1]);
-    }
-    for (Index unit = 0; unit < above.units && !merged.empty(); ++unit) {
-      auto& cells = merged[unit];
-      std::sort(cells.begin(), cells.end());
-      cells.erase(std::unique(cells.begin(), cells.end()), cells.end());
-      above.cell_column.insert(above.cell_column.end(), cells.begin(), cells.end());
-      above.cell_start[unit + 1] = static_cast<std::int64_t>(above.cell_column.size());
-    }
-    child.cell_in_parent.resize(child.cell_column.size());
-    for (Index unit = 0; unit < child.units; ++unit) {
-      const auto first = above.cell_column.begin() + above.cell_start[child.parent[unit]];
-      const auto last = above.cell_column.begin() + above.cell_start[child.parent[unit] + 1];
-      for (std::int64_t at = child.cell_start[unit]; at < child.cell_start[unit + 1]; ++at) {
-        child.cell_in_parent[at] = static_cast<int>(std::lower_bound(first, last, child.cell_column[at]) - first);
-      }
+}
+
+// Cells of a level as the union over its children's.
+void BlockLayout::merge_cells(const ChainLevel& child, ChainLevel& above) const {
+  std::vector<std::vector<int>> merged(above.units);
+  for (Index unit = 0; unit < child.units; ++unit) {
+    auto& cells = merged[child.parent[unit]];
+    cells.insert(cells.end(), child.cell_column.begin() + child.cell_start[unit],
+                 child.cell_column.begin() + child.cell_start[unit + 1]);
+  }
+  for (Index unit = 0; unit < above.units; ++unit) {
+    auto& cells = merged[unit];
+    std::sort(cells.begin(), cells.end());
+    cells.erase(std::unique(cells.begin(), cells.end()), cells.end());
+    above.cell_column.insert(above.cell_column.end(), cells.begin(), cells.end());
+    above.cell_start[unit + 1] = static_cast<std::int64_t>(above.cell_column.size());
+  }
+}
+
+// Where each cell of a child lies among its parent's.
+void BlockLayout::find_in_parents(ChainLevel& child, const ChainLevel& above) const {
+  child.cell_in_parent.resize(child.cell_column.size());
+  for (Index unit = 0; unit < child.units; ++unit) {
+    const auto first = above.cell_column.begin() + above.cell_start[child.parent[unit]];
+    const auto last = above.cell_column.begin() + above.cell_start[child.parent[unit] + 1];
+    for (std::int64_t at = child.cell_start[unit]; at < child.cell_start[unit + 1]; ++at) {
+      const auto found = std::lower_bound(first, last, child.cell_column[at]);
+      child.cell_in_parent[at] = static_cast<int>(found - first);
     }
   }
+}
+
+void BlockLayout::place_panels() {
   for (auto& level : chain_) {
     level.panel_start.assign(level.units + 1, 0);
     for (Index unit = 0; unit < level.units; ++unit) {
-      level.panel_start[unit + 1] = level.panel_start[unit] +
-          level.columns * (level.ancestor_columns + level.cells(unit) + fixed_columns_);
+      const Index columns = level.ancestor_columns + level.cells(unit) + fixed_columns_;
+      level.panel_start[unit + 1] = level.panel_start[unit] + level.columns * columns;
     }
   }
+}
+
+void BlockLayout::build_chain(Index n) {
+  place_factors();
+  const std::vector<std::int64_t> row_start = order_rows(n);
+  link_chain(n);
+  if (!remainder_.empty()) {  // then there is a chain too
+    find_leaf_cells(row_start);
+    for (std::size_t c = 0; c + 1 < chain_.size(); ++c) {
+      merge_cells(chain_[c], chain_[c + 1]);
+      find_in_parents(chain_[c], chain_[c + 1]);
+    }
+  }
+  place_panels();
 }
 
 }  // namespace tiers

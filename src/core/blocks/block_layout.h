@@ -82,7 +82,15 @@ class BlockLayout {
  private:
   void merge_terms(const Design& design);
   void choose_chain(Index rows);
-  void build_chain(const Design& design);
+  void build_chain(Index rows);
+  void place_factors();
+  std::vector<std::int64_t> order_rows(Index rows);
+  void link_chain(Index rows);
+  Index remainder_width(Index coordinate) const;
+  void find_leaf_cells(const std::vector<std::int64_t>& row_start);
+  void merge_cells(const ChainLevel& child, ChainLevel& above) const;
+  void find_in_parents(ChainLevel& child, const ChainLevel& above) const;
+  void place_panels();
 
   std::vector<Factor> factors_;
   std::vector<ChainLevel> chain_;

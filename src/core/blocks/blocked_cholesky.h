@@ -9,6 +9,7 @@
 // Vectors live in u-space (b = Lambda u), coordinates as in BlockLayout.
 #pragma once
 
+#include "block_size.h"
 #include "cross_products.h"
 
 namespace tiers {
@@ -77,7 +78,14 @@ class BlockedCholesky {
   }
   template <int K>
   bool eliminate_level(int c, const Poll& poll);
+  template <int K>
+  bool factor_unit(int c, Index unit, const Square<K>& lambda, Square<K>& l, Square<K>& h);
+  template <int K>
+  void subtract_from_ancestors(int c, Index unit, Eigen::Map<Panel<K>>& part);
+  template <int K>
+  void subtract_from_root(int c, Index unit, const Eigen::Map<Panel<K>>& part);
   bool factorize_remainder(const Poll& poll);
+  void scale_remainder_columns(const Matrix& right, Index at);
   template <int K>
   void forward_level(int c, Matrix& random, Matrix& shed, Matrix& shed_fixed) const;
   template <int K>
@@ -93,6 +101,12 @@ class BlockedCholesky {
   struct Carried;
   void carry_form(const LevelForm& form, int level, Carried& carried, const Poll& poll) const;
   void spread_update(int c, Index unit, const Matrix& update, Carried& carried) const;
+  void remainder_products(const std::vector<LevelForm>& forms, const std::vector<int>& own_level,
+                          std::vector<Carried>& carried, ScaledInverse& inverse, Matrix& products,
+                          const Poll& poll) const;
+  void level_products(int c, const std::vector<LevelForm>& forms, const std::vector<int>& own_level,
+                      const std::vector<Carried>& carried, ScaledInverse& inverse, Matrix& products,
+                      const Poll& poll) const;
   template <class Visitor, class Local>
   void visit_inverse(const Visitor& visit, const Local& local, bool with_local, const Poll& poll) const;
   template <class Visitor>

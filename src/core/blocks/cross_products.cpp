@@ -124,74 +124,81 @@ void CrossProducts::flush_fixed() {
   }
 }
 
+// to (k x columns) += w z other', for a row's values z of one factor and `other` of another.
+void CrossProducts::add_product(double w, const double* z, Index k, const double* other,
+                                Index columns, double* to) {
+  for (Index j = 0; j < columns; ++j) {
+    const double wz = w * other[j];
+    for (Index a = 0; a < k; ++a) to[a] += wz * z[a];
+    to += k;
+  }
+}
+
+// One row's part of its unit of chain level c: own block and panel. cell: of each factor of the
+// remainder the row's place among the unit's cells, moved on to that among its parent's.
 template <class Rows>
-void CrossProducts::accumulate(Rows& rows, Index start, Index count) {
+void CrossProducts::add_to_unit(const Rows& rows, int c, std::vector<Index>& cell) {
   const auto& chain = layout_.chain();
+  const auto& remainder = layout_.remainder();
+  const ChainLevel& level = chain[c];
+  const Index k = level.columns, unit = rows.level(level.factor);
+  const double w = rows.weight();
+  const double* z = rows.random(level.factor);
+  add_product(w, z, k, z, k, own_[c].data() + unit * k * k);
+  double* panel = panel_[c].data() + level.panel_start[unit];
+  for (std::size_t up = c + 1; up < chain.size(); ++up) {
+    add_product(w, z, k, rows.random(chain[up].factor), chain[up].columns, panel);
+    panel += chain[up].columns * k;
+  }
+  for (std::size_t r = 0; r < remainder.size(); ++r) {
+    add_product(w, z, k, rows.random(remainder[r]), layout_.factors()[remainder[r]].columns,
+                panel + cell[r] * k);
+    if (c + 1 < static_cast<int>(chain.size())) {
+      cell[r] = level.cell_in_parent[level.cell_start[unit] + cell[r]];
+    }
+  }
+  panel += level.cells(unit) * k;
+  add_product(w, z, k, rows.fixed(), fixed_columns_, panel);
+}
+
+// One row's part of the dense remainder. first: its first column of each factor there.
+template <class Rows>
+void CrossProducts::add_to_remainder(const Rows& rows, const std::vector<Index>& first) {
   const auto& factors = layout_.factors();
   const auto& remainder = layout_.remainder();
-  const Index p = fixed_columns_, base = layout_.remainder_offset();
-  const int depth = static_cast<int>(chain.size());
+  const double* x = rows.fixed();
+  for (std::size_t r = 0; r < remainder.size(); ++r) {
+    const double* z = rows.random(remainder[r]);
+    for (Index a = 0; a < factors[remainder[r]].columns; ++a) {
+      const double wz = rows.weight() * z[a];
+      const Index i_at = first[r] + a;
+      for (Index b = 0; b <= a; ++b) remainder_(i_at, first[r] + b) += wz * z[b];
+      for (std::size_t other = 0; other < r; ++other) {
+        const double* theirs = rows.random(remainder[other]);
+        for (Index b = 0; b < factors[remainder[other]].columns; ++b) {
+          remainder_(i_at, first[other] + b) += wz * theirs[b];
+        }
+      }
+      for (Index j = 0; j < fixed_columns_; ++j) remainder_fixed_(i_at, j) += wz * x[j];
+    }
+  }
+}
+
+template <class Rows>
+void CrossProducts::accumulate(Rows& rows, Index start, Index count) {
+  const auto& remainder = layout_.remainder();
+  const int depth = static_cast<int>(layout_.chain().size());
   std::vector<Index> first(remainder.size()), cell(remainder.size());
   for (Index i = start; i < start + count; ++i) {
     rows.move_to(i);
-    const double w = rows.weight();
-    if (w == 0.0) continue;
-    const double* x = rows.fixed();
-    if (p > 0) add_fixed(x, w);
+    if (rows.weight() == 0.0) continue;
+    if (fixed_columns_ > 0) add_fixed(rows.fixed(), rows.weight());
     for (std::size_t r = 0; r < remainder.size(); ++r) {
-      first[r] = rows.first(remainder[r]) - base;
+      first[r] = rows.first(remainder[r]) - layout_.remainder_offset();
       if (depth > 0) cell[r] = rows.leaf_cell(static_cast<Index>(r));
     }
-    for (int c = 0; c < depth; ++c) {
-      const ChainLevel& level = chain[c];
-      const Index k = level.columns, unit = rows.level(level.factor);
-      double* own = own_[c].data() + unit * k * k;
-      double* panel = panel_[c].data() + level.panel_start[unit];
-      const double* z = rows.random(level.factor);
-      for (Index a = 0; a < k; ++a) {
-        const double wz = w * z[a];
-        for (Index b = 0; b < k; ++b) own[a * k + b] += wz * z[b];
-      }
-      for (int up = c + 1; up < depth; ++up) {
-        const double* above = rows.random(chain[up].factor);
-        for (Index j = 0; j < chain[up].columns; ++j) {
-          const double wz = w * above[j];
-          for (Index a = 0; a < k; ++a) panel[a] += wz * z[a];
-          panel += k;
-        }
-      }
-      for (std::size_t r = 0; r < remainder.size(); ++r) {
-        const double* other = rows.random(remainder[r]);
-        double* block = panel + cell[r] * k;
-        for (Index j = 0; j < factors[remainder[r]].columns; ++j) {
-          const double wz = w * other[j];
-          for (Index a = 0; a < k; ++a) block[a] += wz * z[a];
-          block += k;
-        }
-        if (c + 1 < depth) cell[r] = level.cell_in_parent[level.cell_start[unit] + cell[r]];
-      }
-      panel += level.cells(unit) * k;
-      for (Index j = 0; j < p; ++j) {
-        const double wx = w * x[j];
-        for (Index a = 0; a < k; ++a) panel[a] += wx * z[a];
-        panel += k;
-      }
-    }
-    for (std::size_t r = 0; r < remainder.size(); ++r) {
-      const double* z = rows.random(remainder[r]);
-      for (Index a = 0; a < factors[remainder[r]].columns; ++a) {
-        const double wz = w * z[a];
-        const Index i_at = first[r] + a;
-        for (Index b = 0; b <= a; ++b) remainder_(i_at, first[r] + b) += wz * z[b];
-        for (std::size_t other = 0; other < r; ++other) {
-          const double* theirs = rows.random(remainder[other]);
-          for (Index b = 0; b < factors[remainder[other]].columns; ++b) {
-            remainder_(i_at, first[other] + b) += wz * theirs[b];
-          }
-        }
-        for (Index j = 0; j < p; ++j) remainder_fixed_(i_at, j) += wz * x[j];
-      }
-    }
+    for (int c = 0; c < depth; ++c) add_to_unit(rows, c, cell);
+    add_to_remainder(rows, first);
   }
   flush_fixed();
 }

@@ -48,6 +48,12 @@ class CrossProducts {
  private:
   template <class Rows>
   void accumulate(Rows& rows, Index start, Index count);
+  template <class Rows>
+  void add_to_unit(const Rows& rows, int c, std::vector<Index>& cell);
+  template <class Rows>
+  void add_to_remainder(const Rows& rows, const std::vector<Index>& first);
+  static void add_product(double w, const double* z, Index k, const double* other, Index columns,
+                          double* to);
   void add_fixed(const double* x, double weight);
   void flush_fixed();
 

@@ -112,11 +112,81 @@ void BlockedCholesky::carry_form(const LevelForm& form, int own_level, Carried& 
   }
 }
 
-Matrix BlockedCholesky::inverse_products(const std::vector<LevelForm>& forms, const Poll& poll) const {
+// The remainder's part of the products, and W~ of it. own_level: of each form its level in the chain, or
+// the depth.
+void BlockedCholesky::remainder_products(const std::vector<LevelForm>& forms,
+                                         const std::vector<int>& own_level,
+                                         std::vector<Carried>& carried, ScaledInverse& inverse,
+                                         Matrix& products, const Poll& poll) const {
   const BlockLayout& layout = cross_.layout();
-  const auto& chain = layout.chain();
+  const int count = static_cast<int>(forms.size()), depth = static_cast<int>(layout.chain().size());
+  const Index q = layout.remainder_columns();
+  inverse_from_cholesky(remainder_, inverse.dense, poll);
+  std::vector<Matrix> z(count);  // E_i Omega_RR^-1
+  for (int i = 0; i < count; ++i) {
+    z[i] = Matrix::Zero(q, q);
+    if (own_level[i] < depth) {
+      scale_remainder(carried[i].dense, true);
+      const Matrix minus = -carried[i].dense;
+      multiply_subtract_transposed(z[i], minus, inverse.dense, poll);
+    } else {
+      const Factor& factor = layout.factors()[forms[i].factor];
+      const Index k = factor.columns, start = factor.offset - layout.remainder_offset();
+      for (Index at = start; at < start + factor.levels * k; at += k) {
+        z[i].middleRows(at, k) = forms[i].block * inverse.dense.middleRows(at, k);
+      }
+    }
+    for (int j = 0; j <= i; ++j) {
+      double sum = 0.0;
+      for (Index column = 0; column < q; ++column) {
+        sum += z[i].col(column).dot(z[j].row(column).transpose());
+      }
+      products(i, j) = sum;
+    }
+  }
+  scale_remainder(inverse.dense, false);
+}
+
+// Adds the units' part of one level of the chain: tr(p_i p_j) + 2 <rho_i, Omega_rest^-1 rho_j>.
+void BlockedCholesky::level_products(int c, const std::vector<LevelForm>& forms,
+                                     const std::vector<int>& own_level,
+                                     const std::vector<Carried>& carried, ScaledInverse& inverse,
+                                     Matrix& products, const Poll& poll) const {
+  const ChainLevel& level = cross_.layout().chain()[c];
+  const int count = static_cast<int>(forms.size());
+  const Index k = level.columns;
+  std::vector<Matrix> p(count), rho(count), weighted(count);
+  const auto add = [&](Index unit, const Matrix&, const Matrix& inner, const Matrix& block) {
+    const ConstMatrixMap l = unit_lower(c, unit), h = unit_spread(c, unit);
+    const Index size = level.ancestor_columns + level.cells(unit);
+    const ConstMatrixMap a(panel(c).data() + level.panel_start[unit], k, size);
+    for (int i = 0; i < count; ++i) {
+      if (own_level[i] > c) continue;
+      const bool own_form = own_level[i] == c;
+      p[i] = own_form ? whiten(l, forms[i].block)
+                      : Matrix(h.transpose() * carried[i].own[c][unit] * h);
+      if (c == 0) {
+        // rho = -F p, and F'W F = inner - I.
+        weighted[i] = inner * p[i] - p[i];
+      } else {
+        rho[i] = -(a.transpose() * (h * p[i]));
+        if (!own_form) rho[i] += carried[i].panel[c][unit].transpose() * h;
+        weighted[i] = block * rho[i];
+      }
+      for (int j = 0; j <= i; ++j) {
+        if (own_level[j] > c) continue;
+        const Matrix& other = c == 0 ? p[i] : rho[i];
+        products(i, j) +=
+            p[i].cwiseProduct(p[j]).sum() + 2.0 * other.cwiseProduct(weighted[j]).sum();
+      }
+    }
+  };
+  visit_level(c, inverse, add, false, poll);
+}
+
+Matrix BlockedCholesky::inverse_products(const std::vector<LevelForm>& forms, const Poll& poll) const {
+  const auto& chain = cross_.layout().chain();
   const int count = static_cast<int>(forms.size()), depth = static_cast<int>(chain.size());
-  const Index q = layout.remainder_columns(), base = layout.remainder_offset();
   std::vector<int> own_level(count, depth);  // depth: in the remainder
   std::vector<Carried> carried(count);
   for (int i = 0; i < count; ++i) {
@@ -128,60 +198,12 @@ Matrix BlockedCholesky::inverse_products(const std::vector<LevelForm>& forms, co
 
   Matrix products = Matrix::Zero(count, count);
   ScaledInverse inverse;
-  if (q > 0) {
-    inverse_from_cholesky(remainder_, inverse.dense, poll);
-    std::vector<Matrix> z(count);  // E_i Omega_RR^-1
-    for (int i = 0; i < count; ++i) {
-      z[i] = Matrix::Zero(q, q);
-      if (own_level[i] < depth) {
-        scale_remainder(carried[i].dense, true);
-        const Matrix minus = -carried[i].dense;
-        multiply_subtract_transposed(z[i], minus, inverse.dense, poll);
-      } else {
-        const Factor& factor = layout.factors()[forms[i].factor];
-        const Index k = factor.columns, start = factor.offset - base;
-        for (Index at = start; at < start + factor.levels * k; at += k) {
-          z[i].middleRows(at, k) = forms[i].block * inverse.dense.middleRows(at, k);
-        }
-      }
-      for (int j = 0; j <= i; ++j) {
-        double sum = 0.0;
-        for (Index column = 0; column < q; ++column) sum += z[i].col(column).dot(z[j].row(column).transpose());
-        products(i, j) = sum;
-      }
-    }
-    scale_remainder(inverse.dense, false);
+  if (cross_.layout().remainder_columns() > 0) {
+    remainder_products(forms, own_level, carried, inverse, products, poll);
   }
-
   start_levels(inverse);
   for (int c = depth - 1; c >= 0; --c) {
-    const Index k = chain[c].columns;
-    std::vector<Matrix> p(count), rho(count), weighted(count);
-    visit_level(c, inverse,
-                [&](Index unit, const Matrix&, const Matrix& inner, const Matrix& block) {
-      const ConstMatrixMap l(lower_[c].data() + unit * k * k, k, k);
-      const ConstMatrixMap h(spread_[c].data() + unit * k * k, k, k);
-      const Index size = chain[c].ancestor_columns + chain[c].cells(unit);
-      const ConstMatrixMap a(panel(c).data() + chain[c].panel_start[unit], k, size);
-      for (int i = 0; i < count; ++i) {
-        if (own_level[i] > c) continue;
-        const bool own_form = own_level[i] == c;
-        p[i] = own_form ? whiten(l, forms[i].block) : Matrix(h.transpose() * carried[i].own[c][unit] * h);
-        if (c == 0) {
-          // rho = -F p, and F'W F = inner - I.
-          weighted[i] = inner * p[i] - p[i];
-        } else {
-          rho[i] = -(a.transpose() * (h * p[i]));
-          if (!own_form) rho[i] += carried[i].panel[c][unit].transpose() * h;
-          weighted[i] = block * rho[i];
-        }
-        for (int j = 0; j <= i; ++j) {
-          if (own_level[j] > c) continue;
-          const Matrix& other = c == 0 ? p[i] : rho[i];
-          products(i, j) += p[i].cwiseProduct(p[j]).sum() + 2.0 * other.cwiseProduct(weighted[j]).sum();
-        }
-      }
-    }, false, poll);
+    level_products(c, forms, own_level, carried, inverse, products, poll);
   }
   return products.selfadjointView<Eigen::Lower>();
 }

@@ -14,6 +14,90 @@ namespace {
 constexpr Index kTrial = 4096;
 constexpr double kWorthwhile = 0.05;
 
+// The values of a row that decide whether it equals another: X, and level and columns of every factor.
+class RowValues {
+ public:
+  RowValues(const Design& design, const BlockLayout& layout)
+      : design_(design), layout_(layout), values_(design.rank()) {
+    for (const auto& factor : layout.factors()) values_.resize(values_.size() + factor.columns + 1);
+  }
+  const std::vector<double>& read(int row) {
+    design_.fixed_row(row, values_.data());
+    double* to = values_.data() + design_.rank();
+    for (const auto& factor : layout_.factors()) {
+      *to++ = factor.codes[row];
+      factor_row(design_, factor, row, to);
+      to += factor.columns;
+    }
+    return values_;
+  }
+  // Of the row read last.
+  std::uint64_t hash() const {
+    std::uint64_t hash = 1469598103934665603ull;
+    for (const double value : values_) {
+      std::uint64_t bits;
+      std::memcpy(&bits, &value, sizeof bits);
+      hash = (hash ^ bits) * 1099511628211ull;
+      hash ^= hash >> 29;
+    }
+    return hash;
+  }
+
+ private:
+  const Design& design_;
+  const BlockLayout& layout_;
+  std::vector<double> values_;
+};
+
+// Finds an equal row among those packed before. Equal rows lie in one leaf unit: there they are brought
+// together by the hash of their values.
+class TwinSearch {
+ public:
+  TwinSearch(const Design& design, const BlockLayout& layout, const PackedRows::Same& same,
+             const std::vector<int>& source)
+      : values_(design, layout), same_(same), source_(source), searching_(static_cast<bool>(same)),
+        leaf_(layout.chain().empty() ? nullptr : layout.factors()[layout.chain()[0].factor].codes) {}
+
+  // The packed row that equals this one; -1 if there is none, and then it is packed next.
+  int find(int row) {
+    if (searching_ && ++done_ == kTrial && static_cast<double>(found_) < kWorthwhile * kTrial) {
+      searching_ = false;
+    }
+    if (!searching_) return -1;
+    if (leaf_ && leaf_[row] != unit_) {
+      seen_.clear();
+      unit_ = leaf_[row];
+    }
+    values_.read(row);
+    const std::uint64_t hash = values_.hash();
+    const auto range = seen_.equal_range(hash);
+    for (auto at = range.first; at != range.second; ++at) {
+      if (!equal(source_[at->second], row)) continue;
+      ++found_;
+      return at->second;
+    }
+    seen_.emplace(hash, static_cast<int>(source_.size()));
+    return -1;
+  }
+  Index found() const { return found_; }
+
+ private:
+  bool equal(int a, int b) {
+    if (!same_(a, b)) return false;
+    const std::vector<double> first = values_.read(a);
+    return first == values_.read(b);
+  }
+
+  RowValues values_;
+  const PackedRows::Same& same_;
+  const std::vector<int>& source_;
+  bool searching_;
+  const int* leaf_;
+  std::unordered_multimap<std::uint64_t, int> seen_;  // hash -> packed row, of one unit
+  Index found_ = 0, done_ = 0;
+  int unit_ = 0;
+};
+
 }  // namespace
 
 PackedRows::PackedRows(const Design& design, const BlockLayout& layout, const Same& same)
@@ -26,68 +110,25 @@ PackedRows::PackedRows(const Design& design, const BlockLayout& layout, const Sa
   pack(design);
 }
 
-// Equal rows lie in one leaf unit: there they are brought together by the hash of their values.
 void PackedRows::choose_rows(const Design& design, const Same& same) {
-  const auto& order = layout_.row_order();
-  const auto& factors = layout_.factors();
   packed_.assign(design.rows(), -1);
-  const int* leaf = layout_.chain().empty() ? nullptr : factors[layout_.chain()[0].factor].codes;
-  std::vector<double> frequency, values(design.rank());
-  for (const auto& factor : factors) values.resize(values.size() + factor.columns + 1);
-  auto read = [&](int row) {
-    design.fixed_row(row, values.data());
-    double* to = values.data() + design.rank();
-    for (const auto& factor : factors) {
-      *to++ = factor.codes[row];
-      factor_row(design, factor, row, to);
-      to += factor.columns;
-    }
-  };
-  auto equal_rows = [&](int a, int b) {
-    if (!same(a, b)) return false;
-    read(a);
-    const std::vector<double> first = values;
-    read(b);
-    return first == values;
-  };
-  bool searching = static_cast<bool>(same);
-  std::unordered_multimap<std::uint64_t, int> seen;  // hash -> packed row, of one unit
-  Index found = 0, done = 0;
-  int unit = 0;
-  for (const int row : order) {
+  TwinSearch twins(design, layout_, same, source_);
+  std::vector<double> frequency;
+  for (const int row : layout_.row_order()) {
     if (!(design.weight(row) > 0.0)) continue;
-    if (searching && ++done == kTrial && static_cast<double>(found) < kWorthwhile * kTrial) searching = false;
-    int twin = -1;
-    std::uint64_t hash = 1469598103934665603ull;
-    if (searching) {
-      if (leaf && leaf[row] != unit) {
-        seen.clear();
-        unit = leaf[row];
-      }
-      read(row);
-      for (const double value : values) {
-        std::uint64_t bits;
-        std::memcpy(&bits, &value, sizeof bits);
-        hash = (hash ^ bits) * 1099511628211ull;
-        hash ^= hash >> 29;
-      }
-      const auto range = seen.equal_range(hash);
-      for (auto at = range.first; at != range.second && twin < 0; ++at) {
-        if (equal_rows(source_[at->second], row)) twin = at->second;
-      }
-    }
+    const int twin = twins.find(row);
     if (twin >= 0) {
       frequency[twin] += 1.0;
       packed_[row] = twin;
-      ++found;
       continue;
     }
     packed_[row] = static_cast<int>(source_.size());
-    if (searching) seen.emplace(hash, packed_[row]);
     source_.push_back(row);
     frequency.push_back(1.0);
   }
-  if (found > 0) frequency_ = Eigen::Map<const Vector>(frequency.data(), frequency.size());
+  if (twins.found() > 0) {
+    frequency_ = Eigen::Map<const Vector>(frequency.data(), frequency.size());
+  }
 }
 
 void PackedRows::pack(const Design& design) {

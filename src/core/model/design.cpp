@@ -1,5 +1,6 @@
 #include "design.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -10,6 +11,13 @@ namespace tiers {
 namespace {
 
 constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
+// Pivot of the correlations below which they do not decide the rank, because half of its digits are
+// gone: the rows do.
+constexpr double kSmallPivot = 1e-8;
+// Share of a column's length that is left beside the ones before it: below it the column is a linear
+// combination of them; and below which cross-products would lose too many digits of it.
+constexpr double kCollinear = 1e-11;
+constexpr double kNearlyCollinear = 1e-4;
 
 struct CentreScale {
   double centre = 0.0, scale = 1.0, magnitude = 0.0;
@@ -53,6 +61,30 @@ CentreScale centre_and_scale(Index n, const Value& value, const Used& used, bool
   const double root = largest * std::sqrt(mean_square / static_cast<double>(count));
   out.scale = std::exp2(std::round(std::log2(root)));
   return out;
+}
+
+// Smallest pivot of the sequential Cholesky factor of the correlations of a Gram matrix; the first
+// below kSmallPivot ends it, and a column of length zero has 0.
+double smallest_pivot(const Matrix& gram) {
+  const Index p = gram.rows();
+  const Vector length = gram.diagonal().cwiseSqrt();
+  double smallest = 1.0;
+  Matrix lower = Matrix::Zero(p, p);
+  for (Index a = 0; a < p; ++a) {
+    if (length[a] == 0.0) return 0.0;
+    for (Index b = 0; b <= a; ++b) {
+      double value = gram(a, b) / (length[a] * length[b]);
+      value -= lower.row(a).head(b).dot(lower.row(b).head(b));
+      if (b < a) {
+        lower(a, b) = value / lower(b, b);
+      } else {
+        smallest = std::min(smallest, value);
+        lower(a, a) = std::sqrt(std::max(value, 0.0));
+      }
+    }
+    if (smallest < kSmallPivot) return smallest;
+  }
+  return smallest;
 }
 
 }  // namespace
@@ -130,7 +162,7 @@ double Design::response(Index row) const {
 }
 
 void Design::scale_fixed() {
-  const Index n = spec_.n, p = spec_.X.cols();
+  const Index p = spec_.X.cols();
   centre_ = Vector::Zero(p);
   inverse_scale_ = Vector::Ones(p);
   double rounding = 0.0;  // of the centred and scaled columns, relative to their size
@@ -138,7 +170,7 @@ void Design::scale_fixed() {
   for (Index j = 0; j < p; ++j) {
     const bool carries_constant = ones_.size() > 0 && ones_[j] != 0.0;
     const auto scale = centre_and_scale(
-        n, [&](Index i) { return spec_.X(i, j); }, [&](Index i) { return used(i); },
+        spec_.n, [&](Index i) { return spec_.X(i, j); }, [&](Index i) { return used(i); },
         ones_.size() > 0 && !carries_constant);
     centre_[j] = scale.centre;
     inverse_scale_[j] = 1.0 / scale.scale;
@@ -147,46 +179,12 @@ void Design::scale_fixed() {
   }
   order.insert(order.end(), rest.begin(), rest.end());  // the constant is never the one dropped
 
-  Matrix gram = Matrix::Zero(p, p);
-  constexpr Index kChunk = 256;
-  Matrix chunk(p, kChunk);
-  for (Index start = 0; start < n; start += kChunk) {
-    const Index rows = std::min(kChunk, n - start);
-    for (Index a = 0; a < p; ++a) {
-      const Index j = order[a];
-      for (Index i = 0; i < rows; ++i) {
-        chunk(a, i) = used(start + i) ? (spec_.X(start + i, j) - centre_[j]) * inverse_scale_[j] : 0.0;
-      }
-    }
-    gram.selfadjointView<Eigen::Lower>().rankUpdate(chunk.leftCols(rows));
-  }
-  // Sequential Cholesky of the correlation matrix; a small pivot calls for the rows themselves.
-  const Vector length = gram.diagonal().cwiseSqrt();
-  bool suspicious = false;
-  double smallest = 1.0;
-  Matrix lower = Matrix::Zero(p, p);
-  for (Index a = 0; a < p && !suspicious; ++a) {
-    if (length[a] == 0.0) {
-      suspicious = true;
-      break;
-    }
-    for (Index b = 0; b <= a; ++b) {
-      double value = gram(a, b) / (length[a] * length[b]);
-      value -= lower.row(a).head(b).dot(lower.row(b).head(b));
-      if (b < a) {
-        lower(a, b) = value / lower(b, b);
-      } else {
-        suspicious = value < 1e-8;
-        smallest = std::min(smallest, value);
-        lower(a, a) = std::sqrt(std::max(value, 0.0));
-      }
-    }
-  }
-  reciprocal_condition_ = std::sqrt(std::max(smallest, 0.0));
-  if (suspicious) {
-    orthogonalize_rows(order, std::max(1e-11, 64.0 * rounding));
+  const double smallest = smallest_pivot(fixed_gram(order));
+  if (smallest < kSmallPivot) {
+    orthogonalize_rows(order, std::max(kCollinear, 64.0 * rounding));
     return;
   }
+  reciprocal_condition_ = std::sqrt(smallest);
   kept_.resize(p);
   map_ = Matrix::Zero(p, p);
   for (Index j = 0; j < p; ++j) {
@@ -196,19 +194,31 @@ void Design::scale_fixed() {
   }
 }
 
-// Gram-Schmidt, twice, on the centred and scaled rows: decides the rank, and replaces X by an
-// orthogonal basis where what is left is still nearly collinear.
-void Design::orthogonalize_rows(const std::vector<Index>& order, double tolerance) {
+// Cross-products (lower triangle) of the centred and scaled columns in this order.
+Matrix Design::fixed_gram(const std::vector<Index>& order) const {
   const Index n = spec_.n, p = spec_.X.cols();
-  Matrix basis(n, p), r = Matrix::Zero(p, p);
-  std::vector<Index> kept;  // positions in `order`
-  double smallest = 1.0;
-  Index rank = 0;
-  for (Index a = 0; a < p; ++a) {
-    const Index j = order[a];
-    for (Index i = 0; i < n; ++i) {
-      basis(i, rank) = used(i) ? (spec_.X(i, j) - centre_[j]) * inverse_scale_[j] : 0.0;
+  Matrix gram = Matrix::Zero(p, p);
+  constexpr Index kChunk = 256;
+  Matrix chunk(p, kChunk);
+  for (Index start = 0; start < n; start += kChunk) {
+    const Index rows = std::min(kChunk, n - start);
+    for (Index a = 0; a < p; ++a) {
+      for (Index i = 0; i < rows; ++i) chunk(a, i) = scaled_fixed(start + i, order[a]);
     }
+    gram.selfadjointView<Eigen::Lower>().rankUpdate(chunk.leftCols(rows));
+  }
+  return gram;
+}
+
+// Gram-Schmidt, twice, on the centred and scaled rows, in this order; columns of which less than
+// `tolerance` is left are dropped.
+Design::Orthogonal Design::gram_schmidt(const std::vector<Index>& order, double tolerance) const {
+  const Index n = spec_.n, p = spec_.X.cols();
+  Orthogonal out;
+  Matrix basis(n, p), r = Matrix::Zero(p, p);
+  Index rank = 0;
+  for (const Index j : order) {
+    for (Index i = 0; i < n; ++i) basis(i, rank) = scaled_fixed(i, j);
     const double length = basis.col(rank).norm();
     Vector coefficients = Vector::Zero(p);
     for (int pass = 0; pass < 2; ++pass) {
@@ -218,51 +228,61 @@ void Design::orthogonalize_rows(const std::vector<Index>& order, double toleranc
     }
     const double left = basis.col(rank).norm();
     if (!(left > tolerance * length)) continue;
-    smallest = std::min(smallest, left / length);
+    out.smallest = std::min(out.smallest, left / length);
     r.col(rank).head(rank) = coefficients.head(rank);
     r(rank, rank) = left;
     basis.col(rank) /= left;
-    kept.push_back(a);
+    out.columns.push_back(j);
     ++rank;
   }
-  reciprocal_condition_ = smallest;
-  // Positions among the kept columns in the user's order.
-  std::vector<Index> user_columns;
-  for (Index a : kept) user_columns.push_back(order[a]);
-  kept_ = user_columns;
-  std::sort(kept_.begin(), kept_.end());
-  auto position = [&](Index column) {
-    return std::lower_bound(kept_.begin(), kept_.end(), column) - kept_.begin();
-  };
+  out.basis = basis.leftCols(rank);
+  out.r = r.topLeftCorner(rank, rank);
+  return out;
+}
+
+// What takes coefficients of the centred and scaled columns, in the order given, to those of the kept
+// columns of X.
+Matrix Design::scaled_map(const std::vector<Index>& columns) const {
+  const Index rank = static_cast<Index>(columns.size());
   Matrix map = Matrix::Zero(rank, rank);
   for (Index a = 0; a < rank; ++a) {
-    const Index j = user_columns[a];
-    map(position(j), a) += inverse_scale_[j];
+    const Index j = columns[a];
+    map(kept_position(j), a) += inverse_scale_[j];
     if (ones_.size() == 0) continue;
     for (const Index other : kept_) {  // one that is dropped is zero in every row that counts
-      map(position(other), a) -= centre_[j] * inverse_scale_[j] * ones_[other];
+      map(kept_position(other), a) -= centre_[j] * inverse_scale_[j] * ones_[other];
     }
   }
-  const bool orthogonal = smallest < 1e-4;
-  if (orthogonal) {
-    const double root = std::sqrt(static_cast<double>(std::max<Index>(n, 1)));
-    orthogonal_ = basis.leftCols(rank) * root;
-    // Rows that do not count still need their values: they follow from the same map.
-    Matrix inverse = r.topLeftCorner(rank, rank).triangularView<Eigen::Upper>().solve(
-        Matrix(Matrix::Identity(rank, rank)));
-    map_ = map * inverse * root;
-    for (Index i = 0; i < n; ++i) {
-      if (used(i)) continue;
-      for (Index a = 0; a < rank; ++a) {
-        double value = 0.0;
-        for (Index b = 0; b < rank; ++b) value += spec_.X(i, kept_[b]) * map_(b, a);
-        orthogonal_(i, a) = value;
-      }
-    }
-  } else {
+  return map;
+}
+
+// Decides the rank, and replaces X by an orthogonal basis where what is left is still nearly collinear.
+void Design::orthogonalize_rows(const std::vector<Index>& order, double tolerance) {
+  const Orthogonal found = gram_schmidt(order, tolerance);
+  const Index n = spec_.n, rank = static_cast<Index>(found.columns.size());
+  reciprocal_condition_ = found.smallest;
+  kept_ = found.columns;
+  std::sort(kept_.begin(), kept_.end());
+  const Matrix map = scaled_map(found.columns);
+  if (found.smallest >= kNearlyCollinear) {
     // Same columns as without dropping; fixed_row() follows kept_.
     map_ = Matrix::Zero(rank, rank);
-    for (Index a = 0; a < rank; ++a) map_.col(position(user_columns[a])) = map.col(a);
+    for (Index a = 0; a < rank; ++a) map_.col(kept_position(found.columns[a])) = map.col(a);
+    return;
+  }
+  const double root = std::sqrt(static_cast<double>(std::max<Index>(n, 1)));
+  orthogonal_ = found.basis * root;
+  const Matrix inverse =
+      found.r.triangularView<Eigen::Upper>().solve(Matrix(Matrix::Identity(rank, rank)));
+  map_ = map * inverse * root;
+  // Rows that do not count still need their values: they follow from the same map.
+  for (Index i = 0; i < n; ++i) {
+    if (used(i)) continue;
+    for (Index a = 0; a < rank; ++a) {
+      double value = 0.0;
+      for (Index b = 0; b < rank; ++b) value += spec_.X(i, kept_[b]) * map_(b, a);
+      orthogonal_(i, a) = value;
+    }
   }
 }
 

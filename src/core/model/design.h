@@ -12,6 +12,8 @@
 // cross-products would lose them.
 #pragma once
 
+#include <algorithm>
+
 #include "scaling.h"
 
 namespace tiers {
@@ -76,7 +78,25 @@ class Design {
   void scale_response();
   void scale_random();
   void apply_unit();
+  // Columns of X that are no combinations of earlier ones, as basis * r (n x rank, upper triangular),
+  // and the smallest share of one that the others leave of it.
+  struct Orthogonal {
+    Matrix basis, r;
+    std::vector<Index> columns;
+    double smallest = 1.0;
+  };
+  Matrix fixed_gram(const std::vector<Index>& order) const;
+  Orthogonal gram_schmidt(const std::vector<Index>& order, double tolerance) const;
+  Matrix scaled_map(const std::vector<Index>& columns) const;
   void orthogonalize_rows(const std::vector<Index>& order, double tolerance);
+  // Centred and scaled value of a column; 0 in rows that do not count.
+  double scaled_fixed(Index row, Index column) const {
+    if (!used(row)) return 0.0;
+    return (spec_.X(row, column) - centre_[column]) * inverse_scale_[column];
+  }
+  Index kept_position(Index column) const {
+    return std::lower_bound(kept_.begin(), kept_.end(), column) - kept_.begin();
+  }
   Matrix random_map(int term) const;
   bool used(Index row) const { return !spec_.weights || spec_.weights[row] > 0.0; }
   double raw_response(Index row) const {

@@ -122,29 +122,33 @@ void ProfiledDeviance::anchor() {
 }
 
 void ProfiledDeviance::derivatives(Vector& gradient, Matrix& curvature) {
-  const auto& factors = cross_.layout().factors();
-  const double m = static_cast<double>(degrees_);
-
   // A zero on the diagonal of Lambda hides D; look from a point just beside it.
   floored_ = away_from_zero(lambda_, mean_own_);
   const bool moved = floored_ != lambda_;
   const std::vector<Matrix> exact = lambda_;
   if (moved) evaluate(floored_);
   const Solution solution = solve();
-  const double scale = scale_kind_ == Scale::fixed ? 1.0 / fixed_sigma2_ : m / solution.residual;
+  floored_residual_ = solution.residual;
+  scale_ = scale_kind_ == Scale::fixed ? 1.0 / fixed_sigma2_
+                                       : static_cast<double>(degrees_) / solution.residual;
+  find_m(solution);
+  gradient = theta_gradient();
+  curvature = theta_information(solution);
+  if (moved) lambda_ = exact;
+}
 
-  m_.clear();
-  for (const auto& factor : factors) {
-    m_.push_back(static_cast<double>(factor.levels) * Matrix::Identity(factor.columns, factor.columns));
-  }
+// M of every factor, at the floored point.
+void ProfiledDeviance::find_m(const Solution& solution) {
+  const auto& factors = cross_.layout().factors();
   inverse_sum_ = factor_.inverse_sums(poll_);
-  for (std::size_t f = 0; f < factors.size(); ++f) m_[f] -= inverse_sum_[f];
   const bool fixed = design_.rank() > 0;
   if (fixed) projection_ = factor_.fixed_projection();
+  m_ = zero_blocks(cross_.layout());
   for (std::size_t f = 0; f < factors.size(); ++f) {
     const Index k = factors[f].columns, levels = factors[f].levels;
+    m_[f] = static_cast<double>(levels) * Matrix::Identity(k, k) - inverse_sum_[f];
     const Eigen::Map<const Matrix> u(solution.u.data() + factors[f].offset, k, levels);
-    m_[f] -= scale * (u * u.transpose());
+    m_[f] -= scale_ * (u * u.transpose());
     if (!reml_ || !fixed) continue;
     // sum_l B_l S^-1 B_l' with B L_XX^-T column by column.
     const Matrix half = factor_.fixed_lower().triangularView<Eigen::Lower>().solve(
@@ -155,7 +159,10 @@ void ProfiledDeviance::derivatives(Vector& gradient, Matrix& curvature) {
       m_[f] -= b * b.transpose();
     }
   }
+}
 
+// D = Lambda^-T M Lambda^-1 of every term, and from it the gradient in theta.
+Vector ProfiledDeviance::theta_gradient() {
   std::vector<Matrix> by_factor(parameters_.terms());
   sigma_gradient_.assign(parameters_.terms(), Matrix());
   const std::vector<Matrix> term_lambda = parameters_.factors(theta_);
@@ -169,10 +176,13 @@ void ProfiledDeviance::derivatives(Vector& gradient, Matrix& curvature) {
     sigma_gradient_[j] = d;
     by_factor[j] = 2.0 * d * term_lambda[j];
   }
-  gradient = parameters_.gradient(theta_, by_factor);
+  return parameters_.gradient(theta_, by_factor);
+}
 
-  // Z'e = Lambda^-T u.
-  Vector z = solution.u;
+// The curvature, and what the Hessian will need of it: Q, d and <D, Sigma''>.
+Matrix ProfiledDeviance::theta_information(const Solution& solution) {
+  const auto& factors = cross_.layout().factors();
+  Vector z = solution.u;  // Z'e = Lambda^-T u
   for (std::size_t f = 0; f < factors.size(); ++f) {
     Eigen::Map<Matrix> z_f(z.data() + factors[f].offset, factors[f].columns, factors[f].levels);
     floored_[f].transpose().triangularView<Eigen::Upper>().solveInPlace(z_f);
@@ -182,14 +192,12 @@ void ProfiledDeviance::derivatives(Vector& gradient, Matrix& curvature) {
     by_residual[j] = -2.0 * places_.part(z, j) * places_.part(solution.u, j).transpose();
   }
   residual_gradient_ = parameters_.gradient(theta_, by_residual);
-  information_ = average_information(cross_, factor_, places_.directions(theta_, floored_, solution.u, z), true);
+  information_ = average_information(
+      cross_, factor_, places_.directions(theta_, floored_, solution.u, z), true);
   path_correction_ = parameters_.second_derivative_product(theta_, sigma_gradient_);
-  scale_ = scale;
-  floored_residual_ = solution.residual;
-  curvature = scale * information_ -
-      profile_share(solution.residual) * residual_gradient_ * residual_gradient_.transpose() +
+  return scale_ * information_ -
+      profile_share(floored_residual_) * residual_gradient_ * residual_gradient_.transpose() +
       path_correction_;
-  if (moved) lambda_ = exact;
 }
 
 // E_i = Lambda^-1 Ldot_i + (.)' of every parameter: what V_i is in u-space.
@@ -238,7 +246,7 @@ Matrix ProfiledDeviance::assemble_hessian(const Matrix& trace) const {
 // takes off B S^-1 B' from N.
 Matrix ProfiledDeviance::hessian() {
   const auto& factors = cross_.layout().factors();
-  const Index count = parameters_.size(), p = design_.rank();
+  const Index count = parameters_.size();
   const auto forms = variance_forms();
   Matrix trace = factor_.inverse_products(forms, poll_);
   for (Index i = 0; i < count; ++i) {
@@ -249,31 +257,41 @@ Matrix ProfiledDeviance::hessian() {
           (product + product.transpose()).cwiseProduct(inverse_sum_[forms[i].factor]).sum();
     }
   }
-  if (reml_ && p > 0) {
-    const Matrix half = factor_.fixed_lower().triangularView<Eigen::Lower>().solve(Matrix(projection_.transpose()));
-    const Matrix b = half.transpose();  // B L_XX^-T, q x p
-    std::vector<Matrix> moved(count), solved(count), small(count);
-    for (Index i = 0; i < count; ++i) {
-      const Factor& factor = factors[forms[i].factor];
-      moved[i] = Matrix::Zero(b.rows(), p);
-      for (Index x = 0; x < p; ++x) {
-        Eigen::Map<Matrix>(moved[i].col(x).data() + factor.offset, factor.columns, factor.levels).noalias() =
-            forms[i].block *
-            Eigen::Map<const Matrix>(b.col(x).data() + factor.offset, factor.columns, factor.levels);
-      }
-      solved[i] = moved[i];
-      Matrix unused = Matrix::Zero(p, p);
-      factor_.solve_forward(solved[i], unused);
-      small[i] = b.transpose() * moved[i];
-      for (Index j = 0; j <= i; ++j) {
-        const double value = -2.0 * (moved[i].cwiseProduct(moved[j]).sum() - solved[i].cwiseProduct(solved[j]).sum()) +
-            small[i].cwiseProduct(small[j]).sum();
-        trace(i, j) += value;
-        if (i != j) trace(j, i) += value;
-      }
+  if (reml_ && design_.rank() > 0) add_fixed_traces(forms, trace);
+  return assemble_hessian(trace);
+}
+
+// tr(E_i N E_j N) with N less B S^-1 B' is more by -2 tr(E_i N E_j B S^-1 B') and the product of the
+// p x p forms B'E_i B.
+void ProfiledDeviance::add_fixed_traces(const std::vector<BlockedCholesky::LevelForm>& forms,
+                                        Matrix& trace) const {
+  const auto& factors = cross_.layout().factors();
+  const Index count = parameters_.size(), p = design_.rank();
+  const Matrix half =
+      factor_.fixed_lower().triangularView<Eigen::Lower>().solve(Matrix(projection_.transpose()));
+  const Matrix b = half.transpose();  // B L_XX^-T, q x p
+  std::vector<Matrix> moved(count), solved(count), small(count);
+  for (Index i = 0; i < count; ++i) {
+    const Factor& factor = factors[forms[i].factor];
+    moved[i] = Matrix::Zero(b.rows(), p);
+    for (Index x = 0; x < p; ++x) {
+      const Eigen::Map<const Matrix> from(b.col(x).data() + factor.offset, factor.columns,
+                                          factor.levels);
+      Eigen::Map<Matrix>(moved[i].col(x).data() + factor.offset, factor.columns, factor.levels)
+          .noalias() = forms[i].block * from;
+    }
+    solved[i] = moved[i];
+    Matrix unused = Matrix::Zero(p, p);
+    factor_.solve_forward(solved[i], unused);
+    small[i] = b.transpose() * moved[i];
+    for (Index j = 0; j <= i; ++j) {
+      const double within = moved[i].cwiseProduct(moved[j]).sum() -
+          solved[i].cwiseProduct(solved[j]).sum();
+      const double value = -2.0 * within + small[i].cwiseProduct(small[j]).sum();
+      trace(i, j) += value;
+      if (i != j) trace(j, i) += value;
     }
   }
-  return assemble_hessian(trace);
 }
 
 // dX'V^-1X/dtheta_i = -(sum_l G_l'Ldot_i B_l + transposed), G = Z'V^-1X = Lambda^-T B.

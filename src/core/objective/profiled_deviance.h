@@ -76,7 +76,11 @@ class ProfiledDeviance final : public MixedObjective {
   };
   void evaluate(const std::vector<Matrix>& lambda);
   double profile_share(double residual) const;
+  void find_m(const Solution& solution);
+  Vector theta_gradient();
+  Matrix theta_information(const Solution& solution);
   std::vector<BlockedCholesky::LevelForm> variance_forms() const;
+  void add_fixed_traces(const std::vector<BlockedCholesky::LevelForm>& forms, Matrix& trace) const;
   Matrix assemble_hessian(const Matrix& trace) const;
 
   const Design& design_;
