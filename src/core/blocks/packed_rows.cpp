@@ -35,8 +35,9 @@ class RowValues {
   std::uint64_t hash() const {
     std::uint64_t hash = 1469598103934665603ull;
     for (const double value : values_) {
+      const double plain = value + 0.0;  // -0 equals 0, but has other bits
       std::uint64_t bits;
-      std::memcpy(&bits, &value, sizeof bits);
+      std::memcpy(&bits, &plain, sizeof bits);
       hash = (hash ^ bits) * 1099511628211ull;
       hash ^= hash >> 29;
     }
