@@ -20,11 +20,11 @@ print.tiers_fit <- function(x, digits = max(3L, getOption("digits") - 3L), ...) 
   validate_fit(x)
   lines <- c(
     wrapped("", fit_title(x)),
-    shortened(paste0("Formula: ", text_of(full_formula(x)))),
+    formula_lines(text_of(full_formula(x))),
     shortened(paste0("Data: ", x$data_name, ", ", size_words(x))),
     shortened(paste0("Fit: ", status_line(x, brief = TRUE))),
     if (!is.null(held_words(x))) shortened(paste0("Held: ", held_words(x))),
-    criteria_line(x)
+    wrapped("", criteria_line(x))
   )
   random <- random_table(x)
   if (nrow(random)) {
@@ -38,6 +38,13 @@ print.tiers_fit <- function(x, digits = max(3L, getOption("digits") - 3L), ...) 
              estimate_lines(x$coefficients, fixed_errors(x), digits))
   cat(lines, sep = "\n")
   invisible(x)
+}
+
+# At most three lines.
+formula_lines <- function(text) {
+  lines <- wrapped("Formula: ", text)
+  if (length(lines) <= 3L) return(lines)
+  c(lines[1:2], shortened(paste0(lines[3L], " ..."), getOption("width") - 1L))
 }
 
 size_words <- function(fit) {

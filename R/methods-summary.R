@@ -280,14 +280,12 @@ print_dispersion <- function(x, digits, signif.stars) {
 }
 
 print_criteria <- function(criteria) {
-  shown <- data.frame(
-    value = criteria$value, logLik = criteria$logLik, AIC = criteria$AIC, BIC = criteria$BIC
-  )
-  text <- vapply(shown, function(x) format(round(x, 2L), nsmall = 2L), "")
+  values <- unlist(criteria[c("value", "logLik", "AIC", "BIC")])
   reml <- criteria$criterion == "REML"
-  names(text) <- c(if (reml) "REML criterion" else "-2 logLik", "logLik", "AIC", "BIC")
-  if (reml) names(text)[-1L] <- paste(names(text)[-1L], "(REML)")
-  print(c(text, npar = format(criteria$npar)), quote = FALSE)
+  names <- paste0(c("logLik", "AIC", "BIC"), if (reml) " (REML)")
+  text <- rbind(c(format(round(values, 2L), nsmall = 2L, trim = TRUE), format(criteria$npar)))
+  colnames(text) <- c(if (reml) "REML criterion" else "-2 logLik", names, "npar")
+  cat(matrix_lines(text), sep = "\n")
 }
 
 print_fixed <- function(x, digits, signif.stars) {

@@ -81,9 +81,14 @@ df_text <- function(x) {
   ifelse(is.finite(x), sprintf("%.*f", decimals, x), as.character(x))
 }
 
-# A named vector in as many lines as it takes.
+# A named vector in as many lines as it takes: side by side, or below each other where not more than
+# two would stand in a line.
 estimate_lines <- function(x, errors, digits) {
   if (length(x) == 0L) return("none")
-  text <- stats::setNames(estimate_text(x, errors, digits), names(x))
-  utils::capture.output(print(text, quote = FALSE))
+  text <- estimate_text(x, errors, digits)
+  each <- max(nchar(c(names(x), text))) + 1L
+  if (length(x) > 2L && getOption("width") %/% each <= 2L) {
+    return(paste0(" ", format(names(x)), " ", format(text, justify = "right")))
+  }
+  utils::capture.output(print(stats::setNames(text, names(x)), quote = FALSE))
 }

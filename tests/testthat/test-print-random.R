@@ -42,8 +42,9 @@ test_that("tables are never too wide, and lose nothing but variances", {
     lines <- at_width(width, random_lines(made$random, made$correlations, 4, shown))
     expect_lte(max(nchar(lines)), width)
     text <- paste(lines, collapse = "\n")
-    for (r in made$correlations$correlation) expect_match(text, sprintf("%.2f", r), fixed = TRUE)
-    for (sd in made$random$sd) expect_match(text, paste0(" ", floor(sd), "."), fixed = TRUE)
+    numbers <- c(sprintf("%.2f", made$correlations$correlation),
+                 paste0(" ", floor(made$random$sd), "."))
+    expect_true(all(vapply(numbers, grepl, NA, text, fixed = TRUE)))
   }
 })
 
