@@ -259,11 +259,13 @@ print.tiers_summary <- function(x, digits = max(3L, getOption("digits") - 3L),
 print_random <- function(x, digits) {
   effects <- nrow(x$random) - x$has_residual
   if (nrow(x$random) == 0L) return(invisible())
-  cat(if (effects == 0L) "\nResidual:\n" else if (x$has_residual) {
-    "\nRandom effects and residual:\n"
+  title <- if (effects == 0L) "Residual" else if (x$has_residual) {
+    "Random effects and residual"
   } else {
-    "\nRandom effects:\n"
-  })
+    "Random effects"
+  }
+  limits <- if (any(is.finite(x$random$lower))) " (lower, upper: 95% limits of the SD)"
+  cat("\n", title, limits, ":\n", sep = "")
   cat(random_lines(x$random, x$correlations, digits, c("Levels", "Variance", "SD", "limits")),
       sep = "\n")
 }

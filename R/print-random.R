@@ -37,8 +37,9 @@ random_columns_text <- function(random, digits, show) {
   if ("Variance" %in% show) columns$Variance <- format_column(random$variance, digits)
   if ("SD" %in% show) columns$SD <- format_column(random$sd, digits)
   if ("limits" %in% show && !is.null(random$lower) && any(is.finite(random$lower))) {
-    columns$lower <- limit_text(random$lower, digits)
-    columns$upper <- limit_text(random$upper, digits)
+    limits <- matrix(limit_text(c(random$lower, random$upper), digits), ncol = 2L)
+    columns$lower <- limits[, 1L]
+    columns$upper <- limits[, 2L]
   }
   columns
 }
