@@ -7,7 +7,7 @@ JOBS    = 2
 RUN_R   = R_LIBS="$(LIBRARY):$$R_LIBS" Rscript
 PARTS   = DESCRIPTION NAMESPACE NEWS.md README.md cleanup R src man inst tests vignettes
 
-.PHONY: demo test test-r test-cpp sanitize bench check format doc install clean layers snapshots
+.PHONY: demo test test-r test-cpp sanitize bench check format doc install clean layers snapshots check-format
 
 demo:
 	@.ci/install-dependencies demo
@@ -83,6 +83,9 @@ doc:
 # Takes over text snapshots that the last run of the tests wrote.
 snapshots:
 	@if [ -d $(COPY)/tests/testthat/_snaps ]; then cp -R $(COPY)/tests/testthat/_snaps tests/testthat/; fi
+
+check-format:
+	@.ci/check-format
 
 format:
 	@find src tests/cpp \( -name '*.h' -o -name '*.cpp' \) \

@@ -72,7 +72,8 @@ TEST_CASE("rows come in the order of the leaf's units and lie in their units' pa
     std::vector<int> order = layout.row_order();
     if (!layout.chain().empty()) {
       const int* leaf = layout.factors()[layout.chain()[0].factor].codes;
-      CHECK(std::is_sorted(order.begin(), order.end(), [&](int a, int b) { return leaf[a] < leaf[b]; }));
+      CHECK(std::is_sorted(order.begin(), order.end(),
+                           [&](int a, int b) { return leaf[a] < leaf[b]; }));
     }
     std::sort(order.begin(), order.end());
     std::vector<int> all(twin.data.n);
@@ -110,10 +111,12 @@ TEST_CASE("a unit's cells are the columns of the remainder that its rows meet") 
           }
         }
         const auto start = level.cell_column.begin();
-        const std::vector<int> cells(start + level.cell_start[unit], start + level.cell_start[unit + 1]);
+        const std::vector<int> cells(start + level.cell_start[unit],
+                                     start + level.cell_start[unit + 1]);
         right = right && cells == std::vector<int>(met.begin(), met.end());
-        right = right && level.panel_start[unit + 1] - level.panel_start[unit] ==
-                             level.columns * (level.ancestor_columns + level.cells(unit) + twin.X.cols());
+        right = right &&
+                level.panel_start[unit + 1] - level.panel_start[unit] ==
+                    level.columns * (level.ancestor_columns + level.cells(unit) + twin.X.cols());
         if (c + 1 == layout.chain().size()) continue;
         const ChainLevel& above = layout.chain()[c + 1];
         for (std::int64_t at = level.cell_start[unit]; at < level.cell_start[unit + 1]; ++at) {

@@ -12,8 +12,12 @@ namespace {
 // A factorized twin with its dense system.
 struct Factorized {
   explicit Factorized(unsigned seed)
-      : twin(seed), lambda(twin.lambda(seed)), system(twin.system(lambda)), factor(twin.cross),
-        q(twin.Z.cols()), p(twin.X.cols()) {
+      : twin(seed),
+        lambda(twin.lambda(seed)),
+        system(twin.system(lambda)),
+        factor(twin.cross),
+        q(twin.Z.cols()),
+        p(twin.X.cols()) {
     REQUIRE(factor.factorize(lambda, nullptr));
     REQUIRE(factor.fixed_definite());
   }
@@ -37,9 +41,10 @@ TEST_CASE("the elimination has the determinants and the information of the dense
     CHECK(it.factor.log_det_random() == Approx(log_det(it.omega())).epsilon(1e-12).margin(1e-11));
     const Matrix cross = it.system.bottomLeftCorner(it.p, it.q);
     const Matrix information = it.system.bottomRightCorner(it.p, it.p) -
-        cross * it.omega().ldlt().solve(Matrix(cross.transpose()));
+                               cross * it.omega().ldlt().solve(Matrix(cross.transpose()));
     CHECK(it.factor.log_det_fixed() == Approx(log_det(information)).epsilon(1e-11).margin(1e-10));
-    CHECK(distance(Matrix(it.factor.fixed_information().selfadjointView<Eigen::Lower>()), information) < 1e-11);
+    CHECK(distance(Matrix(it.factor.fixed_information().selfadjointView<Eigen::Lower>()),
+                   information) < 1e-11);
     const Matrix lower = it.factor.fixed_lower().triangularView<Eigen::Lower>();
     CHECK(distance(lower * lower.transpose(), information) < 1e-11);
   }
@@ -55,7 +60,8 @@ TEST_CASE("a unit's lower factor, spread and panel are blocks of the dense facto
       const Matrix& lambda = it.lambda[level.factor];
       for (Index unit = 0; unit < level.units; ++unit) {
         const Index at = it.twin.layout.coordinate(level.factor, unit), k = level.columns;
-        const Matrix lower = it.factor.unit_lower(static_cast<int>(c), unit).triangularView<Eigen::Lower>();
+        const Matrix lower =
+            it.factor.unit_lower(static_cast<int>(c), unit).triangularView<Eigen::Lower>();
         const Matrix spread = it.factor.unit_spread(static_cast<int>(c), unit);
         worst = std::max(worst, distance(lower, l.block(at, at, k, k)));
         worst = std::max(worst, distance(spread * lower.transpose(), lambda));
@@ -65,7 +71,7 @@ TEST_CASE("a unit's lower factor, spread and panel are blocks of the dense facto
         for (std::size_t up = c + 1; up < it.twin.layout.chain().size(); ++up) {
           const Index columns = it.twin.layout.chain()[up].columns;
           const Matrix block = it.lambda[it.twin.layout.chain()[up].factor].transpose() *
-              panel.middleCols(first, columns).transpose() * spread;
+                               panel.middleCols(first, columns).transpose() * spread;
           worst = std::max(worst, distance(block, l.block(above[first], at, columns, k)));
           first += columns;
         }
@@ -84,7 +90,8 @@ TEST_CASE("a system that is not positive definite is told") {
     for (Index i = 0; i < w.size(); i += 2) w[i] = -2.0;
     twin.cross.reweight(twin.rows, w, true, nullptr);
     for (Index i = 0; i < twin.rows.size(); ++i) twin.w[twin.rows.source()[i]] = w[i];
-    const Matrix system = twin.system(lambda), omega = system.topLeftCorner(twin.Z.cols(), twin.Z.cols());
+    const Matrix system = twin.system(lambda),
+                 omega = system.topLeftCorner(twin.Z.cols(), twin.Z.cols());
     const double smallest = Eigen::SelfAdjointEigenSolver<Matrix>(omega).eigenvalues()[0];
     if (std::abs(smallest) < 1e-8) continue;
     BlockedCholesky factor(twin.cross);
@@ -112,7 +119,8 @@ TEST_CASE("solves forward and backward are those of the dense system") {
     it.factor.solve_forward(alone, none);
     it.factor.solve_backward(alone, none);
     CHECK(distance(alone, it.omega().ldlt().solve(right.topRows(it.q))) < 1e-10);
-    CHECK(distance(it.factor.fixed_projection(), it.omega().ldlt().solve(it.system.topRightCorner(it.q, it.p))) < 1e-10);
+    CHECK(distance(it.factor.fixed_projection(),
+                   it.omega().ldlt().solve(it.system.topRightCorner(it.q, it.p))) < 1e-10);
   }
 }
 
@@ -122,8 +130,10 @@ TEST_CASE("products with Lambda, and rows from coefficients, are those of dense 
     const Matrix lambda = it.twin.spread(it.lambda), u = Matrix::Random(it.q, 2);
     CHECK(distance(it.factor.apply_lambda(u, false), lambda * u) < 1e-13);
     CHECK(distance(it.factor.apply_lambda(u, true), lambda.transpose() * u) < 1e-13);
-    CHECK(distance(apply_factors(it.twin.layout, it.lambda, u.col(0), false), lambda * u.col(0)) < 1e-13);
-    CHECK(distance(apply_factors(it.twin.layout, it.lambda, u.col(0), true), lambda.transpose() * u.col(0)) < 1e-13);
+    CHECK(distance(apply_factors(it.twin.layout, it.lambda, u.col(0), false), lambda * u.col(0)) <
+          1e-13);
+    CHECK(distance(apply_factors(it.twin.layout, it.lambda, u.col(0), true),
+                   lambda.transpose() * u.col(0)) < 1e-13);
     const Vector beta = Vector::Random(it.p);
     CHECK(distance(linear_predictor(it.twin.design, it.twin.layout, beta, u.col(0)),
                    it.twin.X * beta + it.twin.Z * u.col(0)) < 1e-13);
@@ -141,14 +151,16 @@ TEST_CASE("selected blocks of the inverse are those of the dense inverse") {
     it.factor.visit_inverse_blocks(
         [&](int f, Index level, const Matrix& block) {
           const Index at = it.twin.layout.coordinate(f, level);
-          worst = std::max(worst, distance(block, inverse.block(at, at, block.rows(), block.cols())));
+          worst =
+              std::max(worst, distance(block, inverse.block(at, at, block.rows(), block.cols())));
           sums[f] += block;
           ++blocks;
         },
         [&](Index unit, const Matrix& local) {
           const ChainLevel& leaf = it.twin.layout.chain()[0];
           std::vector<Index> at;
-          for (Index a = 0; a < leaf.columns; ++a) at.push_back(it.twin.layout.coordinate(leaf.factor, unit) + a);
+          for (Index a = 0; a < leaf.columns; ++a)
+            at.push_back(it.twin.layout.coordinate(leaf.factor, unit) + a);
           for (const Index other : it.twin.coordinates(0, unit)) at.push_back(other);
           REQUIRE(local.rows() == static_cast<Index>(at.size()));
           for (Index i = 0; i < local.rows(); ++i) {

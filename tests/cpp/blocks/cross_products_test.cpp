@@ -9,7 +9,8 @@ using namespace tiers_test;
 namespace {
 
 // Every block of A against Z'WZ, Z'WX and X'WX.
-void check_blocks(const DenseTwin& twin, const CrossProducts& cross, const Vector& w, bool with_fixed) {
+void check_blocks(const DenseTwin& twin, const CrossProducts& cross, const Vector& w,
+                  bool with_fixed) {
   const BlockLayout& layout = twin.layout;
   const Matrix x = with_fixed ? twin.X : Matrix(twin.X.rows(), 0);
   const Matrix zz = twin.Z.transpose() * w.asDiagonal() * twin.Z;
@@ -24,8 +25,8 @@ void check_blocks(const DenseTwin& twin, const CrossProducts& cross, const Vecto
       worst = std::max(worst, distance(own, zz.block(at, at, k, k)));
       const auto others = twin.coordinates(static_cast<int>(c), unit);
       const Index count = static_cast<Index>(others.size());
-      const ConstMatrixMap panel(cross.panel(static_cast<int>(c)).data() + level.panel_start[unit], k,
-                                 count + x.cols());
+      const ConstMatrixMap panel(cross.panel(static_cast<int>(c)).data() + level.panel_start[unit],
+                                 k, count + x.cols());
       for (Index a = 0; a < count; ++a) {
         worst = std::max(worst, distance(panel.col(a), zz.block(at, others[a], k, 1)));
       }
@@ -37,8 +38,10 @@ void check_blocks(const DenseTwin& twin, const CrossProducts& cross, const Vecto
   CHECK(distance(cross.remainder().triangularView<Eigen::Lower>(),
                  Matrix(zz.bottomRightCorner(q, q).triangularView<Eigen::Lower>())) < 1e-12);
   CHECK(distance(cross.remainder_fixed(), zx.bottomRows(q)) < 1e-12);
-  CHECK(distance(cross.fixed().triangularView<Eigen::Lower>(),
-                 Matrix(Matrix(x.transpose() * w.asDiagonal() * x).triangularView<Eigen::Lower>())) < 1e-12);
+  CHECK(
+      distance(cross.fixed().triangularView<Eigen::Lower>(),
+               Matrix(Matrix(x.transpose() * w.asDiagonal() * x).triangularView<Eigen::Lower>())) <
+      1e-12);
 }
 
 // One value a packed row from one a row of the design.
@@ -100,7 +103,8 @@ TEST_CASE("products with A, with a response and means over levels are those of d
       Matrix mean = Matrix::Zero(factor.columns, factor.columns);
       for (Index level = 0; level < factor.levels; ++level) {
         const Index at = twin.layout.coordinate(static_cast<int>(f), level);
-        mean += zz.block(at, at, factor.columns, factor.columns) / static_cast<double>(factor.levels);
+        mean +=
+            zz.block(at, at, factor.columns, factor.columns) / static_cast<double>(factor.levels);
       }
       CHECK(distance(twin.cross.mean_own(static_cast<int>(f)), mean) < 1e-12);
     }

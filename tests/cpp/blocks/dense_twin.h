@@ -6,9 +6,9 @@
 
 namespace tiers_test {
 
-// What is written out here for a seed: a chain of 0 to 3 nested factors, 0 to 2 others, crossed with
-// it fully or in part, 1 to 3 columns each, sometimes two terms of one factor, weights, rows that do
-// not count, equal rows.
+// What is written out here for a seed: a chain of 0 to 3 nested factors, 0 to 2 others, crossed
+// with it fully or in part, 1 to 3 columns each, sometimes two terms of one factor, weights, rows
+// that do not count, equal rows.
 inline Data random_data(unsigned seed) {
   std::mt19937 engine(seed);
   std::normal_distribution<double> normal;
@@ -30,7 +30,8 @@ inline Data random_data(unsigned seed) {
   const int depth = below(4), crossed = depth == 0 ? 1 + below(2) : below(3);
   const int sizes[] = {12, 6, 2};
   std::vector<int> codes(n);
-  for (Index i = 0; i < n; ++i) codes[i] = 1 + (i < sizes[0] ? static_cast<int>(i) : below(sizes[0]));
+  for (Index i = 0; i < n; ++i)
+    codes[i] = 1 + (i < sizes[0] ? static_cast<int>(i) : below(sizes[0]));
   for (int c = 0; c < depth; ++c) {
     for (int& code : codes) code = 1 + (code - 1) % sizes[c];
     add(codes, sizes[c]);
@@ -55,8 +56,12 @@ inline Data random_data(unsigned seed) {
 
 struct DenseTwin {
   explicit DenseTwin(unsigned seed)
-      : data(random_data(seed)), spec(data.specification(false)),
-        design(spec, scaling_of(spec)), layout(design), rows(design, layout), cross(design, layout, nullptr) {
+      : data(random_data(seed)),
+        spec(data.specification(false)),
+        design(spec, scaling_of(spec)),
+        layout(design),
+        rows(design, layout),
+        cross(design, layout, nullptr) {
     const Index n = design.rows();
     X = Matrix(n, design.rank());
     Z = Matrix::Zero(n, layout.random_columns());

@@ -56,13 +56,15 @@ TEST_CASE("equal rows are packed as one, with their number") {
       found[at] += 1.0;
     }
     CHECK(right);
-    const Vector expected = rows.frequency().size() > 0 ? rows.frequency() : Vector(Vector::Ones(rows.size()));
+    const Vector expected =
+        rows.frequency().size() > 0 ? rows.frequency() : Vector(Vector::Ones(rows.size()));
     CHECK(found == expected);
     // No two packed rows of a unit are equal.
     for (Index a = 0; a < rows.size(); ++a) {
       for (Index b = 0; b < a; ++b) {
         const Index i = rows.source()[a], j = rows.source()[b];
-        if (same(i, j) && twin.X.row(i) == twin.X.row(j) && twin.Z.row(i) == twin.Z.row(j)) right = false;
+        if (same(i, j) && twin.X.row(i) == twin.X.row(j) && twin.Z.row(i) == twin.Z.row(j))
+          right = false;
       }
     }
     CHECK(right);
@@ -79,7 +81,8 @@ TEST_CASE("a row's place among the coordinates of its leaf unit") {
     double worst = 0.0;
     for (Index unit = 0; unit < leaf.units; ++unit) {
       std::vector<Index> at;
-      for (Index a = 0; a < leaf.columns; ++a) at.push_back(twin.layout.coordinate(leaf.factor, unit) + a);
+      for (Index a = 0; a < leaf.columns; ++a)
+        at.push_back(twin.layout.coordinate(leaf.factor, unit) + a);
       for (const Index other : twin.coordinates(0, unit)) at.push_back(other);
       const Index size = static_cast<Index>(at.size());
       const Matrix any = Matrix::Random(size, size), m = any + any.transpose();
