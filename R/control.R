@@ -5,9 +5,11 @@
 #'
 #' @param maxit Largest number of iterations. With `maxit = 0` the model is evaluated at its
 #'   starting values and reported as not converged.
-#' @param tolerance The fit has converged when another Newton step is predicted to lower the
-#'   deviance by less than this. The default puts every parameter within half a millionth of its
-#'   standard error, so that two fits of one model agree to a millionth.
+#' @param tolerance The search ends when another Newton step is predicted to lower the deviance
+#'   by less than this; that step is still taken. The default puts every parameter within half a
+#'   millionth of its standard error, so that two fits of one model agree to a millionth. Larger
+#'   values end earlier. In [glmm()], whose deviance is itself found by iteration, values below
+#'   1e-8 are the same as 1e-8, and one exact step from there leaves about as little as in [lmm()].
 #' @param trace `TRUE` prints a line per iteration.
 #' @param keep_data Does the fit keep the data frame that it was given? It is not copied, but a
 #'   fit that is saved takes all of it along. [update()][update.tiers_fit] and [step()] use it where

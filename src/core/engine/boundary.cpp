@@ -37,7 +37,7 @@ class BoundarySearch {
   }
   void accept(Optimum found, const std::vector<bool>& free);
   // A zero is kept where it costs less than this in deviance: Newton then ends on the same point.
-  double same_deviance() const { return value_noise(objective_, out_.optimum.value); }
+  double same_deviance() const { return objective_.resolution(out_.optimum.value); }
   void leave_ridge();
   Vector settle_flat_terms() const;
   bool settle_on_boundary(const Vector& from, bool first);

@@ -66,7 +66,7 @@ Optimum minimize_constrained(ConstrainedObjective& objective, const Vector& star
       if (!objective.is_sd(d) && objective.idle(d, there)) there[d] = 0.0;
     }
     const Optimum other = minimize(objective, there, free_coordinates(objective, there), control);
-    if (!(other.value <= found.value + value_noise(objective, found.value))) continue;
+    if (!(other.value <= found.value + objective.resolution(found.value))) continue;
     const Convergence before = found.convergence;
     found = other;
     found.convergence.iterations += before.iterations;
@@ -97,7 +97,7 @@ Proof prove_constrained(ConstrainedObjective& objective, Optimum& optimum, bool&
     out.covariance = 2.0 * tangent * inverse * tangent.transpose();
     if (step == kProofSteps || !verdict.positive || verdict.gain < kNothingLeft) return out;
     const Vector next = optimum.psi + free.spread(verdict.step);
-    if (!(objective.value(next) <= optimum.value + value_noise(objective, optimum.value))) {
+    if (!(objective.value(next) <= optimum.value + objective.resolution(optimum.value))) {
       objective.value(optimum.psi);
       return out;
     }

@@ -15,7 +15,7 @@ constexpr int kVerdictSteps = 3;
 void polish(ModalDeviance& objective, const Verdict& verdict, Proof& proof, Optimum& optimum) {
   const Vector next = optimum.psi + verdict.step;
   const double value = objective.value(next);
-  if (!(value <= optimum.value + value_noise(objective, optimum.value))) {
+  if (!(value <= optimum.value + objective.resolution(optimum.value))) {
     objective.value(optimum.psi);
     return;
   }
@@ -34,10 +34,11 @@ Proof prove(ModalDeviance& objective, const CovarianceParameters& parameters, Bo
   objective.tighten();
   if (objective.size() == 0) {
     optimum.value = objective.value(optimum.psi);
-    return Proof{Matrix(0, 0), std::isfinite(optimum.value)};
+    return Proof{Matrix(0, 0), std::isfinite(optimum.value), 0.0, small_gain(control)};
   }
   for (int attempt = 0;; ++attempt) {
     Proof out;
+    out.enough = small_gain(control);
     Matrix curvature;
     optimum.value = objective.value(optimum.psi);
     // A mode found better may turn out to lie beyond the edge of the domain of the link: back inside.
@@ -79,7 +80,7 @@ Proof prove(ModalDeviance& objective, const CovarianceParameters& parameters, Bo
     }
     const Vector next = optimum.psi + verdict.step;
     ++optimum.convergence.evaluations;
-    if (!(objective.value(next) <= optimum.value + value_noise(objective, optimum.value))) {
+    if (!(objective.value(next) <= optimum.value + objective.resolution(optimum.value))) {
       objective.value(optimum.psi);  // the modes that are reported belong to the best point
       return out;
     }

@@ -11,7 +11,8 @@ struct Proof {
   Matrix covariance;  // 2 H^-1 of the free parameters, zero for the others
   bool positive = false;
   double gain = 0.0;
-  bool holds() const { return positive && gain < 1e-8; }
+  double enough = small_gain(Control());  // a gain below it is none
+  bool holds() const { return positive && gain < enough; }
 };
 
 // Moves `found` to the optimum that was proved; its value is not finite where nothing can be said.

@@ -28,7 +28,6 @@ class Design {
   const std::vector<Index>& kept() const { return kept_; }
   double reciprocal_condition() const { return reciprocal_condition_; }
   double sum_log_weights() const { return sum_log_weights_; }
-  double response_scale() const { return response_scale_; }
   // Largest |y - offset| on the internal scale: what rounding of the data is relative to.
   double response_magnitude() const { return response_magnitude_; }
   const Specification& specification() const { return spec_; }

@@ -33,7 +33,8 @@ class ConstrainedObjective final : public Objective {
   double value(const Vector& phi) override;
   void derivatives(Vector& gradient, Matrix& curvature) override;
   Matrix hessian() override;
-  int secant_pairs() const override { return inner_.secant_pairs(); }
+  CurvaturePlan curvature_plan() const override { return inner_.curvature_plan(); }
+  double resolution(double value) const override { return inner_.resolution(value); }
   double step_limit(const Vector& phi, const Vector& step) const override;
   // There is no step without a search here: the point itself.
   Vector safe_step(const Vector& phi) override { return phi; }

@@ -14,6 +14,8 @@ class JointDeviance final : public MixedObjective {
   double value(const Vector& psi) override;
   void derivatives(Vector& gradient, Matrix& curvature) override;
   Matrix hessian() override { return with_sigma(inner_.hessian()); }
+  CurvaturePlan curvature_plan() const override { return inner_.curvature_plan(); }
+  double resolution(double value) const override { return inner_.resolution(value); }
   double step_limit(const Vector& psi, const Vector& step) const override;
   // There is no step without a search here: the point itself.
   Vector safe_step(const Vector& psi) override { return psi; }

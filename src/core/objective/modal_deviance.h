@@ -8,6 +8,8 @@
 // of X (unless they are part of the mode), then the coefficients of the log dispersion.
 #pragma once
 
+#include <cmath>
+
 #include "conditional_mode.h"
 #include "mixed_objective.h"
 #include "term_places.h"
@@ -27,7 +29,9 @@ class ModalDeviance : public MixedObjective {
   double step_limit(const Vector& psi, const Vector& step) const override;
   // There is no step without a search here: the point itself.
   Vector safe_step(const Vector& psi) override { return psi; }
-  int secant_pairs() const override { return 5; }
+  CurvaturePlan curvature_plan() const override { return CurvaturePlan::secant; }
+  // It contains conditional modes, which are themselves iterated.
+  double resolution(double value) const override { return 1e-9 * (1.0 + std::abs(value)); }
   const std::vector<Matrix>& sigma_gradient() const override { return sigma_gradient_; }
   Matrix mean_cross(int term) const override;
 
@@ -67,7 +71,9 @@ class ModalDeviance : public MixedObjective {
     Vector v, moved, t;  // of the mode; by row: what v adds to eta, and what is left
     Vector z, tau;       // Z' of the scores at the mode and of t
   };
-  // D = df/dSigma of every factor; read where near_zero().
+  // D = df/dSigma of every factor; read where near_zero(). May leave the mode's factor at
+  // divisible_lambda(): until the next value() it serves the prediction of modes and the curvature, to
+  // which it is near enough.
   virtual std::vector<Matrix> sigma_gradient_beside_zero(const Adjoint& at_mode);
   const std::vector<Matrix>& lambda() const { return lambda_; }  // per factor
   const std::vector<Matrix>& divisible_lambda() const { return divisible_lambda_; }  // moved off zero

@@ -6,6 +6,15 @@
 
 namespace tiers {
 
+// What an objective's curvature is worth, and so how the optimizer works with it.
+enum class CurvaturePlan {
+  // It leads fast as a rule; where it does not, and for the last step, the Hessian is asked for.
+  average_information,
+  // The Hessian is dear and never asked for: the last pairs of steps and changes of the gradient are laid
+  // over the curvature as BFGS updates, and the objective's owner judges the end.
+  secant,
+};
+
 class Objective {
  public:
   virtual ~Objective() = default;
@@ -22,10 +31,9 @@ class Objective {
   // A matrix that the Hessian (at the point of the last derivatives()) exceeds by something positive
   // semidefinite, where one comes at next to no cost: if it is positive, so is the Hessian. Empty: none.
   virtual Matrix hessian_bound() const { return Matrix(); }
-  // How many of the last (step, change of the gradient) pairs the optimizer lays over the curvature
-  // as BFGS updates. 0: none; where the curvature leads slowly, and for the last step, it asks for
-  // the Hessian. An objective with pairs is never asked for its Hessian: its owner judges the end.
-  virtual int secant_pairs() const { return 0; }
+  virtual CurvaturePlan curvature_plan() const = 0;
+  // By how much two values of about this size may differ without a reason.
+  virtual double resolution(double value) const = 0;
   // Shortens a proposed step to where the curvature can be trusted: the factor in (0, 1].
   virtual double step_limit(const Vector& psi, const Vector& step) const = 0;
   // A point with a deviance not above that of the last derivatives(), by a step that needs no

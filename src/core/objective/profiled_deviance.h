@@ -11,6 +11,8 @@
 // distance from it. Nothing cancels then, whatever the ratio of the variances.
 #pragma once
 
+#include <cmath>
+
 #include "mixed_objective.h"
 #include "term_places.h"
 
@@ -26,11 +28,15 @@ class ProfiledDeviance final : public MixedObjective {
 
   Index size() const override { return parameters_.size(); }
   double value(const Vector& theta) override;
+  // Where Lambda has a zero on its diagonal, from a point just beside it: the factor, and hessian(),
+  // fixed_derivatives() and solve() until the next value(), are of that point.
   void derivatives(Vector& gradient, Matrix& curvature) override;
   // H = 2 (m/r2) Q - (m/r2^2) d d' + <D, Sigma''> - TT, TT_ij = tr(K V_i K V_j), K = V^-1 or P.
   Matrix hessian() override;
   // With TT no larger than tr(E_i N E_j) of the levels' own blocks (see hessian(); N is at most I).
   Matrix hessian_bound() const override;
+  CurvaturePlan curvature_plan() const override { return CurvaturePlan::average_information; }
+  double resolution(double value) const override { return 1e-7 + 1e-12 * std::abs(value); }
   double step_limit(const Vector& theta, const Vector& step) const override;
   Vector safe_step(const Vector& theta) override;
   // Straight in Sigma: the deviance depends on theta through V only, which is linear in Sigma.

@@ -166,16 +166,17 @@ void QuadratureDeviance::evaluate_leaf(Index unit, const Point& point, Visit& vi
   }
   const ResponseRows part = part_of(mode().response().rows(), first, count);
   const auto z = rows.random().block(rows.random_start(layout.chain()[0].factor), first, k, count);
-  thread_local Vector eta, logp, unused, unused_dw, unused_ds, unused_dwphi;
-  for (Vector* v : {&eta, &logp, &unused, &unused_dw, &unused_ds, &unused_dwphi}) {
+  Vector& eta = leaf_rows_.eta;
+  for (Vector* v : {&eta, &leaf_rows_.logp, &leaf_rows_.w, &leaf_rows_.dw, &leaf_rows_.ds_dphi,
+                    &leaf_rows_.dw_dphi}) {
     if (v->size() < count) v->resize(count);
   }
   RowDerivatives out;
-  out.logp = logp.data();
-  out.w = unused.data();
-  out.dw = unused_dw.data();
-  out.ds_dphi = unused_ds.data();
-  out.dw_dphi = unused_dwphi.data();
+  out.logp = leaf_rows_.logp.data();
+  out.w = leaf_rows_.w.data();
+  out.dw = leaf_rows_.dw.data();
+  out.ds_dphi = leaf_rows_.ds_dphi.data();
+  out.dw_dphi = leaf_rows_.dw_dphi.data();
   for (Index q = 0; q < nodes; ++q) {
     if (k == 1) {
       const double shift = visit.shift(0, q);
@@ -186,7 +187,7 @@ void QuadratureDeviance::evaluate_leaf(Index unit, const Point& point, Visit& vi
     out.s = visit.score.col(q).data();
     if (dispersed) out.dlogp_dphi = visit.dispersion.col(q).data();
     mode().family().evaluate(part, eta.data(), dispersed ? Detail::gradient : Detail::score, out);
-    log_density[q] += logp.head(count).sum();
+    log_density[q] += leaf_rows_.logp.head(count).sum();
   }
 }
 

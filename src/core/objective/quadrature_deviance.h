@@ -57,6 +57,9 @@ class QuadratureDeviance final : public ModalDeviance {
   std::vector<std::vector<std::vector<int>>> children_;  // per level above the leaf, per unit
   std::vector<Visit> visits_;
   Index used_visits_ = 0;
+  struct LeafRows {                    // of one leaf unit at one node, overwritten at the next
+    Vector eta, logp, w, dw, ds_dphi, dw_dphi;
+  } leaf_rows_;
   Vector rest_;                        // Z_ancestors shift of one leaf unit's rows
   // Per chain level and unit: mean of g x' for the unit and (itself, its ancestors), later S of
   // (I + S); and C between (ancestors, unit).

@@ -14,9 +14,8 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-// Below this gain (a ten-thousandth of a standard error) a step is taken without a line search,
-// and with secant pairs it is the last.
 constexpr double kSmallGain = 1e-8;
+constexpr int kSecantPairs = 5;
 constexpr int kMaxPolishing = 6;
 constexpr double kArmijo = 1e-4;
 constexpr double kShorten = 0.4;
@@ -55,7 +54,8 @@ class Minimizer {
   Minimizer(Objective& objective, const Vector& start, const std::vector<bool>& free,
             const Control& control)
       : objective_(objective, start, free), control_(control), psi_(objective_.reduce(start)),
-        secant_(objective_.secant_pairs() > 0), pairs_(objective_.secant_pairs()) {}
+        small_gain_(small_gain(control)),
+        secant_(objective_.curvature_plan() == CurvaturePlan::secant), pairs_(kSecantPairs) {}
 
   Optimum run();
 
@@ -78,13 +78,14 @@ class Minimizer {
   void arrive();
   void take_last_step();
   Optimum result();
-  double noise() { return value_noise(objective_.whole(), value_); }
+  double noise() { return objective_.whole().resolution(value_); }
 
   RestrictedObjective objective_;
   const Control& control_;
   Vector psi_, gradient_, last_step_;
   Matrix curvature_;
   double value_ = 0.0;
+  const double small_gain_;
   const bool secant_;
   SecantPairs pairs_;
   double last_gain_ = kInfinity, left_ = kInfinity, rate_ = 1.0;
@@ -106,14 +107,14 @@ Optimum Minimizer::run() {
     const Proposal proposal = propose();
     const double gain = proposal.verdict.gain;
     trace(proposal);
-    converged_ = gain < kSmallGain;
+    converged_ = gain < small_gain_;
     if (settled(proposal)) {
       if (proposal.verdict.positive || !leave_saddle(proposal)) break;
       continue;
     }
     if (!std::isfinite(gain) || iterations_ >= control_.max_iterations) break;
     ++iterations_;
-    if (gain < kSmallGain) {
+    if (gain < small_gain_) {
       polish(proposal.verdict.step);
     } else if (!advance(proposal)) {
       break;
@@ -131,7 +132,7 @@ Proposal Minimizer::propose() {
   if (by_hessian) {
     const Matrix hessian = objective_.hessian();
     out.verdict = judge(hessian, gradient_);
-    if (out.verdict.gain >= kSmallGain) out.path_end = path_end(hessian);
+    if (out.verdict.gain >= small_gain_) out.path_end = path_end(hessian);
   } else {
     out.verdict.positive = true;  // known otherwise, or left to the owner
   }
@@ -146,7 +147,7 @@ Proposal Minimizer::propose() {
 bool Minimizer::wants_hessian(double gain) {
   if (secant_) return false;
   slow_ = slow_ || (gain < kNear && gain > kSlow * last_gain_);
-  return slow_ || (gain < kSmallGain && !surely_minimum());
+  return slow_ || (gain < small_gain_ && !surely_minimum());
 }
 
 // Whether the Hessian can be known to be positive without it.
@@ -180,7 +181,7 @@ void Minimizer::trace(const Proposal& proposal) const {
 }
 
 bool Minimizer::settled(const Proposal& proposal) const {
-  if (!(proposal.verdict.gain < kSmallGain)) return false;
+  if (!(proposal.verdict.gain < small_gain_)) return false;
   return secant_ || proposal.left < control_.tolerance || polishing_ == kMaxPolishing;
 }
 
@@ -328,10 +329,7 @@ Optimum Minimizer::result() {
 
 }  // namespace
 
-double value_noise(const Objective& objective, double value) {
-  const double size = std::abs(value);
-  return objective.secant_pairs() > 0 ? 1e-9 * (1.0 + size) : 1e-7 + 1e-12 * size;
-}
+double small_gain(const Control& control) { return std::max(kSmallGain, control.tolerance); }
 
 Optimum minimize(Objective& objective, const Vector& start, const std::vector<bool>& free,
                  const Control& control) {
@@ -367,7 +365,7 @@ Vector point_below(Objective& objective, const Vector& psi, const Vector& downwa
     const Vector ends[] = {psi + length * downward, psi - length * downward};
     const double values[] = {objective.value(ends[0]), objective.value(ends[1])};
     const int lower = values[1] < values[0] ? 1 : 0;
-    if (values[lower] < here - value_noise(objective, here)) return ends[lower];
+    if (values[lower] < here - objective.resolution(here)) return ends[lower];
   }
   objective.value(psi);
   return Vector();

@@ -1,9 +1,9 @@
 // Newton's method on an Objective's own curvature, with a line search that shortens or lengthens the
 // step. It stops on the decrease of the deviance that the next step would bring, which does not
-// depend on the scale of anything. Two kinds of objective, by secant_pairs():
-//   none    the curvature (average information); the Hessian where that is slow, and at the end, to
-//           say whether it is a minimum, unless a bound already says so;
-//   some    the curvature with BFGS updates on top, for objectives whose Hessian is dear.
+// depend on the scale of anything. By the objective's CurvaturePlan:
+//   average_information   the curvature; the Hessian where that is slow, and at the end, to say whether
+//                         it is a minimum, unless a bound already says so;
+//   secant                the curvature with BFGS updates on top.
 #pragma once
 
 #include "../objective/objective.h"
@@ -31,9 +31,10 @@ struct Optimum {
 Optimum minimize(Objective& objective, const Vector& start, const std::vector<bool>& free,
                  const Control& control);
 
-// By how much two values of the deviance may differ without a reason. With secant pairs it contains
-// conditional modes, which are themselves iterated.
-double value_noise(const Objective& objective, double value);
+// The gain below which a fit is finished whatever the tolerance, or the tolerance if that is larger: a
+// step that gains less (a ten-thousandth of a standard error) is taken without a line search, because
+// the deviance hardly resolves it.
+double small_gain(const Control& control);
 
 // What a Hessian (or a model of it) says about a point with this gradient.
 struct Verdict {

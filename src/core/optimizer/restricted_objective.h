@@ -56,7 +56,7 @@ class RestrictedObjective {
   }
   Vector safe_step(const Vector& psi) { return reduce(objective_.safe_step(expand(psi))); }
   bool refresh() { return objective_.refresh(); }
-  int secant_pairs() const { return objective_.secant_pairs(); }
+  CurvaturePlan curvature_plan() const { return objective_.curvature_plan(); }
 
  private:
   Objective& objective_;

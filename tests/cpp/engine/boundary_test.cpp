@@ -13,7 +13,7 @@ namespace {
 // a parameter beta that is no covariance: what a generalized model looks like to the search.
 class TwoVariances : public MixedObjective {
  public:
-  TwoVariances(double c0, double c1, int pairs) : c_{c0, c1}, pairs_(pairs), d_(2, Matrix(1, 1)) {}
+  TwoVariances(double c0, double c1, bool secant) : c_{c0, c1}, secant_(secant), d_(2, Matrix(1, 1)) {}
 
   Index size() const override { return 3; }
   double value(const Vector& psi) override {
@@ -38,7 +38,12 @@ class TwoVariances : public MixedObjective {
     out(2, 2) = 2.0;
     return out;
   }
-  int secant_pairs() const override { return pairs_; }
+  CurvaturePlan curvature_plan() const override {
+    return secant_ ? CurvaturePlan::secant : CurvaturePlan::average_information;
+  }
+  double resolution(double value) const override {
+    return secant_ ? 1e-9 * (1.0 + std::abs(value)) : 1e-7 + 1e-12 * std::abs(value);
+  }
   double step_limit(const Vector&, const Vector&) const override { return 1.0; }
   Vector safe_step(const Vector& psi) override { return psi; }
   const std::vector<Matrix>& sigma_gradient() const override { return d_; }
@@ -46,7 +51,7 @@ class TwoVariances : public MixedObjective {
 
  private:
   double c_[2];
-  int pairs_;
+  bool secant_;
   Vector at_;
   std::vector<Matrix> d_;
 };
@@ -59,8 +64,8 @@ BoundaryOptimum search(TwoVariances& model, const Vector& start = Vector::Consta
 }  // namespace
 
 TEST_CASE("a variance of zero is found among parameters of another kind") {
-  for (const int pairs : {0, 5}) {
-    TwoVariances model(0.5, -0.8, pairs);
+  for (const bool secant : {false, true}) {
+    TwoVariances model(0.5, -0.8, secant);
     const BoundaryOptimum found = search(model);
     CHECK(found.optimum.convergence.converged);
     CHECK(found.at_boundary);
@@ -75,8 +80,8 @@ TEST_CASE("a variance of zero is found among parameters of another kind") {
 }
 
 TEST_CASE("a start at zero is left where the multiplier is negative") {
-  for (const int pairs : {0, 5}) {
-    TwoVariances model(-0.4, -0.8, pairs);
+  for (const bool secant : {false, true}) {
+    TwoVariances model(-0.4, -0.8, secant);
     Vector start(3);
     start << 0.0, 0.0, 0.2;
     const BoundaryOptimum found = search(model, start);
@@ -90,7 +95,7 @@ TEST_CASE("a start at zero is left where the multiplier is negative") {
 }
 
 TEST_CASE("an interior optimum has no boundary, and all parameters are free") {
-  TwoVariances model(-0.4, -0.8, 5);
+  TwoVariances model(-0.4, -0.8, true);
   const BoundaryOptimum found = search(model);
   CHECK(found.optimum.convergence.converged);
   CHECK_FALSE(found.at_boundary);
@@ -116,8 +121,8 @@ class Forgetful final : public TwoVariances {
 }  // namespace
 
 TEST_CASE("a boundary that cannot be evaluated is not accepted") {
-  for (const int pairs : {0, 5}) {
-    Forgetful model(0.5, -0.8, pairs);
+  for (const bool secant : {false, true}) {
+    Forgetful model(0.5, -0.8, secant);
     const BoundaryOptimum found = search(model);
     CHECK(std::isfinite(found.optimum.value));
     CHECK(found.optimum.psi[0] != 0.0);

@@ -31,6 +31,8 @@ class Valley final : public Objective {
     derivatives(gradient, curvature);
     return curvature;
   }
+  CurvaturePlan curvature_plan() const override { return CurvaturePlan::average_information; }
+  double resolution(double value) const override { return 1e-7 + 1e-12 * std::abs(value); }
   double step_limit(const Vector&, const Vector&) const override { return 1.0; }
   Vector safe_step(const Vector& x) override { return x; }
 
@@ -66,7 +68,8 @@ class RoughLogistic final : public Objective {
   }
   Matrix exact_hessian() const { return 2.0 * x_.transpose() * weights_.asDiagonal() * x_; }
   Matrix hessian() override { throw std::logic_error("the Hessian was asked for"); }
-  int secant_pairs() const override { return 5; }
+  CurvaturePlan curvature_plan() const override { return CurvaturePlan::secant; }
+  double resolution(double value) const override { return 1e-9 * (1.0 + std::abs(value)); }
   double step_limit(const Vector&, const Vector&) const override { return 1.0; }
   Vector safe_step(const Vector& beta) override { return beta; }
   int derivatives_called = 0;
@@ -93,7 +96,8 @@ class Walled final : public Objective {
     curvature = Matrix::Identity(2, 2);
   }
   Matrix hessian() override { throw std::logic_error("the Hessian was asked for"); }
-  int secant_pairs() const override { return 5; }
+  CurvaturePlan curvature_plan() const override { return CurvaturePlan::secant; }
+  double resolution(double value) const override { return 1e-9 * (1.0 + std::abs(value)); }
   double step_limit(const Vector&, const Vector&) const override { return 1.0; }
   Vector safe_step(const Vector& at) override { return at; }
 
@@ -120,6 +124,8 @@ class Saddle final : public Objective {
     out(1, 1) = 12.0 * at_[1] * at_[1] - 4.0;
     return out;
   }
+  CurvaturePlan curvature_plan() const override { return CurvaturePlan::average_information; }
+  double resolution(double value) const override { return 1e-7 + 1e-12 * std::abs(value); }
   double step_limit(const Vector&, const Vector&) const override { return 1.0; }
   Vector safe_step(const Vector& at) override { return at; }
 
@@ -149,6 +155,8 @@ class Bowl final : public Objective {
   Matrix hessian_bound() const override {
     return bounded_ ? Matrix(1.5 * Matrix::Identity(2, 2)) : Matrix(-Matrix::Identity(2, 2));
   }
+  CurvaturePlan curvature_plan() const override { return CurvaturePlan::average_information; }
+  double resolution(double value) const override { return 1e-7 + 1e-12 * std::abs(value); }
   double step_limit(const Vector&, const Vector&) const override { return 1.0; }
   Vector safe_step(const Vector& at) override { return at; }
   int hessians = 0;
@@ -310,7 +318,8 @@ class Slope final : public Objective {
     curvature = Matrix::Identity(1, 1);
   }
   Matrix hessian() override { throw std::logic_error("the Hessian was asked for"); }
-  int secant_pairs() const override { return 5; }
+  CurvaturePlan curvature_plan() const override { return CurvaturePlan::secant; }
+  double resolution(double value) const override { return 1e-9 * (1.0 + std::abs(value)); }
   double step_limit(const Vector&, const Vector&) const override { return 1.0; }
   Vector safe_step(const Vector& at) override { return at; }
 
@@ -332,4 +341,34 @@ TEST_CASE("how the search ended is told") {
   CHECK(found.convergence.ending == Ending::edge);
   CHECK(found.value > 0.0);
   CHECK(found.value < 1e-6);
+}
+
+TEST_CASE("the tolerance is the predicted gain at which the search ends") {
+  const std::vector<bool> two{true, true}, four(4, true);
+  Vector start(2);
+  start << -1.2, 1.0;
+  int valley_before = 0, logistic_before = 0;
+  double valley_value = -1.0, logistic_value = 0.0;
+  for (const double tolerance : {1e-12, 1e-3, 0.9}) {
+    Control control;
+    control.tolerance = tolerance;
+    Valley valley;
+    const Optimum found = minimize(valley, start, two, control);
+    CHECK(found.convergence.converged);
+    CHECK(found.convergence.gain < tolerance);
+    RoughLogistic logistic(1.5);
+    const Optimum rough = minimize(logistic, Vector::Zero(4), four, control);
+    CHECK(rough.convergence.converged);
+    CHECK(rough.convergence.gain < std::max(tolerance, 1e-8));
+    if (tolerance > 1e-12) {
+      CHECK(found.convergence.iterations < valley_before);
+      CHECK(rough.convergence.iterations < logistic_before);
+      CHECK(found.value >= valley_value);
+      CHECK(rough.value > logistic_value - logistic.resolution(logistic_value));
+    }
+    valley_before = found.convergence.iterations;
+    logistic_before = rough.convergence.iterations;
+    valley_value = found.value;
+    logistic_value = rough.value;
+  }
 }
