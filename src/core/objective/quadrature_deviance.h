@@ -1,6 +1,6 @@
 // -2 log-likelihood by adaptive Gauss-Hermite quadrature over the chain of nested factors, all of a
-// unit's columns at once, with its exact gradient (vignettes/algorithm.Rmd 3.4, 3.5). The nodes sit where the factor
-// of H = C C' at the joint mode puts them:
+// unit's columns at once, with its exact gradient (vignettes/algorithm.Rmd 3.4, 3.5). The nodes sit
+// where the factor of H = C C' at the joint mode puts them:
 //   u_a = mode_a + C_a^-T (x_a - sum over ancestors c of C_ca'(u_c - mode_c)).
 // One point everywhere is Laplace's approximation.
 //
