@@ -132,7 +132,7 @@ capitalized <- function(text) paste0(toupper(substr(text, 1L, 1L)), substr(text,
 convergence_findings <- function(fit) {
   verdict <- fit$convergence
   if (verdict$status != "not_converged") return(NULL)
-  if (isTRUE(verdict$ending %in% c("edge", "stuck"))) {
+  if (isTRUE(verdict$ending %in% c("edge", "stuck")) || !is.null(kind_endings(fit)$cause)) {
     lines <- gsub("[ \n]+", " ", ending_lines(fit))
     return(finding("fit", paste(lines[names(lines) == "x"], collapse = " "),
                    paste(lines[names(lines) == "i"], collapse = " ")))

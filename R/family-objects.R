@@ -15,7 +15,9 @@
 #' [glmm()] also takes the names of all families as text: `"binomial"`, `"poisson"`, `"gaussian"`,
 #' `"Gamma"`, `"inverse.gaussian"`, `"nbinom1"`, `"nbinom2"`, `"beta"`, `"betabinomial"`. Any link
 #' that is not listed can be given as an object of class `link-glm`, as in stats, here and in
-#' `binomial(link = )`.
+#' `binomial(link = )`. Its functions may hold a value for each row, as those of logistic exposure,
+#' `plogis(eta)^days`, do: values for all rows of `data` or for those that are used, in their order.
+#' Predictions of means then need as many rows as the fit; `type = "link"` takes any.
 #'
 #' @param link Name of the link of the mean. Counts: `"log"`, `"sqrt"`, `"identity"`, `"inverse"`,
 #'   `"1/mu^2"`. Shares: `"logit"`, `"probit"`, `"cloglog"`, `"loglog"`, `"cauchit"`, `"log"`. Or

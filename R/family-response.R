@@ -15,6 +15,32 @@ read_response <- function(value, family, weights, name, labels) {
   list(y = y, size = double(), weights = weights)
 }
 
+# Two classes want a binomial model, which is not the default.
+check_default_family <- function(value, name) {
+  if (is.matrix(value) && ncol(value) > 1L) return(invisible())
+  levels <- if (is.factor(value)) levels(value) else unique(as.vector(value[!is.na(value)]))
+  binary <- is.logical(value) || (is.numeric(value) && setequal(levels, 0:1)) ||
+    ((is.factor(value) || is.character(value)) && length(levels) <= 2L)
+  if (!binary) return(invisible())
+  what <- if (is.logical(value)) "is logical" else {
+    paste("has two values,", paste0(sort(levels), collapse = " and "))
+  }
+  what <- plain_text(what)
+  stop_input(c(paste0("The response `{name}` ", what, ", and no {.arg family} is given."),
+               i = "For the chance of one of two classes use {.code family = binomial}.",
+               i = if (is.numeric(value)) "For a linear model use {.code family = gaussian}."))
+}
+
+warn_wide_offset <- function(family, model) {
+  weights <- model$response$weights
+  used <- if (length(weights)) weights > 0 else TRUE
+  words <- offset_span_words(family, stats::model.offset(model$frame), used)
+  if (!is.null(words)) warn_data(c(words, i = wide_offset_advice))
+}
+
+wide_offset_advice <- "An offset stands on the scale of the linear predictor: is a logarithm
+                       missing, `offset(log(exposure))`?"
+
 # One column of numbers, for the families that want nothing else.
 response_numbers <- function(value, family, name) {
   if (is.matrix(value) && NCOL(value) == 2L) {

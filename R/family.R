@@ -120,10 +120,12 @@ read_link <- function(name, object) {
   }
   functions <- object[c("linkfun", "linkinv", "mu.eta")]
   if (!all(vapply(functions, is.function, NA))) return(list(link = known_link(link, name)))
-  check_link_functions(functions, link)
+  size <- link_size(functions)
+  check_link_functions(functions, link, size)
   functions$valideta <- object$valideta
   functions$name <- link
-  list(link = link, custom = stored_link(functions))
+  custom <- stored_link(functions)
+  list(link = link, custom = if (size == 1L) custom else with_link_size(custom, size))
 }
 
 same_link <- function(link, object) {
@@ -135,13 +137,15 @@ same_link <- function(link, object) {
     isTRUE(all.equal(as.double(value), expected, tolerance = 1e-7))
 }
 
-check_link_functions <- function(functions, link) {
-  at <- c(-0.4, 0.3, 0.9)
+# `size`: see link-rows.R.
+check_link_functions <- function(functions, link, size) {
+  at <- if (size == 1L) c(-0.4, 0.3, 0.9) else rep_len(c(-0.4, 0.3, 0.9), size)
   for (part in c("linkinv", "mu.eta")) {
     value <- tryCatch(suppressWarnings(functions[[part]](at)), error = function(e) NULL)
     if (!is.numeric(value) || length(value) != length(at)) {
-      stop_input("The link {.val {link}}: its function {.code {part}} must return a number for each
-                  number that it is given.")
+      stop_input(c("The link {.val {link}}: its function {.code {part}} must return a number for
+                    each number that it is given.",
+                   i = "It was given {length(at)} and returned {length(value)}."))
     }
   }
 }

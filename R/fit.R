@@ -138,7 +138,24 @@ lmm <- function(formula, data, REML = TRUE, residual = NULL, dispersion = ~ 1, w
 #'   A variance of zero is a valid estimate and comes with a message of class
 #'   `tiers_message_singular`. A warning means that a number of the output may be wrong; separated
 #'   data, in which coefficients grow without end, come with one of class
-#'   `tiers_warning_separation` that names the columns. All errors have class `tiers_error`.
+#'   `tiers_warning_separation` that names the rows and the columns. All errors have class
+#'   `tiers_error`.
+#' @section Accuracy:
+#' Where the grouping factors are nested (or there is one), a fit by Laplace is compared at its end
+#' with quadrature of few points, for less than a tenth of the work of the fit. If -2 logLik is off
+#' by more than 1, or a standard deviation would move by more than 5%, a message of class
+#' `tiers_message_accuracy` says by how much; `nAGQ = "auto"` is the remedy. `summary()` repeats it,
+#' and [diagnose()] compares with as many points as it takes.
+#' @section Separated data:
+#' The log-likelihood of a fit with infinite coefficients is its limit. Which coefficients are
+#' infinite depends on the coding of the factors; what stays finite does not, and is in
+#' `fit$separation$finite`, a list:
+#'
+#' * `contrasts`: a data frame of the differences between the levels of each factor concerned that are
+#'   finite, with their standard errors;
+#' * `coefficients`, `vcov` and `infinite`: for any other combination `l` of the coefficients with
+#'   `l %*% infinite` zero, `l %*% coefficients` is the estimate and `l %*% vcov %*% l` its variance.
+#'   The rows of a model matrix, and their differences, are such combinations.
 #' @seealso [lmm()] for normal responses; [nbinom2()] and the other families; [marginal_coef()] for
 #'   effects in the population; [diagnose()], which says how far the approximation of the likelihood
 #'   may be off; [residuals()][residuals.tiers_fit] of type `"quantile"` and
@@ -194,7 +211,7 @@ glmm <- function(formula, data, family = stats::gaussian(), nAGQ = 1L, method = 
                            offset = offset, subset = subset))
   call <- light_call(call, "glmm", typed)
   caller <- parent.frame()
-  given <- c(nAGQ = !missing(nAGQ), method = !missing(method))
+  given <- c(nAGQ = !missing(nAGQ), method = !missing(method), family = !missing(family))
   if (missing(formula)) formula <- NULL
   if (missing(data)) data <- NULL
   force_arguments(c("formula", "data", "nAGQ", "method", "dispersion", "zi", "na.action",
@@ -203,7 +220,7 @@ glmm <- function(formula, data, family = stats::gaussian(), nAGQ = 1L, method = 
   check_zi(zi)
   points <- read_method(method, nAGQ, given)
   family <- read_family(family, typed$family, caller)
-  kind <- generalized_kind(family, points, dispersion)
+  kind <- generalized_kind(family, points, dispersion, given[["family"]])
   fit_model_kind(kind, call, typed, formula, data, weights, offset, subset, na.action, contrasts,
                  start, control, fix, equal, caller)
 }

@@ -2,9 +2,10 @@
 
 # `family` was made by read_family(), `points` by read_method(); `dispersion` is the user's formula,
 # and what build_model() stored of it after kind_with_model().
-generalized_kind <- function(family, points, dispersion) {
-  new_kind("tiers_glmm", REML = FALSE, family = family, dispersion = dispersion, points = points,
-           automatic = identical(points, -1L))
+# `family_given`: was it typed?
+generalized_kind <- function(family, points, dispersion, family_given) {
+  new_kind("tiers_glmm", REML = FALSE, family = family, family_given = family_given,
+           dispersion = dispersion, points = points, automatic = identical(points, -1L))
 }
 
 #' @export
@@ -17,12 +18,15 @@ kind_formula.tiers_glmm <- function(kind, parsed) {
 kind_response.tiers_glmm <- function(kind, frame, name, labels) {
   weights <- frame_weights(frame)
   if (length(weights)) check_weights(weights, labels)
+  if (isFALSE(kind$family_given)) check_default_family(frame[[1L]], name)
   read_response(frame[[1L]], kind$family, weights, name, labels)
 }
 
 #' @export
 kind_with_model.tiers_glmm <- function(kind, model) {
   kind["dispersion"] <- list(model$dispersion)
+  kind$family <- match_link_rows(kind$family, model)
+  warn_wide_offset(kind$family, model)
   kind$points <- term_points(kind$points, model$random_terms, model$built)
   kind
 }
@@ -37,7 +41,7 @@ kind_specification.tiers_glmm <- function(kind, response, X, built, frame, dispe
   }
   spec$size <- response$size
   spec$family <- kind$family$name
-  spec$link <- kind$family$custom %||% kind$family$link
+  spec$link <- engine_link(kind$family)
   spec$dispersion <- dispersion
   spec$points <- kind$points
   spec$start_beta <- spec$start_phi <- double()
@@ -62,6 +66,7 @@ kind_estimates.tiers_glmm <- function(fit, spec, result) {
   fit$eta <- result$eta
   fit$points <- as.integer(result$points)
   fit$accuracy <- c(total = result$accuracy, largest = result$accuracy_max)
+  fit$laplace <- result$laplace
   fit$separation <- new_separation(result, fit)
   scale <- family_scale(fit$family$name, dispersion_values(fit))
   fit$sigma <- if (length(scale) == 1L) scale else NA_real_
@@ -94,6 +99,10 @@ kind_words.tiers_glmm <- function(fit) {
 
 #' @export
 kind_endings.tiers_glmm <- function(fit) {
+  offset <- offset_span_words(fit$family, fixed_offset(fit), prior_weights(fit) > 0)
+  if (!is.null(offset)) {
+    return(list(cause = c(x = offset, i = wide_offset_advice)))
+  }
   list(
     edge = c(x = "The deviance falls up to the edge of where it is defined: the estimates are the
                   best point this side of it.", undefined_lines(fit$family, fit$points)),
@@ -144,7 +153,7 @@ response_drawer.tiers_glmm <- function(fit, newdata, n) {
   trials <- if (is_success_family(fit$family) && any(rows$m != 1)) rows$m
   function(centre) {
     known <- which(!is.na(centre) & in_link_domain(fit$family, centre))
-    mu <- mean_of(fit$family, centre[known])
+    mu <- mean_of(family_at(fit$family, known), centre[known])
     y <- rep(NA_real_, n)
     d <- rep_len(rows$d, n)
     # R warns of means for which it has no random numbers; simulate() counts and tells them.

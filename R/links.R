@@ -40,14 +40,18 @@ complement_of <- function(family, eta) {
 is_identity_link <- function(family) is.null(family$custom) && family$link == "identity"
 
 # The three functions of the link of a family that was read (see family.R).
-link_of <- function(family) family$custom %||% link_functions(family$link)
+link_of <- function(family) {
+  custom <- family$custom
+  if (is.null(custom)) return(link_functions(family$link))
+  if (is.null(custom$size)) custom else link_in_rows(custom)
+}
 
 # TRUE where `eta` is a value that the link can take; NULL domain functions take all.
 in_link_domain <- function(family, eta) {
   positive <- mean_is_positive(family$name)
   share <- family_response_kind(family$name) %in% c("success", "unit")
   if (!is.null(family$custom)) {
-    mu <- family$custom$linkinv(eta)
+    mu <- link_of(family)$linkinv(eta)
     return(is.finite(mu) & (!(positive | share) | mu >= 0) & (!share | mu <= 1))
   }
   ok <- !is.nan(eta)
@@ -59,6 +63,26 @@ in_link_domain <- function(family, eta) {
     ok <- ok & mu >= 0 & mu <= 1
   }
   ok
+}
+
+# Links whose mean, or its odds, changes at least about as e^eta far out: with an offset that spans
+# more than this no mean suits all rows.
+largest_offset_span <- 50
+
+offset_span <- function(family, offset, used) {
+  exponential <- is.null(family$custom) &&
+    family$link %in% c("log", "logit", "cloglog", "loglog", "probit")
+  if (!exponential || length(offset) == 0L || !any(used)) return(0)
+  diff(range(offset[used]))
+}
+
+# "The offset spans 849 on the log link ..."; NULL where its span is a usual one.
+offset_span_words <- function(family, offset, used) {
+  span <- offset_span(family, offset, used)
+  if (!(span > largest_offset_span)) return(NULL)
+  what <- if (family$link == "log") "means" else "odds"
+  paste0("The offset spans ", signif(span, 3L), " on the ", family$link, " link: some rows have ",
+         what, " e^", signif(span, 3L), " times those of others.")
 }
 
 # A link-glm object with these functions, for family objects made here.

@@ -29,18 +29,19 @@ random_columns <- function(fit, j, newdata) {
   full_basis(basis, nrow(newdata), term)
 }
 
-# E f(eta + sd Z) for standard normal Z. The trapezoidal rule is accurate to rounding when its step
-# is small against the distance of the nearest singularity of f, for any link here at least 1 / sd.
-average_normal <- function(f, eta, sd) {
+# E f(eta + sd Z) for standard normal Z; f_at(rows) is f for some of the rows, where it differs by
+# row. The trapezoidal rule is accurate to rounding when its step is small against the distance of
+# the nearest singularity of f, for any link here at least 1 / sd.
+average_normal <- function(f, eta, sd, f_at = function(rows) f) {
   value <- rep(NA_real_, length(eta))
   ok <- !is.na(eta) & !is.na(sd)
   flat <- ok & (sd == 0 | is.infinite(eta))
-  value[flat] <- f(eta[flat])
+  value[flat] <- f_at(which(flat))(eta[flat])
   # Rows with similar spread share their nodes.
   class <- ceiling(log2(pmax(sd, 0.5)))
   for (size in unique(class[ok & !flat])) {
     rows <- which(ok & !flat & class == size)
-    value[rows] <- average_rows(f, eta[rows], sd[rows], step = min(0.25, 0.22 / 2^size))
+    value[rows] <- average_rows(f_at(rows), eta[rows], sd[rows], step = min(0.25, 0.22 / 2^size))
   }
   value
 }
@@ -66,7 +67,10 @@ marginal_mean <- function(family, eta, sd) {
   }
   if (!is.null(closed)) return(unname(closed))
   check_mean_exists(family, sd)
-  average_normal(function(x) mean_of(family, x), unname(eta), unname(sd))
+  average_normal(NULL, unname(eta), unname(sd), function(rows) {
+    here <- family_at(family, rows)
+    function(x) mean_of(here, x)
+  })
 }
 
 marginal_slope <- function(family, eta, sd) {
@@ -80,7 +84,10 @@ marginal_slope <- function(family, eta, sd) {
   }
   if (!is.null(closed)) return(unname(closed))
   check_mean_exists(family, sd)
-  average_normal(function(x) slope_of(family, x), unname(eta), unname(sd))
+  average_normal(NULL, unname(eta), unname(sd), function(rows) {
+    here <- family_at(family, rows)
+    function(x) slope_of(here, x)
+  })
 }
 
 # The log link of a probability has no density for groups with eta + sd Z > 0, and the likelihood
@@ -152,8 +159,8 @@ marginal_coef <- function(fit, ...) {
     stop_model(c("The coefficients of {.val {fit$separation$columns}} are infinite, and so are their
                   averages.", i = "Leave out the separated columns."))
   }
-  family <- family_of(fit)
   used <- which(prior_weights(fit) > 0)
+  family <- family_at(family_of(fit), used)
   kept <- !is.na(fit$coefficients)
   X <- fixed_matrix(fit)[used, kept, drop = FALSE]
   eta <- fixed_values(fit)[used]

@@ -79,12 +79,16 @@ linear_predictor <- function(fit, parts, newdata, allow_new) {
 on_scale <- function(fit, eta, type, parts, newdata) {
   if (type == "link") return(eta)
   family <- family_of(fit)
+  if (!is.null(family$custom$size) && length(eta) != length(family$custom$at)) {
+    stop_link_rows(family$custom, length(eta))
+  }
   value <- eta
   known <- !is.na(eta)
+  here <- family_at(family, known)
   value[known] <- if (type == "marginal" && !is_identity_link(family)) {
-    marginal_mean(family, eta[known], random_sd(fit, parts, newdata)[known])
+    marginal_mean(here, eta[known], random_sd(fit, parts, newdata)[known])
   } else {
-    mean_of(family, eta[known])
+    mean_of(here, eta[known])
   }
   outside <- which(known & !in_link_domain(family, eta))
   if (length(outside)) {

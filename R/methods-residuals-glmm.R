@@ -62,17 +62,17 @@ by_deviation <- function(value, variance) {
 # is 0 / 0, the value as far out as the link can tell a mean from its limit.
 working_residuals <- function(fit) {
   observed <- unname(observed_response(fit))
-  ratio <- function(eta, y) {
-    rest <- complement_of(fit$family, eta)
-    distance <- if (is.null(rest)) y - mean_of(fit$family, eta) else {
-      ifelse(rest < 0.5, rest - (1 - y), y - mean_of(fit$family, eta))
+  ratio <- function(eta, y, family) {
+    rest <- complement_of(family, eta)
+    distance <- if (is.null(rest)) y - mean_of(family, eta) else {
+      ifelse(rest < 0.5, rest - (1 - y), y - mean_of(family, eta))
     }
-    distance / slope_of(fit$family, eta)
+    distance / slope_of(family, eta)
   }
-  value <- ratio(fit$eta, observed)
+  value <- ratio(fit$eta, observed, fit$family)
   for (far in 2^(9:0)) {
     open <- which(is.infinite(fit$eta) & !(is.finite(value) & value != 0))
-    value[open] <- ratio(sign(fit$eta[open]) * far, observed[open])
+    value[open] <- ratio(sign(fit$eta[open]) * far, observed[open], family_at(fit$family, open))
   }
   value
 }

@@ -186,14 +186,6 @@ dispersion_words <- function(fit, digits = 4L) {
          traits$variance_words)
 }
 
-# How far the likelihood may be off, where the quadrature has said so, or who says it.
-accuracy_words <- function(fit) {
-  if (needs_comparison(fit)) return("that of Laplace's approximation, see diagnose()")
-  total <- fit$accuracy[["total"]] %||% NA_real_
-  if (is.na(total) || all(fit$points <= 1L)) return(NULL)
-  paste0("error of -2 logLik by quadrature at most ", format(total, digits = 2L))
-}
-
 correlation_table <- function(fit) {
   components <- VarCorr(fit)
   shown <- which(shows_correlation(components))

@@ -122,7 +122,7 @@ collect_frame <- function(parsed, data, rows, na.action) {
   frame <- with_marked_response(frame, held, used, n)
   list(frame = frame, terms = terms, bars = bars, dispersion = dispersion, env = env,
        na.action = na_action, missing = missing,
-       variables = variables,
+       variables = variables, n_data = n, used = used,
        raw_data = raw_columns(variables, frame, data, parsed$env, used),
        data = keep_data(data, frame, rows, variables, parsed$env, used, n),
        local = local_variables(variables, data, parsed$env),

@@ -10,18 +10,30 @@ report_separation <- function(fit) {
     x = "The coefficient{cli::qty(number)}{?s} of {shown} {cli::qty(number)}{?is/are} infinite, with
          infinite standard error{cli::qty(number)}{?s}; the log-likelihood and all other estimates
          are the finite limit.",
+    i = finite_advice(fit),
     i = separation_remedy(fit)),
     columns = columns, kind = fit$separation$kind, logLik = fit$logLik, .envir = environment())
 }
 
-# Counts separate at zero, successes at none or all.
+# Counts separate at zero, successes at none or all. Where some rows are separated these say more
+# than the columns, which may be those of any coding.
 separation_headline <- function(fit, shown) {
   edge <- constant_edge(fit)
   if (!is.null(edge)) return(paste0("The response is ", edge, " in every row used."))
-  how <- if (identical(fit$separation$kind, "complete")) "completely" else "partly"
-  kind <- if (is_success_family(fit$family)) "successes and failures" else "counts of zero"
-  paste0("The data are ", how, " separated: ", shown, " can tell ",
-         if (how == "partly") "some " else "all ", kind, " without error.")
+  if (identical(fit$separation$kind, "complete")) {
+    kind <- if (is_success_family(fit$family)) "successes and failures" else "counts of zero"
+    return(paste0("The data are completely separated: ", shown, " can tell all ", kind,
+                  " without error."))
+  }
+  paste0("The data are partly separated by ", plain_text(separated_row_words(fit)), ".")
+}
+
+# Where contrasts of a factor whose coefficients are infinite are to be had.
+finite_advice <- function(fit) {
+  terms <- unique(fit$separation$finite$contrasts$term)
+  if (length(terms) == 0L) return(NULL)
+  shown <- paste0("`", plain_text(terms), "`", collapse = ", ")
+  paste0("Differences between the other levels of ", shown, " are finite: `fit$separation$finite$contrasts` has them, with standard errors.")
 }
 
 # "0" or "all successes", where no row has anything else.
@@ -42,47 +54,36 @@ report_group_separation <- function(fit) {
   terms <- fit$separation$terms
   if (length(terms) == 0L) return(invisible())
   labels <- vapply(fit$random[terms], `[[`, "", "label")
-  shown <- paste0("`", plain_text(labels), "`", collapse = ", ")
-  group <- fit$random[[terms[1L]]]$group
-  several <- length(fit$random[[terms[1L]]]$columns) > 1L
   warn_tiers("tiers_warning_separation", c(
-    "The groups of {shown} are separated: within each of them all responses are alike, or the
-     {if (several) 'columns of the term and the '}fixed effects tell them apart.",
-    x = "{if (several) 'The covariance matrix' else 'The standard deviation'} is not estimable by this
-         approximation: it can grow without end and still reproduce the data, and the printed value is
-         where the approximation of the likelihood has its peak.",
-    i = "Use more rows for each level of `{group}`, leave the term out, or analyse one value for
-         each level.",
-    i = if (all(fit$points <= 1L)) "Quadrature (`nAGQ = \"auto\"`), where possible, shows whether the
-         likelihood itself has a maximum."), terms = labels, .envir = environment())
+    plain_text(separated_groups_headline(fit)),
+    x = paste0(capitalized(separated_parameters(fit)), " not estimable by this approximation: it
+               can grow without end and still reproduce the data, and what is printed is where the
+               approximation of the likelihood has its peak."),
+    i = if (length(terms) == 1L) "Use more rows for each level of
+         `{fit$random[[terms]]$group}`, leave the term out, or analyse one value for each level.",
+    i = if (length(terms) > 1L) "Use more rows for each level, or leave one of the terms out.",
+    i = if (all(fit$points <= 1L) && length(terms) == 1L) "Quadrature (`nAGQ = \"auto\"`), where
+         possible, shows whether the likelihood itself has a maximum."),
+    terms = labels, .envir = environment())
 }
 
-# Of quadrature only: what Laplace may be off by is told by diagnose().
-accuracy_limit <- 0.1
-
-report_accuracy <- function(fit) {
-  if (!poor_quadrature(fit) || length(fit$separation$terms)) return(invisible())
-  largest <- signif(fit$accuracy[["largest"]], 2)
-  inform("tiers_message_accuracy", c(
-    "The quadrature is not accurate here: the log-likelihood of a single group may be off by
-     {largest / 2}.",
-    i = more_points_advice(fit)),
-    accuracy = fit$accuracy)
-}
-
-# What to do where quadrature is not accurate.
-more_points_advice <- function(fit) {
-  points <- max(fit$points)
-  if (isTRUE(fit$automatic)) {
-    return(paste0("These are as many points (", points, ") as `nAGQ = \"auto\"` tries: give a larger ",
-                  "number (up to 101), or look whether the data can tell the variance at all."))
+separated_groups_headline <- function(fit) {
+  terms <- fit$separation$terms
+  labels <- vapply(fit$random[terms], `[[`, "", "label")
+  shown <- paste0("`", labels, "`")
+  if (length(terms) > 1L) {
+    return(paste0("The random effects of ", paste(shown, collapse = " and "), " together separate ",
+                  "the data: with the fixed effects they tell all successes from all failures."))
   }
-  paste0("Raise the number of points (now ", points, "), or use `nAGQ = \"auto\"`.")
+  several <- length(fit$random[[terms]]$columns) > 1L
+  paste0("The groups of ", shown, " are separated: within each of them all responses are alike, ",
+         "or the ", if (several) "columns of the term and the ", "fixed effects tell them apart.")
 }
 
-poor_quadrature <- function(fit) {
-  length(fit$points) > 0L && all(fit$points > 1L) &&
-    isTRUE(fit$accuracy[["largest"]] > accuracy_limit)
+separated_parameters <- function(fit) {
+  terms <- fit$random[fit$separation$terms]
+  if (length(terms) > 1L) return("their standard deviations are")
+  if (length(terms[[1L]]$columns) > 1L) "its covariance matrix is" else "its standard deviation is"
 }
 
 # A family with overdispersion at its limit without any: said with the boundary.
@@ -134,14 +135,18 @@ edge_advice <- function(family) {
 # No point with a finite likelihood; or probabilities above 1, the approximation's breakdown.
 check_likelihood <- function(result, spec) {
   family <- family_of(spec)
+  used <- if (length(spec$weights)) spec$weights > 0 else TRUE
+  offset <- offset_span_words(family, spec$offset, used)
+  lines <- if (is.null(offset)) undefined_lines(family, spec$points) else {
+    c(x = offset, i = wide_offset_advice)
+  }
   if (identical(result$status, "undefined")) {
     stop_model(c("The likelihood of this model cannot be approximated where the search for its maximum
-                  ended.",
-                 undefined_lines(family, spec$points)))
+                  ended.", lines))
   }
   if (!family_traits(family$name)$continuous && isTRUE(result$deviance < -1e-6)) {
     stop_model(c("The approximation of the likelihood breaks down: it gives the data a probability
-                  above 1.", undefined_lines(family, spec$points)))
+                  above 1.", lines))
   }
 }
 
@@ -161,4 +166,4 @@ undefined_lines <- function(family, points) {
 }
 
 # Is the domain of linear predictors bounded?
-link_has_edge <- function(family) !all(in_link_domain(family, c(-1e3, 1e3)))
+link_has_edge <- function(family) !all(in_link_domain(family_at(family, c(1L, 1L)), c(-1e3, 1e3)))

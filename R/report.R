@@ -101,6 +101,8 @@ report_convergence <- function(fit) {
 # Why the search for the optimum ended before it, and what can be done.
 ending_lines <- function(fit) {
   ending <- fit$convergence$ending
+  cause <- kind_endings(fit)$cause
+  if (!is.null(cause)) return(cause)
   if (isTRUE(ending %in% c("edge", "stuck"))) {
     rows <- edge_rows(fit)
     if (length(rows)) return(c(x = edge_words(fit, rows), i = edge_advice(fit$family)))

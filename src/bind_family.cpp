@@ -1,4 +1,6 @@
 // The registry of response families as R sees it. Called only from R/family.R.
+#include <numeric>
+
 #include "convert_family.h"
 #include "core/family/user_link.h"
 
@@ -9,15 +11,23 @@ using tiers::Index;
 
 namespace {
 
-// A function of the user's link as one of vectors; a single value is recycled.
-std::function<void(const double*, Index, double*)> vector_function(const List& link,
-                                                                   const std::string& name) {
+// The rows that a link is asked for, as R counts them.
+Rcpp::IntegerVector r_rows(const int* row, Index n) {
+  Rcpp::IntegerVector out(n, 1);
+  for (Index i = 0; row && i < n; ++i) out[i] = row[i] + 1;
+  return out;
+}
+
+// A function of the user's link as one of vectors; a single value is recycled. By row it is a function of
+// values and their rows.
+tiers::LinkFunctions::Map vector_function(const List& link, const std::string& name, bool by_row) {
   if (!link.containsElementNamed(name.c_str()) || !Rf_isFunction(link[name])) {
     Rcpp::stop("the link has no function '%s'", name);
   }
   const Rcpp::Function f = link[name];
-  return [f, name](const double* from, Index n, double* to) {
-    const Rcpp::RObject value = f(NumericVector(from, from + n));
+  return [f, name, by_row](const double* from, Index n, double* to, const int* row) {
+    const NumericVector given(from, from + n);
+    const Rcpp::RObject value = by_row ? f(given, r_rows(row, n)) : f(given);
     const bool number = Rf_isNumeric(value) || Rf_isLogical(value);
     const Index length = Rf_xlength(value);
     if (!number || (length != n && length != 1)) {
@@ -29,22 +39,26 @@ std::function<void(const double*, Index, double*)> vector_function(const List& l
   };
 }
 
-tiers::LinkFunctions link_functions(const List& link) {
+// The functions of a link with a value for each row are those of its element "by_row".
+tiers::LinkFunctions link_functions(const List& given) {
   tiers::LinkFunctions out;
-  const Rcpp::RObject name = link.containsElementNamed("name") ? SEXP(link["name"]) : R_NilValue;
+  out.by_row = given.containsElementNamed("by_row");
+  const List link = out.by_row ? List(given["by_row"]) : given;
+  const Rcpp::RObject name = given.containsElementNamed("name") ? SEXP(given["name"]) : R_NilValue;
   out.name = Rf_isString(name) && Rf_xlength(name) > 0
                  ? Rcpp::as<std::vector<std::string>>(name).front()
                  : "user";
-  out.eta = vector_function(link, "linkfun");
-  out.mean = vector_function(link, "linkinv");
-  out.slope = vector_function(link, "mu.eta");
+  out.eta = vector_function(link, "linkfun", out.by_row);
+  out.mean = vector_function(link, "linkinv", out.by_row);
+  out.slope = vector_function(link, "mu.eta", out.by_row);
   if (link.containsElementNamed("valideta") && Rf_isFunction(link["valideta"])) {
     const Rcpp::Function valid = link["valideta"];
-    out.valid = [valid](const double* eta, Index n) {
-      const Rcpp::LogicalVector inside =
-          Rcpp::as<Rcpp::LogicalVector>(valid(NumericVector(eta, eta + n)));
-      for (const int value : inside) {
-        if (value != TRUE) return false;
+    const bool by_row = out.by_row;
+    out.valid = [valid, by_row](const double* eta, Index n, const int* row) {
+      const NumericVector given_eta(eta, eta + n);
+      const Rcpp::RObject value = by_row ? valid(given_eta, r_rows(row, n)) : valid(given_eta);
+      for (const int inside : Rcpp::as<Rcpp::LogicalVector>(value)) {
+        if (inside != TRUE) return false;
       }
       return true;
     };
@@ -97,7 +111,10 @@ List family_cpp(SEXP family, SEXP link, const NumericVector& y, const NumericVec
     Rcpp::stop("family '%s' needs 'phi', its log %s", model->name(), model->dispersion_name());
   }
   NumericVector logp(n), s(n), w(n), mu(n), variance(n);
-  model->mean(eta.begin(), n, mu.begin());
+  std::vector<int> row(n);
+  std::iota(row.begin(), row.end(), 0);
+  rows.row = row.data();
+  model->mean(eta.begin(), n, mu.begin(), rows.row);
   model->variance(rows, mu.begin(), variance.begin());
   if (!rows.y) return List::create(_["mu"] = mu, _["variance"] = variance);
   tiers::RowDerivatives out;

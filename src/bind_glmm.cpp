@@ -63,6 +63,11 @@ List fit_glmm_cpp(const List& spec, const List& control) {
   out["points"] = Rcpp::wrap(fit.points);
   out["accuracy"] = number(fit.accuracy);
   out["accuracy_max"] = number(fit.largest_error);
+  out["laplace"] = R_NilValue;
+  if (fit.laplace.points > 0) {
+    out["laplace"] = List::create(_["points"] = fit.laplace.points, _["difference"] = fit.laplace.difference,
+                                  _["log_sd_move"] = Rcpp::wrap(fit.laplace.log_sd_move));
+  }
   out["separation"] = R_NilValue;
   if (fit.separation != tiers::SeparationKind::none) {
     std::vector<int> columns;
@@ -73,10 +78,17 @@ List fit_glmm_cpp(const List& spec, const List& control) {
     }
     const bool complete = fit.separation == tiers::SeparationKind::complete;
     out["separation"] = List::create(_["kind"] = complete ? "complete" : "quasi", _["columns"] = columns,
-                                     _["direction"] = direction);
+                                     _["direction"] = direction,
+                                     _["finite"] = plain_vector(fit.finite_coefficients),
+                                     _["finite_vcov"] = fit.finite_vcov,
+                                     _["unidentified"] = fit.unidentified_directions);
   }
   out["group_separation"] = R_NilValue;
-  if (fit.separated_term >= 0) out["group_separation"] = List::create(_["term"] = fit.separated_term + 1);
+  if (!fit.separated_terms.empty()) {
+    Rcpp::IntegerVector terms;
+    for (const int j : fit.separated_terms) terms.push_back(j + 1);
+    out["group_separation"] = List::create(_["term"] = terms);
+  }
   return out;
 }
 

@@ -87,3 +87,23 @@ test_that("all forms of the same successes give the same fit", {
     list(n = single$size), single[c("herd", "period", "y")], length), binomial(), weights = n)
   expect_equal(weighted$logLik, one$logLik, tolerance = 1e-9)
 })
+
+test_that("two classes without a family are an error that names binomial", {
+  set.seed(1)
+  d <- data.frame(g = gl(8, 10), x = rnorm(80), n = rnorm(80))
+  d$y <- rbinom(80, 1, 0.4)
+  d$yes <- d$y == 1
+  d$f <- factor(d$y, labels = c("no", "yes"))
+  d$text <- as.character(d$f)
+  d$yes[7] <- NA
+  for (formula in c("yes ~ x + (1 | g)", "f ~ x + (1 | g)", "text ~ x + (1 | g)", "y ~ x + (1 | g)",
+                    "yes ~ 1 + (1 | g)")) {
+    expect_error(glmm(formula, d), "family = binomial", class = "tiers_error_input")
+  }
+  expect_error(glmm(y ~ x + (1 | g), d), "has two values, 0 and 1", class = "tiers_error_input")
+  # What is asked for is fitted, and so is a response of more values.
+  fit <- suppressMessages(glmm(y ~ x + (1 | g), d, family = gaussian))
+  expect_equal(fit$family$name, "gaussian")
+  expect_s3_class(suppressMessages(glmm(n ~ x + (1 | g), d)), "tiers_glmm")
+  expect_s3_class(suppressMessages(refit_response(fit, rev(d$y))), "tiers_glmm")
+})

@@ -48,3 +48,32 @@ test_that("a stored link leaves its maker's data behind and keeps what it needs"
   expect_lt(length(serialize(stored, NULL)), 1e4)
   expect_equal(stored$linkinv(1.2), plogis(0.6))
 })
+
+test_that("an offset of absurd span is named before the fit and where it fails", {
+  set.seed(7)
+  d <- data.frame(g = gl(12, 10), x = rnorm(120), exposure = round(runif(120, 1, 850)))
+  d$y <- rpois(120, d$exposure * exp(-4 + 0.3 * d$x + rnorm(12, 0, 0.4)[d$g]))
+  heard <- listen(glmm(y ~ x + offset(exposure) + (1 | g), d, family = poisson))
+  warned <- Filter(function(x) inherits(x, "tiers_warning_data"), heard$conditions)
+  span <- signif(diff(range(d$exposure)), 3)
+  expect_length(warned, 1L)
+  expect_match(conditionMessage(warned[[1]]), paste0("The offset spans ", span, " on the log link"))
+  ended <- Filter(function(x) inherits(x, c("tiers_warning_notconverged", "tiers_error")),
+                  heard$conditions)
+  expect_length(ended, 1L)
+  expect_match(conditionMessage(ended[[1]]), paste0("The offset spans ", span))
+  if (!is.null(heard$value)) {
+    expect_match(paste(diagnose(heard$value)$findings$finding, collapse = " "), "The offset spans")
+  }
+  expect_no_tiers_warning(glmm(y ~ x + offset(log(exposure)) + (1 | g), d, family = poisson))
+  # Other links, the argument, and rows that do not count.
+  d$b <- rbinom(120, 1, 0.4)
+  for (link in c("logit", "probit", "cloglog")) {
+    heard <- listen(glmm(b ~ x + (1 | g), d, family = binomial(link), offset = exposure / 10))
+    expect_match(conditionMessage(heard$conditions[[1]]), paste("on the", link, "link"))
+  }
+  d$w <- as.numeric(d$exposure < 60)
+  d$z <- rnorm(120)
+  expect_no_tiers_warning(glmm(z ~ x + offset(exposure) + (1 | g), d, family = gaussian))
+  expect_null(offset_span_words(list(name = "poisson", link = "log"), d$exposure, d$exposure < 40))
+})

@@ -187,7 +187,9 @@ test_that("a gaussian mean of zero under the log link is a limit with a density"
     expect_equal(separations(heard)[[1]]$columns, "fb")
     expect_equal(fixef(fit)[["fb"]], -Inf)
     expect_equal(unname(fitted(fit)[d$f == "b"]), rep(0, 40))
-    far <- glmm(y ~ x + I(f == "c") + (1 | g) + offset(-100 * (f == "b")), d, gaussian("log"))
+    expect_warning(
+      far <- glmm(y ~ x + I(f == "c") + (1 | g) + offset(-100 * (f == "b")), d, gaussian("log")),
+      class = "tiers_warning_data")
     expect_equal(fit$logLik, far$logLik, tolerance = 1e-9)
     expect_equal(unname(fixef(fit)[c(1, 2, 4)]), unname(fixef(far)), tolerance = 1e-5)
   }
@@ -232,4 +234,110 @@ test_that("groups of which only some are alike are not separated", {
   d$y <- rbinom(800, 1, plogis(-0.3 + 0.3 * d$x + 0.7 * rnorm(400)[d$g] + 0.8 * rnorm(400)[d$g] * d$x))
   expect_length(separations(listen(fit <- glmm(y ~ x + (x | g), d, binomial()))), 0L)
   expect_true(diagnose(fit)$ok)
+})
+
+# An empty level, in any coding ---------------------------------------------------------------
+
+# All rows with o = 1 are 0.
+empty_level <- function() {
+  set.seed(5)
+  e <- data.frame(o = factor(rep(1:5, 30), ordered = TRUE), b = factor(rep(1:6, each = 25)))
+  e$y <- rbinom(150, 1, plogis(rnorm(6)[e$b]))
+  e$y[e$o == 1] <- 0
+  e
+}
+
+separation_warning <- function(expr) {
+  heard <- listen(expr)
+  Filter(function(x) inherits(x, "tiers_warning_separation"), heard$conditions)[[1L]]
+}
+
+test_that("an empty level is named with its rows, whatever its coding", {
+  e <- empty_level()
+  codings <- list(contr.poly(5), contr.sum(5), contr.treatment(5), contr.helmert(5))
+  for (coding in codings) {
+    text <- conditionMessage(separation_warning(
+      glmm(y ~ o + (1 | b), e, binomial, contrasts = list(o = coding))))
+    expect_match(text, "rows 1, 6, 11, 16, 21, ... (30 in all): all with `o` = 1, all 0",
+                 fixed = TRUE)
+    expect_match(text, "finite$contrasts", fixed = TRUE)
+  }
+})
+
+test_that("the level is named for successes, two levels, cells of two factors, counts", {
+  e <- empty_level()
+  e$s <- 1 - e$y
+  expect_match(conditionMessage(separation_warning(glmm(s ~ o + (1 | b), e, binomial))),
+               "all with `o` = 1, all 1", fixed = TRUE)
+  e$y[e$o == 4] <- 0
+  expect_match(conditionMessage(separation_warning(glmm(y ~ o + (1 | b), e, binomial))),
+               "(60 in all): all with `o` = 1 or 4, all 0", fixed = TRUE)
+  set.seed(2)
+  d <- expand.grid(a = factor(c("u", "v")), c = factor(1:3), g = factor(1:12))
+  d$y <- rpois(72, exp(0.5 + rnorm(12, 0, 0.4)[d$g]))
+  d$y[d$a == "v" & d$c == 2] <- 0
+  warned <- separation_warning(glmm(y ~ a * c + (1 | g), d, poisson,
+                                    contrasts = list(a = "contr.sum", c = "contr.sum")))
+  expect_match(conditionMessage(warned), "all with `a` = v and `c` = 2, all 0", fixed = TRUE)
+})
+
+test_that("differences of the other levels are those of the fit without the empty one", {
+  e <- empty_level()
+  rest <- subset(e, o != 1)
+  rest$o <- factor(as.character(rest$o))
+  other <- quiet(glmm(y ~ o + (1 | b), rest, binomial))
+  expected <- c(fixef(other)[-1], fixef(other)["o4"] - fixef(other)["o3"])
+  V <- vcov(other)
+  se <- c(sqrt(diag(V)[-1]), sqrt(V["o4", "o4"] + V["o3", "o3"] - 2 * V["o3", "o4"]))
+  for (coding in list(contr.poly(5), contr.sum(5), contr.treatment(5), contr.helmert(5))) {
+    fit <- quiet(glmm(y ~ o + (1 | b), e, binomial, contrasts = list(o = coding)))
+    table <- fit$separation$finite$contrasts
+    at <- match(c("3 - 2", "4 - 2", "5 - 2", "4 - 3"), table$contrast)
+    expect_equal(nrow(table), 6L)
+    expect_equal(table$estimate[at], unname(expected), tolerance = 1e-5)
+    expect_equal(table$std.error[at], unname(se), tolerance = 1e-4)
+    # By hand from the matrices, and from predictions.
+    finite <- fit$separation$finite
+    X <- model.matrix(fit)
+    l <- X[3, ] - X[2, ]
+    expect_lt(max(abs(l %*% finite$infinite)), 1e-8)
+    expect_equal(sum(l * finite$coefficients), table$estimate[at[1]])
+    expect_equal(drop(l %*% finite$vcov %*% l), table$std.error[at[1]]^2)
+    p <- predict(fit, data.frame(o = factor(2:5, levels = 1:5, ordered = TRUE)), re.form = NA)
+    expect_equal(unname(diff(p)[1]), table$estimate[at[1]], tolerance = 1e-6)
+    expect_equal(predict(fit, data.frame(o = factor(1, levels = 1:5, ordered = TRUE)), re.form = NA)[[1]],
+                 -Inf)
+    expect_equal(as.numeric(logLik(fit)), as.numeric(logLik(other)), tolerance = 1e-8)
+  }
+})
+
+test_that("covariates beside an empty level keep their estimates in every coding", {
+  e <- empty_level()
+  set.seed(1)
+  e$x <- rnorm(150)
+  sum <- quiet(glmm(y ~ o + x + (1 | b), e, binomial, contrasts = list(o = "contr.sum")))
+  plain <- quiet(glmm(y ~ o + x + (1 | b), e, binomial, contrasts = list(o = "contr.treatment")))
+  expect_equal(fixef(sum)[["x"]], fixef(plain)[["x"]], tolerance = 1e-6)
+  expect_equal(vcov(sum)["x", "x"], vcov(plain)["x", "x"], tolerance = 1e-5)
+  expect_equal(sum$separation$finite$contrasts$estimate, plain$separation$finite$contrasts$estimate,
+               tolerance = 1e-6)
+})
+
+test_that("crossed groups that separate together are named together", {
+  set.seed(1)
+  n <- 320
+  id <- sample(1:110, n, TRUE)
+  year <- sample(1:20, n, TRUE)
+  d <- data.frame(id = factor(id), year = factor(year), x = rnorm(n))
+  d$y <- as.integer(rnorm(110, sd = 20)[id] + rnorm(20, sd = 10)[year] + d$x > 22)
+  warned <- separation_warning(fit <- glmm(y ~ x + (1 | year) + (1 | id), d, family = binomial))
+  expect_setequal(warned$terms, c("(1 | year)", "(1 | id)"))
+  expect_match(conditionMessage(warned), "together separate", fixed = TRUE)
+  expect_false(grepl("all responses are alike", conditionMessage(warned)))
+  expect_match(paste(diagnose(fit)$findings$finding, collapse = " "), "together separate")
+  # One factor that does so alone is named alone.
+  alone <- data.frame(g = gl(30, 6), h = gl(6, 1, 180))
+  alone$y <- as.integer(as.integer(alone$g) %% 3 == 0)
+  warned <- separation_warning(glmm(y ~ 1 + (1 | h) + (1 | g), alone, family = binomial))
+  expect_equal(unname(warned$terms), "(1 | g)")
 })

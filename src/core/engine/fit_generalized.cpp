@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "constrained_search.h"
 #include "generalized_start.h"
+#include "laplace_check.h"
 #include "optimum_proof.h"
 #include "separated_limit.h"
 #include "write_result.h"
@@ -103,27 +105,39 @@ BoundaryOptimum minimize(GeneralizedEngine& engine, const Vector& start, const C
   return found;
 }
 
-// A term of binary data whose groups, with the fixed effects and all other random effects, tell the
-// successes from the failures; -1: none. lambda: internal, by term.
-int separated_term(const GeneralizedEngine& engine, const std::vector<Matrix>& lambda,
-                   const Control& control) {
-  if (!engine.spec.family->uses_trials()) return -1;
-  for (std::size_t f = 0; f < engine.layout.factors().size(); ++f) {
-    const Factor& factor = engine.layout.factors()[f];
-    Matrix joint = Matrix::Zero(factor.columns, factor.columns);
-    int largest = factor.terms[0];
+// Terms of binary data whose groups, with the fixed effects, tell the successes from the failures: the
+// first factor that does so alone (its largest term), or with the random effects of all others. Then these
+// are named too where they are large. lambda: internal, by term.
+std::vector<int> separated_terms(const GeneralizedEngine& engine, const std::vector<Matrix>& lambda,
+                                 const Control& control) {
+  if (!engine.spec.family->uses_trials()) return {};
+  const auto& factors = engine.layout.factors();
+  std::vector<Matrix> joint;
+  std::vector<int> largest;
+  for (const Factor& factor : factors) {
+    joint.push_back(Matrix::Zero(factor.columns, factor.columns));
+    largest.push_back(factor.terms[0]);
     for (std::size_t t = 0; t < factor.terms.size(); ++t) {
       const int j = factor.terms[t];
       const Index at = factor.first_column[t], columns = lambda[j].cols();
-      joint.block(at, at, columns, columns) = lambda[j];
-      if (lambda[j].norm() > lambda[largest].norm()) largest = j;
-    }
-    if (groups_separated(engine.rows, static_cast<int>(f), joint, engine.response.rows(),
-                         control.poll)) {
-      return largest;
+      joint.back().block(at, at, columns, columns) = lambda[j];
+      if (lambda[j].norm() > lambda[largest.back()].norm()) largest.back() = j;
     }
   }
-  return -1;
+  const int count = static_cast<int>(factors.size());
+  for (const bool alone : {true, false}) {
+    if (!alone && count == 1) break;
+    for (int f = 0; f < count; ++f) {
+      if (!groups_separated(engine.rows, f, joint[f], engine.response.rows(), alone, control.poll)) continue;
+      std::vector<int> out;
+      for (int other = 0; other < count; ++other) {
+        const bool named = other == f || (!alone && has_large_effects(engine.rows, other, joint[other]));
+        if (named) out.push_back(largest[other]);
+      }
+      return out;
+    }
+  }
+  return {};
 }
 
 // The search's own account of how it ended, corrected by the proof.
@@ -202,7 +216,10 @@ GeneralizedResult fit_once(GeneralizedEngine& engine, const GlmStart& start, con
   write_estimates(engine, optimum.psi, proof.covariance, out);
   write_all_parameters(engine, optimum.psi, proof.covariance, out);
   write_quadrature(engine, out);
-  out.separated_term = separated_term(engine, engine.parameters.factors(optimum.psi), control);
+  out.separated_terms = separated_terms(engine, engine.parameters.factors(optimum.psi), control);
+  if (!engine.quadrature && out.separated_terms.empty()) {
+    out.laplace = check_laplace(engine, optimum.psi, optimum.value, proof.covariance);
+  }
   return out;
 }
 
@@ -246,7 +263,9 @@ GeneralizedResult fit_generalized(const GeneralizedSpecification& spec, const Co
   }
   if (out.status == FitStatus::undefined) return out;
   out.fitted.resize(spec.model.n);
-  spec.family->mean(out.linear_predictor.data(), spec.model.n, out.fitted.data());
+  std::vector<int> row(spec.model.n);
+  std::iota(row.begin(), row.end(), 0);
+  spec.family->mean(out.linear_predictor.data(), spec.model.n, out.fitted.data(), row.data());
   return out;
 }
 

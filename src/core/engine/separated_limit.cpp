@@ -77,6 +77,23 @@ Index others(const GeneralizedEngine& whole) {
   return static_cast<Index>(whole.spec.model.held.free_count(count));
 }
 
+// What the fit of the rest, `out`, says of all columns. Those that it dropped count as zero there, which
+// holds for the combinations of coefficients that it can tell.
+void keep_finite_part(const GeneralizedEngine& whole, const Separation& separation, GeneralizedResult& out) {
+  const Index p = whole.spec.model.X.cols(), known = static_cast<Index>(out.kept.size());
+  out.finite_coefficients = Vector::Zero(p);
+  out.finite_vcov = Matrix::Zero(p, p);
+  for (Index a = 0; a < known; ++a) {
+    out.finite_coefficients[out.kept[a]] = out.coefficients[out.kept[a]];
+    for (Index b = 0; b < known; ++b) out.finite_vcov(out.kept[a], out.kept[b]) = out.vcov(a, b);
+  }
+  out.unidentified_directions.resize(p, separation.unidentified.cols());
+  for (Index r = 0; r < separation.unidentified.cols(); ++r) {
+    const Vector user = whole.design.user_coefficients(separation.unidentified.col(r));
+    out.unidentified_directions.col(r) = user.array().isNaN().select(0.0, user);
+  }
+}
+
 }  // namespace
 
 Rest rest_of(const GeneralizedEngine& whole, const Separation& separation) {
@@ -120,6 +137,7 @@ GeneralizedResult nothing_left(const GeneralizedEngine& whole) {
 GeneralizedResult put_limit(GeneralizedResult out, const GeneralizedEngine& whole,
                             const Separation& separation) {
   const std::vector<Index> kept_in_rest = out.kept;
+  keep_finite_part(whole, separation, out);
   out.separation = separation.kind;
   write_design(whole.design, others(whole), out);
   const std::vector<char> infinite = put_coefficients(whole, separation, out);

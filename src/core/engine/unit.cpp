@@ -7,6 +7,7 @@
 #include "fit_model.cpp"
 #include "generalized_engine.cpp"
 #include "generalized_start.cpp"
+#include "laplace_check.cpp"
 #include "linear_engine.cpp"
 #include "optimum_proof.cpp"
 #include "separated_limit.cpp"

@@ -112,20 +112,20 @@ class LinkOf final : public Link {
  public:
   std::string name() const override { return Formula::name; }
   MeanRange range() const override { return Formula::range; }
-  Index first_outside(const double* eta, Index n) const override {
+  Index first_outside(const double* eta, Index n, const int*) const override {
     for (Index i = 0; i < n; ++i) {
       if (!Formula::in_domain(eta[i])) return i;
     }
     return -1;
   }
-  void mean(const double* eta, Index n, double* mu) const override {
+  void mean(const double* eta, Index n, double* mu, const int*) const override {
     for (Index i = 0; i < n; ++i) mu[i] = Formula::mean(eta[i]);
   }
-  void eta(const double* mu, Index n, double* eta) const override {
+  void eta(const double* mu, Index n, double* eta, const int*) const override {
     for (Index i = 0; i < n; ++i) eta[i] = Formula::eta(mu[i]);
   }
   void base(const double* eta, Index n, int, double* x, double* x1, double* x2,
-            double* x3) const override {
+            double* x3, const int*) const override {
     for (Index i = 0; i < n; ++i) {
       const Base b = Formula::base(eta[i]);
       x[i] = Formula::in_domain(eta[i]) ? b.x : std::numeric_limits<double>::quiet_NaN();

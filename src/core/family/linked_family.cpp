@@ -39,7 +39,7 @@ void LinkedFamily::start_eta(const ResponseRows& rows, double* eta) const {
   for (Index i = 0; i < rows.n; ++i) {
     eta[i] = start_mean(rows.y[i], size_of(rows, i), size);
   }
-  link_->eta(eta, rows.n, eta);
+  link_->eta(eta, rows.n, eta, rows.row);
 }
 
 void LinkedFamily::evaluate(const ResponseRows& rows, const double* eta, Detail detail,
@@ -51,7 +51,7 @@ void LinkedFamily::evaluate(const ResponseRows& rows, const double* eta, Detail 
   for (Index start = 0; start < rows.n; start += strip) {
     const ResponseRows part = part_of(rows, start, std::min(strip, rows.n - start));
     const RowDerivatives to = part_of(out, start);
-    link_->base(eta + start, part.n, order, x, x1, x2, x3);
+    link_->base(eta + start, part.n, order, x, x1, x2, x3, part.row);
     evaluate_kernel(part, x, detail, to);
     for (Index i = 0; i < part.n; ++i) {
       if (!finite(to.logp[i]) || !finite(x[i])) continue;  // the kernel has put zeros elsewhere
@@ -88,9 +88,9 @@ double LinkedFamily::predictor_unit(const ResponseRows& rows, const double* eta)
   const bool real = link_->range() == MeanRange::real;
   for (Index start = 0; start < rows.n; start += strip) {
     const ResponseRows part = part_of(rows, start, std::min(strip, rows.n - start));
-    link_->base(eta + start, part.n, 1, x, x1, x2, x3);
+    link_->base(eta + start, part.n, 1, x, x1, x2, x3, part.row);
     if (real) {
-      link_->mean(eta + start, part.n, mu);
+      link_->mean(eta + start, part.n, mu, part.row);
       this->variance(part, mu, variance);
     }
     for (Index i = 0; i < part.n; ++i) {

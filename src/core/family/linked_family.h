@@ -30,7 +30,10 @@ class LinkedFamily : public ResponseFamily {
   Index first_invalid_response(const ResponseRows& rows) const final;
   void evaluate(const ResponseRows& rows, const double* eta, Detail detail,
                 const RowDerivatives& out) const final;
-  void mean(const double* eta, Index n, double* mu) const final { link_->mean(eta, n, mu); }
+  bool link_differs_by_row() const final { return link_->differs_by_row(); }
+  void mean(const double* eta, Index n, double* mu, const int* row = nullptr) const final {
+    link_->mean(eta, n, mu, row);
+  }
   void start_eta(const ResponseRows& rows, double* eta) const final;
   double predictor_unit(const ResponseRows& rows, const double* eta) const final;
 

@@ -10,6 +10,7 @@ ResponseRows part_of(const ResponseRows& rows, Index start, Index n) {
   part.weight = part_of(rows.weight, start);
   part.frequency = part_of(rows.frequency, start);
   part.constant = part_of(rows.constant, start);
+  part.row = part_of(rows.row, start);
   if (rows.phi_by_row) part.phi = part_of(rows.phi, start);
   return part;
 }

@@ -45,6 +45,7 @@ struct ResponseRows {
   const double* constant = nullptr;  // from ResponseFamily::constants(); nullptr: computed anew
   const double* phi = nullptr;       // may be nullptr where dispersion_count() is 0
   bool phi_by_row = false;           // false: phi[0] holds for all rows
+  const int* row = nullptr;          // of the data, read by a link that differs by row; nullptr: the first
 };
 
 inline double size_of(const ResponseRows& rows, Index i) { return rows.size ? rows.size[i] : 1.0; }
@@ -104,14 +105,16 @@ class ResponseFamily {
   virtual Index first_invalid_response(const ResponseRows& rows) const = 0;
   // First eta outside the domain of the link; -1: none.
   virtual Index first_outside_domain(const double* eta, Index n) const = 0;
+  // Whether rows that are equal in everything else differ in their link (see link.h).
+  virtual bool link_differs_by_row() const { return false; }
 
   // The part of logp (or of the work for it) that depends on y and m alone: once per data set.
   virtual void constants(const ResponseRows& rows, double* out) const = 0;
   virtual void evaluate(const ResponseRows& rows, const double* eta, Detail detail,
                         const RowDerivatives& out) const = 0;
 
-  // Expected response at eta; of ONE trial where the response counts successes.
-  virtual void mean(const double* eta, Index n, double* mu) const = 0;
+  // Expected response at eta; of ONE trial where the response counts successes. `row` as in ResponseRows.
+  virtual void mean(const double* eta, Index n, double* mu, const int* row = nullptr) const = 0;
   // Var(y) of the response as it stands in rows.y (the count of successes, not the share).
   virtual void variance(const ResponseRows& rows, const double* mu, double* out) const = 0;
 

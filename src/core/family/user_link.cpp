@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "response_family.h"
+
 namespace tiers {
 
 namespace {
@@ -25,23 +27,28 @@ class UserLink final : public Link {
 
   std::string name() const override { return f_.name; }
   MeanRange range() const override { return range_; }
-  void mean(const double* eta, Index n, double* mu) const override { f_.mean(eta, n, mu); }
-  void eta(const double* mu, Index n, double* eta) const override { f_.eta(mu, n, eta); }
+  bool differs_by_row() const override { return f_.by_row; }
+  void mean(const double* eta, Index n, double* mu, const int* row) const override {
+    f_.mean(eta, n, mu, row);
+  }
+  void eta(const double* mu, Index n, double* eta, const int* row) const override {
+    f_.eta(mu, n, eta, row);
+  }
 
-  Index first_outside(const double* eta, Index n) const override {
-    if (valid(eta, n)) return -1;
+  Index first_outside(const double* eta, Index n, const int* row) const override {
+    if (valid(eta, n, row)) return -1;
     Index inside = 0, count = n;  // the first `inside` are valid, the first `count` are not
     while (count - inside > 1) {
       const Index middle = inside + (count - inside) / 2;
-      (valid(eta, middle) ? inside : count) = middle;
+      (valid(eta, middle, row) ? inside : count) = middle;
     }
     return count - 1;
   }
 
   void base(const double* eta, Index n, int order, double* x, double* x1, double* x2,
-            double* x3) const override {
+            double* x3, const int* row) const override {
     std::vector<double> mu(n), step(n);
-    evaluate(eta, n, mu.data(), x1);
+    evaluate(eta, n, mu.data(), x1, row);
     std::vector<Index> which;
     for (Index i = 0; i < n; ++i) {
       x[i] = std::isfinite(x1[i]) ? base_of(mu[i]) : not_a_number;
@@ -54,18 +61,18 @@ class UserLink final : public Link {
     }
     // Near the edge of the domain once more, with a smaller step.
     for (int attempt = 0; attempt < 2 && !which.empty(); ++attempt) {
-      which = differences(which, eta, step, x1, x2, x3);
+      which = differences(which, eta, step, x1, x2, x3, row);
       for (const Index i : which) step[i] /= 16.0;
     }
     for (const Index i : which) x[i] = not_a_number;
   }
 
  private:
-  bool valid(const double* eta, Index n) const {
+  bool valid(const double* eta, Index n, const int* row) const {
     for (Index i = 0; i < n; ++i) {
       if (!std::isfinite(eta[i])) return false;
     }
-    return !f_.valid || f_.valid(eta, n);
+    return !f_.valid || f_.valid(eta, n, row);
   }
 
   // Means where their logarithm, or that of their odds, is a number.
@@ -85,27 +92,31 @@ class UserLink final : public Link {
   }
 
   // The means and dx/deta; NaN outside the domain, where the user's functions are not asked.
-  void evaluate(const double* eta, Index n, double* mu, double* slope) const {
-    if (valid(eta, n)) return evaluate_inside(eta, n, mu, slope);
+  void evaluate(const double* eta, Index n, double* mu, double* slope, const int* row) const {
+    if (valid(eta, n, row)) return evaluate_inside(eta, n, mu, slope, row);
     std::vector<double> some;
     std::vector<Index> which;
+    std::vector<int> rows;
     for (Index i = 0; i < n; ++i) {
       mu[i] = slope[i] = not_a_number;
-      if (!valid(eta + i, 1)) continue;
+      if (!valid(eta + i, 1, part_of(row, i))) continue;
       some.push_back(eta[i]);
       which.push_back(i);
+      if (row) rows.push_back(row[i]);
     }
     const Index size = static_cast<Index>(which.size());
     std::vector<double> mu_inside(size), slope_inside(size);
-    if (size > 0) evaluate_inside(some.data(), size, mu_inside.data(), slope_inside.data());
+    if (size > 0) {
+      evaluate_inside(some.data(), size, mu_inside.data(), slope_inside.data(), row ? rows.data() : nullptr);
+    }
     for (Index j = 0; j < size; ++j) {
       mu[which[j]] = mu_inside[j];
       slope[which[j]] = slope_inside[j];
     }
   }
-  void evaluate_inside(const double* eta, Index n, double* mu, double* slope) const {
-    f_.mean(eta, n, mu);
-    f_.slope(eta, n, slope);
+  void evaluate_inside(const double* eta, Index n, double* mu, double* slope, const int* row) const {
+    f_.mean(eta, n, mu, row);
+    f_.slope(eta, n, slope, row);
     for (Index i = 0; i < n; ++i) {
       const double m = inside(mu[i]);
       if (range_ == MeanRange::positive) slope[i] /= m;
@@ -124,9 +135,10 @@ class UserLink final : public Link {
   // Fills x2 and x3 of the rows `which`; returns those with a node that has no value.
   std::vector<Index> differences(const std::vector<Index>& which, const double* eta,
                                  const std::vector<double>& step, const double* x1, double* x2,
-                                 double* x3) const {
+                                 double* x3, const int* row) const {
     const Index size = static_cast<Index>(which.size());
     std::vector<double> at(nodes * size), mu(nodes * size), slope(nodes * size), h(size);
+    std::vector<int> rows(row ? nodes * size : 0);
     for (Index j = 0; j < size; ++j) {
       const Index i = which[j];
       h[j] = (eta[i] + step[i]) - eta[i];  // the step that is taken
@@ -134,8 +146,9 @@ class UserLink final : public Link {
         at[j * nodes + 2 * k] = eta[i] - (k + 1) * h[j];
         at[j * nodes + 2 * k + 1] = eta[i] + (k + 1) * h[j];
       }
+      if (row) std::fill_n(rows.begin() + j * nodes, nodes, row[i]);
     }
-    evaluate(at.data(), nodes * size, mu.data(), slope.data());
+    evaluate(at.data(), nodes * size, mu.data(), slope.data(), row ? rows.data() : nullptr);
     std::vector<Index> left;
     for (Index j = 0; j < size; ++j) {
       const Index i = which[j];

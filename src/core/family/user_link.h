@@ -1,4 +1,5 @@
-// A link that a user wrote: four functions of whole vectors, as in R's class "link-glm".
+// A link that a user wrote: four functions of whole vectors, as in R's class "link-glm". It may be another
+// function in each row (logistic exposure): then the functions are told the rows of their values.
 //
 // The first derivative of the base scale x(eta) (link.h) is exact; the second and third are central
 // differences of it over nine points, of order h^8, with steps of 1/40 in x. Against links written
@@ -14,11 +15,14 @@
 namespace tiers {
 
 struct LinkFunctions {
+  // `row` as in Link; nullptr where the link does not differ by row.
+  using Map = std::function<void(const double* from, Index n, double* to, const int* row)>;
   std::string name;
-  std::function<void(const double* mu, Index n, double* eta)> eta;       // linkfun
-  std::function<void(const double* eta, Index n, double* mu)> mean;      // linkinv
-  std::function<void(const double* eta, Index n, double* slope)> slope;  // mu.eta
-  std::function<bool(const double* eta, Index n)>
+  bool by_row = false;
+  Map eta;    // linkfun
+  Map mean;   // linkinv
+  Map slope;  // mu.eta
+  std::function<bool(const double* eta, Index n, const int* row)>
       valid;  // valideta, of all; empty: every finite eta
 };
 

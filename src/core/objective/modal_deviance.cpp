@@ -62,7 +62,11 @@ double ModalDeviance::evaluate(const Vector& psi, const Vector& start, bool diff
   defined_ = psi.allFinite() &&
       mode_.find(psi.segment(fixed_start(), fixed_count_), lambda_, start, tolerance_, !differenced,
                  differenced ? kPredicted : 0.0);
-  if (!defined_) return std::numeric_limits<double>::infinity();
+  return defined_ ? integrate_at_mode() : std::numeric_limits<double>::infinity();
+}
+
+double ModalDeviance::integrate_at_mode() {
+  integral_ = Integral();
   mean_own_.clear();
   for (std::size_t f = 0; f < lambda_.size(); ++f) {
     mean_own_.push_back(mode_.cross().mean_own(static_cast<int>(f)));
@@ -128,6 +132,14 @@ void ModalDeviance::derivatives(Vector& gradient_out, Matrix& curvature_out) {
   curvature_out = curvature();
   // Floored factors were used for terms beside zero: near enough to predict modes from.
   factor_at_base_ = true;
+}
+
+double ModalDeviance::value_and_gradient(const Vector& psi, Vector& gradient_out) {
+  psi_ = psi;
+  lambda_ = places_.factors(psi);
+  const double value = integrate_at_mode();
+  if (defined_) gradient_out = gradient();
+  return value;
 }
 
 ModalDeviance::Adjoint ModalDeviance::adjoint() const {

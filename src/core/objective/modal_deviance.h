@@ -24,6 +24,9 @@ class ModalDeviance : public MixedObjective {
   Index size() const override { return parameters_.size() + fixed_count_ + dispersion_count_; }
   double value(const Vector& psi) override;
   void derivatives(Vector& gradient, Matrix& curvature) override;
+  // The value at psi and nothing but the gradient beside it, for a mode that another objective has just
+  // found at this psi.
+  double value_and_gradient(const Vector& psi, Vector& gradient_out);
   // Central differences of the exact gradient, from predicted modes.
   Matrix hessian() override;
   double step_limit(const Vector& psi, const Vector& step) const override;
@@ -84,6 +87,7 @@ class ModalDeviance : public MixedObjective {
  private:
   // `differenced`: for the difference of two gradients, without the factor's part of X.
   double evaluate(const Vector& psi, const Vector& start, bool differenced = false);
+  double integrate_at_mode();
   Vector predicted_start(const Vector& psi);
   Matrix mode_changes(const Matrix& steps) const;
   Vector gradient();

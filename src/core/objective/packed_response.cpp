@@ -37,6 +37,7 @@ PackedResponse::PackedResponse(const GeneralizedSpecification& spec, const Packe
   rows_.frequency = packed_rows.frequency().size() > 0 ? packed_rows.frequency().data() : nullptr;
   rows_.phi = phi_.data();
   rows_.phi_by_row = true;
+  rows_.row = source.data();
   constant_.resize(n);
   spec.family->constants(rows_, constant_.data());
   rows_.constant = constant_.data();
@@ -49,6 +50,7 @@ PackedResponse::PackedResponse(const GeneralizedSpecification& spec, const Packe
 }
 
 bool PackedResponse::same(const GeneralizedSpecification& spec, Index a, Index b) {
+  if (spec.family->link_differs_by_row()) return false;
   for (const double* values : {spec.model.y, spec.size, spec.model.weights, spec.model.offset}) {
     if (values && values[a] != values[b]) return false;
   }

@@ -299,46 +299,50 @@ bool QuadratureDeviance::couple_levels(Integral& out) {
   return std::isfinite(accuracy_);
 }
 
-// h_i = U_i V U_i' and the sums Z'WUV with V = C^-T (I + S) C^-1, row by row along its path.
+// h_i = U_i V U_i' and the sums Z'WUV with V = C^-T (I + S) C^-1; all rows of a leaf unit, which share
+// their path, together (columns).
 void QuadratureDeviance::spread_over_rows(Integral& out) {
   const PackedRows& rows = mode().rows();
   const BlockLayout& layout = rows.layout();
   const int depth = static_cast<int>(layout.chain().size());
   const Index total = start_.back();
-  Vector y(total), changed(total), back(total);
+  Matrix y, spread;
   std::vector<Index> unit(depth);
   for (unit[0] = 0; unit[0] < layout.chain()[0].units; ++unit[0]) {
+    const Index first = rows.unit_start(unit[0]), count = rows.unit_start(unit[0] + 1) - first;
+    if (count == 0) continue;
     for (int c = 1; c < depth; ++c) unit[c] = layout.chain()[c - 1].parent[unit[c - 1]];
-    for (Index i = rows.unit_start(unit[0]); i < rows.unit_start(unit[0] + 1); ++i) {
-      for (int c = 0; c < depth; ++c) {
-        const int f = layout.chain()[c].factor;
-        y.segment(start_[c], layout.chain()[c].columns).noalias() = lambda()[f].transpose() *
-            rows.random().col(i).segment(rows.random_start(f), layout.chain()[c].columns);
+    const auto random = [&](int c) {
+      return rows.random().block(rows.random_start(layout.chain()[c].factor), first, layout.chain()[c].columns, count);
+    };
+    y.resize(total, count);
+    for (int c = 0; c < depth; ++c) {
+      y.middleRows(start_[c], layout.chain()[c].columns).noalias() =
+          lambda()[layout.chain()[c].factor].transpose() * random(c);
+    }
+    for (int c = 0; c < depth; ++c) {
+      const Index above = total - start_[c + 1];
+      auto mine = y.middleRows(start_[c], layout.chain()[c].columns);
+      mode().factor().unit_lower(c, unit[c]).triangularView<Eigen::Lower>().solveInPlace(mine);
+      if (above > 0) y.bottomRows(above).noalias() -= coupling_[c][unit[c]] * mine;
+    }
+    spread = y;
+    for (int c = 0; c < depth; ++c) {
+      const Index k = layout.chain()[c].columns, above = total - start_[c + 1];
+      const Matrix& s = products_[c][unit[c]];
+      spread.middleRows(start_[c], k).noalias() += s * y.bottomRows(total - start_[c]);
+      if (above > 0) {
+        spread.bottomRows(above).noalias() += s.rightCols(above).transpose() * y.middleRows(start_[c], k);
       }
-      for (int c = 0; c < depth; ++c) {
-        const Index k = layout.chain()[c].columns, above = total - start_[c + 1];
-        auto mine = y.segment(start_[c], k);
-        mode().factor().unit_lower(c, unit[c]).triangularView<Eigen::Lower>().solveInPlace(mine);
-        if (above > 0) y.tail(above).noalias() -= coupling_[c][unit[c]] * mine;
-      }
-      changed = y;
-      for (int c = 0; c < depth; ++c) {
-        const Index k = layout.chain()[c].columns, above = total - start_[c + 1];
-        const Matrix& s = products_[c][unit[c]];
-        changed.segment(start_[c], k).noalias() += s * y.tail(total - start_[c]);
-        if (above > 0) changed.tail(above).noalias() += s.rightCols(above).transpose() * y.segment(start_[c], k);
-      }
-      out.leverage[i] = changed.dot(y);
-      back = changed;
-      for (int c = depth - 1; c >= 0; --c) {
-        const Index k = layout.chain()[c].columns, above = total - start_[c + 1];
-        const int f = layout.chain()[c].factor;
-        auto mine = back.segment(start_[c], k);
-        if (above > 0) mine.noalias() -= coupling_[c][unit[c]].transpose() * back.tail(above);
-        mode().factor().unit_lower(c, unit[c]).transpose().triangularView<Eigen::Upper>().solveInPlace(mine);
-        out.variance[f].noalias() += (2.0 * mode().w()[i]) *
-            rows.random().col(i).segment(rows.random_start(f), k) * mine.transpose();
-      }
+    }
+    out.leverage.segment(first, count) = spread.cwiseProduct(y).colwise().sum().transpose();
+    for (int c = depth - 1; c >= 0; --c) {
+      const Index above = total - start_[c + 1];
+      auto mine = spread.middleRows(start_[c], layout.chain()[c].columns);
+      if (above > 0) mine.noalias() -= coupling_[c][unit[c]].transpose() * spread.bottomRows(above);
+      mode().factor().unit_lower(c, unit[c]).transpose().triangularView<Eigen::Upper>().solveInPlace(mine);
+      out.variance[layout.chain()[c].factor].noalias() +=
+          2.0 * (random(c) * mode().w().segment(first, count).asDiagonal()) * mine.transpose();
     }
   }
 }

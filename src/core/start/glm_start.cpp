@@ -125,7 +125,7 @@ class Climb {
   void set_phi_at(const Vector& eta) {
     if (!has_phi_) return;
     Vector mu(rows_.n);
-    family_.mean(eta.data(), rows_.n, mu.data());
+    family_.mean(eta.data(), rows_.n, mu.data(), rows_.row);
     set_phi_by_moments(mu);
   }
 

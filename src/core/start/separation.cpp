@@ -90,6 +90,14 @@ Matrix fixed_and_other_effects(const PackedRows& rows, int factor) {
   return out;
 }
 
+constexpr double kLargeSd = 10.0;  // of random effects, in the linear predictor
+
+// Of a factor's effects in each row.
+Vector effect_sd(const PackedRows& packed, int factor, const Matrix& lambda) {
+  const Index k = lambda.rows();
+  return (lambda.transpose() * packed.random().middleRows(packed.random_start(factor), k)).colwise().norm();
+}
+
 }  // namespace
 
 Separation find_separation(const ResponseFamily& family, const ResponseRows& rows,
@@ -213,30 +221,33 @@ bool groups_separated(const int* codes, Index levels, const ConstMatrixMap& z, c
 }
 
 bool groups_separated(const PackedRows& packed, int factor, const Matrix& lambda, const ResponseRows& rows,
-                      const Poll& poll) {
-  constexpr double large = 10.0;  // standard deviation in the linear predictor
+                      bool alone, const Poll& poll) {
   const Index k = lambda.rows(), n = packed.size();
   const Matrix z = packed.random().middleRows(packed.random_start(factor), k);
-  const Vector sd = (lambda.transpose() * z).colwise().norm();
-  const Index wide = (sd.array() > large).count();
+  const Vector sd = effect_sd(packed, factor, lambda);
+  const Index wide = (sd.array() > kLargeSd).count();
   if (wide == 0) return false;
 
   std::vector<int> codes(n);
   std::vector<char> moderate(n);
   for (Index i = 0; i < n; ++i) {
     codes[i] = static_cast<int>(packed.level(i, factor)) + 1;
-    moderate[i] = !(sd[i] > large);
+    moderate[i] = !(sd[i] > kLargeSd);
   }
   const Matrix free = null_space(ConstMatrixMap(z.data(), k, n), moderate, Matrix::Identity(k, k), poll);
   const bool most = 2 * wide > n, some = free.cols() > 0 && free.cols() < k;
   if (!most && !some) return false;
-  const Matrix x = fixed_and_other_effects(packed, factor);
+  const Matrix x = alone ? packed.fixed() : fixed_and_other_effects(packed, factor);
   const auto separated = [&](const Matrix& along) {
     return groups_separated(codes.data(), packed.layout().factors()[factor].levels,
                             ConstMatrixMap(along.data(), along.rows(), n), rows,
                             ConstMatrixMap(x.data(), x.rows(), n), poll);
   };
   return (most && separated(z)) || (some && separated(free.transpose() * z));
+}
+
+bool has_large_effects(const PackedRows& packed, int factor, const Matrix& lambda) {
+  return (effect_sd(packed, factor, lambda).array() > kLargeSd).any();
 }
 
 }  // namespace tiers

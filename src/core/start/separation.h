@@ -46,7 +46,10 @@ bool groups_separated(const int* codes, Index levels, const ConstMatrixMap& z, c
 // The same for a factor of the layout with its estimated k x k factor lambda, with the random effects of
 // all others as if they were fixed. Asked for all directions of its effects where these have a large
 // standard deviation in most rows, and for those that leave alone the rows in which it is moderate.
+// `alone`: without the random effects of the others.
 bool groups_separated(const PackedRows& packed, int factor, const Matrix& lambda, const ResponseRows& rows,
-                      const Poll& poll);
+                      bool alone, const Poll& poll);
+// Whether the effects of a factor have a large standard deviation in a row.
+bool has_large_effects(const PackedRows& packed, int factor, const Matrix& lambda);
 
 }  // namespace tiers

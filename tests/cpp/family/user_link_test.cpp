@@ -11,8 +11,8 @@ using namespace tiers;
 namespace {
 
 template <class F>
-std::function<void(const double*, Index, double*)> each(F f) {
-  return [f](const double* from, Index n, double* to) {
+LinkFunctions::Map each(F f) {
+  return [f](const double* from, Index n, double* to, const int*) {
     for (Index i = 0; i < n; ++i) to[i] = f(from[i]);
   };
 }
@@ -26,7 +26,7 @@ LinkFunctions written_out(const std::string& name) {
     f.mean = each(mean);
     f.slope = each(slope);
   };
-  const auto positive = [](const double* eta, Index n) {
+  const auto positive = [](const double* eta, Index n, const int*) {
     for (Index i = 0; i < n; ++i) {
       if (!(eta[i] > 0.0)) return false;
     }
@@ -196,4 +196,53 @@ TEST_CASE("the unit of the linear predictor follows the link") {
   rows.n = 2;
   CHECK(all == Approx(std::sqrt(1.5) * make_family("gaussian", "log")->predictor_unit(rows, gone.data())));
   CHECK(two < all);
+}
+
+// Logistic exposure: the chance of survival over d days with chance plogis(eta) for one.
+TEST_CASE("a user's link with a value for each row is asked for the rows it is evaluated in") {
+  constexpr Index n = 700;
+  const auto days = [](const int* row, Index i) { return 1.0 + (row ? row[i] : 0) % 9; };
+  LinkFunctions f;
+  f.name = "exposure";
+  f.by_row = true;
+  f.mean = [days](const double* eta, Index count, double* mu, const int* row) {
+    for (Index i = 0; i < count; ++i) mu[i] = std::pow(1.0 / (1.0 + std::exp(-eta[i])), days(row, i));
+  };
+  f.slope = [days](const double* eta, Index count, double* slope, const int* row) {
+    for (Index i = 0; i < count; ++i) {
+      const double p = 1.0 / (1.0 + std::exp(-eta[i])), d = days(row, i);
+      slope[i] = d * std::pow(p, d) * (1.0 - p);
+    }
+  };
+  f.eta = f.mean;  // not asked
+  const auto family = make_family("binomial", make_user_link(MeanRange::unit, f));
+  REQUIRE(family->link_differs_by_row());
+
+  // Rows in any order and more than a strip of them; log density and score written out.
+  std::vector<int> row(n);
+  std::vector<double> eta(n), y(n), logp(n), s(n), w(n), dw(n);
+  for (Index i = 0; i < n; ++i) {
+    row[i] = static_cast<int>((i * 13) % n);
+    eta[i] = 1.5 + std::sin(static_cast<double>(i));
+    y[i] = static_cast<double>(i % 3 != 0);
+  }
+  ResponseRows rows;
+  rows.n = n;
+  rows.y = y.data();
+  rows.row = row.data();
+  RowDerivatives out;
+  out.logp = logp.data();
+  out.s = s.data();
+  out.w = w.data();
+  out.dw = dw.data();
+  family->evaluate(rows, eta.data(), Detail::gradient, out);
+  for (Index i = 0; i < n; ++i) {
+    // log mu = -d log(1 + e^-eta); of failures log(1 - mu), with odds r = mu / (1 - mu).
+    const double d = 1.0 + row[i] % 9, p = 1.0 / (1.0 + std::exp(-eta[i])), mu = std::pow(p, d), r = mu / (1.0 - mu);
+    const double slope = d * (1.0 - p), bend = -slope * p;  // of log mu
+    const double failure = -r * slope, failure_bend = -r * bend - r * (1.0 + r) * slope * slope;
+    CHECK(logp[i] == Approx(y[i] > 0.0 ? std::log(mu) : std::log1p(-mu)).epsilon(1e-12));
+    CHECK(s[i] == Approx(y[i] > 0.0 ? slope : failure).epsilon(1e-10));
+    CHECK(w[i] == Approx(y[i] > 0.0 ? -bend : -failure_bend).epsilon(1e-7));
+  }
 }
