@@ -153,11 +153,8 @@ check_weights <- function(weights, labels) {
 check_model <- function(spec, terms, response, labels) {
   check_repeated(terms)
   weights <- spec$weights
-  used <- NULL
-  if (length(weights) > 0L) {
-    check_weights(weights, labels)
-    if (min(weights) == 0) used <- which(weights > 0)
-  }
+  if (length(weights) > 0L) check_weights(weights, labels)
+  used <- weighted_rows(weights)
   n <- if (is.null(used)) length(spec$y) else length(used)
   family <- family_of(spec)
   if (family_traits(family$name)$continuous) {
@@ -168,7 +165,6 @@ check_model <- function(spec, terms, response, labels) {
   check_fixed_size(spec$X, n, used)
   rest <- rest_variance(spec, used)
   for (j in seq_along(terms)) check_levels(spec$terms[[j]], terms[[j]], n, used, rest)
-  check_confounded(spec, terms, used)
 }
 
 # With one trial a row the likelihood does not depend on an overdispersion of successes.
@@ -210,6 +206,9 @@ check_fixed_size <- function(X, n, used) {
   }
 }
 
+# NULL: all of them.
+weighted_rows <- function(weights) if (length(weights) > 0L && min(weights) == 0) which(weights > 0)
+
 used_codes <- function(codes, used) if (is.null(used)) codes else codes[used]
 
 check_levels <- function(spec_term, term, n, used, rest) {
@@ -221,8 +220,9 @@ check_levels <- function(spec_term, term, n, used, rest) {
     stop_model(c("The grouping factor `{group}` of `{label}` has one level only.",
                  i = "A variance between groups needs at least two of them."))
   }
-  if (rest == "known") return(invisible())
   k <- length(term$columns)
+  check_parameter_count(term, levels, k, n)
+  if (rest == "known") return(invisible())
   if (levels >= n && rest == "binary") {
     stop_model(c("The variance of `{label}` cannot be estimated: `{group}` has {levels} levels for
                   {n} rows of one trial each.",
@@ -242,6 +242,21 @@ check_levels <- function(spec_term, term, n, used, rest) {
   }
 }
 
+# Variances and correlations beyond the number of random effects (or of rows) are told by nothing
+# but rounding, and so many that the search for them would take minutes are refused.
+parameters_to_refuse <- 100L
+
+check_parameter_count <- function(term, levels, k, n) {
+  count <- covariance_parameter_count(term$structure, k)
+  most <- min(as.double(levels) * k, n)
+  if (count <= parameters_to_refuse || count <= most) return(invisible())
+  effects <- "{levels * k} random effects ({levels} levels x {k} columns)"
+  told <- if (most < n) effects else "{n} rows"
+  stop_model(c(paste0("`{term$label}` has {count} variances and correlations, more than its ", told,
+                      " can tell."),
+               i = "Use fewer columns, or leave out the correlations (`||`)."))
+}
+
 # Two terms that estimate the same variance twice: the same factor and a column in common.
 check_repeated <- function(terms) {
   for (j in seq_along(terms)) for (i in seq_len(j - 1L)) {
@@ -250,22 +265,6 @@ check_repeated <- function(terms) {
     if (!setequal(a$components, b$components)) next
     common <- intersect(a$columns, b$columns)
     if (length(common) > 0L) stop_same_term(a, b, common)
-  }
-}
-
-# The same by data: two factors that divide the rows in the same way.
-check_confounded <- function(spec, terms, used) {
-  for (j in seq_along(terms)) for (i in seq_len(j - 1L)) {
-    a <- terms[[i]]
-    b <- terms[[j]]
-    if (!any(a$columns %in% b$columns) || setequal(a$components, b$components)) next
-    if (is.null(used) && spec$terms[[i]]$n_levels != spec$terms[[j]]$n_levels) next
-    if (same_partition(used_codes(spec$terms[[i]]$codes, used),
-                       used_codes(spec$terms[[j]]$codes, used))) {
-      stop_model(c("`{a$label}` and `{b$label}` are confounded: `{a$group}` and `{b$group}` split
-                    the rows into the same groups, so their variances cannot be told apart.",
-                   i = "Leave one of the two terms out."))
-    }
   }
 }
 

@@ -112,7 +112,8 @@ boundary_findings <- function(fit) {
     term <- fit$random[[j]]
     multipliers <- fit$convergence$boundary[[j]]$multipliers
     # Of the multipliers, the slopes of the deviance in the variances that are zero: their signs.
-    certificate <- if (length(multipliers) && all(is.finite(multipliers))) {
+    flat <- length(saturated_columns(fit, j)) > 0L
+    certificate <- if (length(multipliers) && all(is.finite(multipliers)) && !flat) {
       paste0(" With more variation there the model would fit ",
              if (all(multipliers > 0)) "worse" else "no better", ": this is the optimum.")
     }

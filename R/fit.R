@@ -246,6 +246,7 @@ fit_model_kind <- function(kind, call, typed, formula, data, weights, offset, su
   spec <- with_start(spec, start, model$random_terms)
 
   result <- kind_run(spec, control)
+  check_identified(result, model$random_terms, spec)
   check_perfect_fit(result)
   fit <- new_fit(kind, call, model, spec, result, control)
   report_fit(fit, spec, result)

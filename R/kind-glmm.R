@@ -45,6 +45,7 @@ kind_specification.tiers_glmm <- function(kind, response, X, built, frame, dispe
   spec$dispersion <- dispersion
   spec$points <- kind$points
   spec$start_beta <- spec$start_phi <- double()
+  spec$row_variance <- rest_variance(spec, weighted_rows(spec$weights)) != "known"
   spec
 }
 

@@ -81,7 +81,7 @@ new_verdict <- function(fit, terms) {
   list(status = fit$status, gain = fit$gain, gradient_norm = fit$gradient_norm,
        ending = fit$ending,
        iterations = fit$iterations, evaluations = fit$evaluations, inner = fit$inner,
-       boundary = boundary, condition = fit$condition)
+       boundary = boundary, saturated = fit$saturated, condition = fit$condition)
 }
 
 data_name_of <- function(call) {

@@ -55,19 +55,24 @@ nearly_collinear <- function(X) {
   colnames(X)[vector > 0.1 * max(vector)]
 }
 
-# A grouping factor that is a fixed effect too leaves no variance to its random intercept.
-fixed_group_lines <- function(fit) {
-  labels <- attr(fit$terms, "term.labels")
-  lines <- character()
-  for (term in fit$random_terms) {
-    fixed_too <- term$group %in% labels && term$group %in% names(fit$xlevels)
-    if (!fixed_too || !"(Intercept)" %in% term$columns) next
-    lines <- c(lines, paste0(
-      "`", term$group, "` is both a fixed effect and the grouping factor of `", term$label,
-      "`: the fixed effect takes up all differences between the groups and leaves no variance for ",
-      "`(Intercept)`; leave one of the two out"))
-  }
-  plain_text(lines)
+# Random effects that the fixed effects span too have no variance.
+saturated_lines <- function(fit) {
+  lines <- unlist(lapply(seq_along(fit$random), function(j) {
+    columns <- saturated_columns(fit, j)
+    if (length(columns) == 0L) return(NULL)
+    term <- fit$random[[j]]
+    shown <- words_and(paste0("`", term$columns[columns], "`"))
+    paste0("the fixed effects take up all that the levels of `", term$group, "` could differ by ",
+           "in ", shown, " and leave no variance for ", if (length(columns) > 1L) "them" else "it",
+           " in `", term$label, "`; leave one of the two out")
+  }))
+  plain_text(as.character(lines))
+}
+
+# Numbers of a term's columns of which that is so.
+saturated_columns <- function(fit, j) {
+  saturated <- fit$convergence$saturated
+  if (length(saturated) < j) integer() else saturated[[j]]
 }
 
 report_convergence <- function(fit) {
@@ -86,7 +91,7 @@ report_convergence <- function(fit) {
                       ending = verdict$ending, best = fit$random)
   }
   if (identical(verdict$status, "boundary")) {
-    lines <- paste0(c(plain_text(boundary_words(fit)), fixed_group_lines(fit)), ".")
+    lines <- paste0(c(plain_text(boundary_words(fit)), saturated_lines(fit)), ".")
     lines <- as_bullets(c(paste0("The estimate lies at the boundary: ", lines[1L]), lines[-1L]))
     if (length(fit$separation$terms) == 0L) {
       lines <- c(lines, i = "This is a valid estimate: the data show no more variation than that.")
@@ -94,7 +99,7 @@ report_convergence <- function(fit) {
     inform_singular(lines, boundary = verdict$boundary)
     return(invisible())
   }
-  notes <- c(fixed_group_lines(fit), dispersion_limit_lines(fit))
+  notes <- c(saturated_lines(fit), dispersion_limit_lines(fit))
   if (length(notes) > 0L) inform_singular(as_bullets(paste0(capitalized(notes), ".")))
 }
 

@@ -29,6 +29,7 @@ struct Generalized {
     new (&spec.dispersion) tiers::ConstMatrixMap(REAL(dispersion), dispersion.nrow(), dispersion.ncol());
     spec.points = Rcpp::as<std::vector<int>>(list["points"]);
     if (spec.points.size() != spec.model.terms.size()) Rcpp::stop("element 'points' has the wrong length");
+    spec.row_variance = list.containsElementNamed("row_variance") && Rcpp::as<bool>(list["row_variance"]);
     if (list.containsElementNamed("start_beta")) spec.start_fixed = Rcpp::as<Vector>(list["start_beta"]);
     if (list.containsElementNamed("start_phi")) spec.start_dispersion = Rcpp::as<Vector>(list["start_phi"]);
   }

@@ -62,6 +62,7 @@ const char* status_name(tiers::FitStatus status) {
     case tiers::FitStatus::boundary: return "boundary";
     case tiers::FitStatus::perfect_fit: return "perfect_fit";
     case tiers::FitStatus::undefined: return "undefined";
+    case tiers::FitStatus::unidentified: return "unidentified";
     default: return "not_converged";
   }
 }
@@ -154,6 +155,18 @@ const char* kind_name(tiers::ModelParameter::Kind kind) {
   }
 }
 
+// What identifiability.R explains: `entries` has a row (term, row, column) for each.
+List unidentified_to_r(const tiers::Unidentified& what) {
+  Rcpp::IntegerMatrix entries(static_cast<int>(what.entries.size()), 3);
+  for (std::size_t e = 0; e < what.entries.size(); ++e) {
+    entries(e, 0) = what.entries[e].term + 1;
+    entries(e, 1) = static_cast<int>(what.entries[e].row) + 1;
+    entries(e, 2) = static_cast<int>(what.entries[e].column) + 1;
+  }
+  return List::create(_["entries"] = entries, _["gram"] = what.gram,
+                      _["tangents"] = Rcpp::wrap(what.tangents), _["residual"] = what.residual);
+}
+
 // One element for each column of the table; places count from 1, 0: none.
 List parameters_to_r(const std::vector<tiers::ModelParameter>& parameters) {
   const int size = static_cast<int>(parameters.size());
@@ -201,6 +214,13 @@ List fit_to_r(const tiers::FitResult& fit) {
       _["status"] = status_name(fit.status), _["gain"] = fit.gain,
       _["gradient_norm"] = fit.gradient_norm, _["iterations"] = fit.iterations,
       _["evaluations"] = fit.evaluations, _["boundary"] = boundary);
+  List saturated(fit.saturated.size());
+  for (std::size_t j = 0; j < fit.saturated.size(); ++j) {
+    Rcpp::IntegerVector columns(fit.saturated[j].begin(), fit.saturated[j].end());
+    saturated[j] = columns + 1;
+  }
+  out["saturated"] = saturated;
+  if (fit.unidentified.found) out["unidentified"] = unidentified_to_r(fit.unidentified);
   out["condition"] = fit.reciprocal_condition;
   out["ending"] = ending_name(fit.ending);
   List theta(fit.theta.size());

@@ -43,7 +43,7 @@ struct Data {
       out.columns = term.basis.cols();
       out.basis = term.basis.data();
       out.n = n;
-      out.intercept = 1;
+      out.intercept = (term.basis.col(0).array() == 1.0).all() ? 1 : 0;
       out.structure = term.structure;
       spec.terms.push_back(out);
     }
@@ -134,7 +134,7 @@ inline Data simulate(Design design, unsigned seed = 1) {
       break;
     case Design::two_terms:
       add(leaf, 18, intercept);
-      add(leaf, 18, slope, "diag");
+      add(leaf, 18, quadratic.rightCols(2), "diag");
       add(codes(5), 5, slope, "id");
       break;
     case Design::weighted:

@@ -31,3 +31,12 @@ expect_no_tiers_warning <- function(expr) {
   expect(length(bad) == 0L, paste(condition_texts(bad), collapse = "\n"))
   invisible(heard$value)
 }
+
+# A fit that says nothing but messages or warnings of these classes, in this order.
+said_only <- function(expr, kinds = character()) {
+  heard <- listen(expr)
+  texts <- condition_texts(heard$conditions)
+  expect_true(inherits(heard$value, "tiers_fit"), info = texts)
+  expect_equal(vapply(heard$conditions, function(x) class(x)[1L], ""), kinds, info = texts)
+  invisible(heard$value)
+}

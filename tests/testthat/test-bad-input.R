@@ -10,14 +10,6 @@ refused <- function(expr, kind, pattern = NULL) {
   if (!is.null(pattern)) expect_match(text, pattern, fixed = TRUE)
 }
 
-said_only <- function(expr, kinds = character()) {
-  heard <- listen(expr)
-  texts <- condition_texts(heard$conditions)
-  expect_true(inherits(heard$value, "tiers_fit"), info = texts)
-  expect_equal(vapply(heard$conditions, function(x) class(x)[1L], ""), kinds, info = texts)
-  invisible(heard$value)
-}
-
 fit_small <- function(..., formula = small_formula) lmm(formula, small_data(...))
 
 changed <- function(column, rows, value) {

@@ -185,4 +185,9 @@ Vector CovarianceStructure::transformed(const Vector& theta, const Matrix& map) 
   return parameters(lower_factor(map * factor(theta)));
 }
 
+// Without more knowledge of the structure: nothing is left only where every direction is.
+std::vector<bool> CovarianceStructure::free_without(const Matrix& directions) const {
+  return std::vector<bool>(parameter_count(), directions.cols() < columns());
+}
+
 }  // namespace tiers

@@ -9,6 +9,8 @@ namespace tiers {
 
 namespace {
 
+constexpr double kPresent = 1e-6;  // length of a direction's part in a column that it is said to have
+
 class Unstructured final : public CovarianceStructure {
  public:
   using CovarianceStructure::CovarianceStructure;
@@ -87,6 +89,26 @@ class Unstructured final : public CovarianceStructure {
       for (Index i = j; i < k; ++i) free[at++] = !zero;
     }
     return any ? parameters(reduced) : theta;
+  }
+
+  // Every random vector differs by a combination of the directions from one that is zero in as many
+  // columns: the last ones that can be, so that intercepts are kept before slopes.
+  std::vector<bool> free_without(const Matrix& directions) const override {
+    std::vector<bool> zero(columns(), false);
+    Matrix left = directions;
+    for (Index i = columns() - 1, found = 0; i >= 0 && found < directions.cols(); --i) {
+      const double norm = left.row(i).norm();
+      if (!(norm > kPresent)) continue;
+      zero[i] = true;
+      ++found;
+      const Vector unit = left.row(i).transpose() / norm;
+      left -= (left * unit) * unit.transpose();
+    }
+    std::vector<bool> free;
+    for (Index j = 0; j < columns(); ++j) {
+      for (Index i = j; i < columns(); ++i) free.push_back(!zero[i] && !zero[j]);
+    }
+    return free;
   }
 
   Boundary boundary(const Vector& theta, const Matrix& d) const override {

@@ -15,6 +15,7 @@ constexpr double kNegative = 1e-6;  // relative size at which a multiplier count
 constexpr double kReopenedShare = 0.1;  // of the residual variance, in the mean level
 constexpr double kFlatTerm = 1e-7;  // change of the deviance over the whole range of a term
 constexpr int kMaxReopenings = 5;
+constexpr Index kCheapColumns = 300;  // random columns up to which an evaluation costs next to nothing
 
 struct Reduced {
   Vector psi;
@@ -43,6 +44,7 @@ class BoundarySearch {
   bool settle_on_boundary(const Vector& from, bool first);
   bool read_multipliers(Vector& reopened);
   bool reopen_term(int term, const Boundary& boundary, Vector& reopened) const;
+  Vector kept(int term, Vector part) const;
   bool reopen(const Vector& start);
   bool lower_ranks();
 
@@ -83,11 +85,20 @@ Reduced BoundarySearch::reduce(const Vector& psi) const {
                                                         kTryZero, free);
     out.psi.segment(parameters_.offset(j), part.size()) = part;
     for (std::size_t i = 0; i < free.size(); ++i) {
-      out.free[parameters_.offset(j) + i] = free[i];
+      out.free[parameters_.offset(j) + i] = out.free[parameters_.offset(j) + i] && free[i];
       out.any = out.any || !free[i];
     }
   }
   return out;
+}
+
+// Parameters of a term, with those that may not be moved as they are.
+Vector BoundarySearch::kept(int term, Vector part) const {
+  for (Index i = 0; i < part.size(); ++i) {
+    const Index at = parameters_.offset(term) + i;
+    if (!all_[at]) part[i] = out_.optimum.psi[at];
+  }
+  return part;
 }
 
 // Takes over an optimum; the work that led to the one before still counts.
@@ -175,9 +186,10 @@ bool BoundarySearch::reopen_term(int term, const Boundary& boundary, Vector& reo
     // In units where the direction's variance is relative to the residual's.
     const double share = direction.dot(cross * direction);
     if (!(boundary.multipliers[i] < -kNegative * (1.0 + share))) continue;
-    negative = true;
-    const Vector part = parameters_.structure(term).reopen(parameters_.part(reopened, term), direction,
-                                                           kReopenedShare / (share > 0.0 ? share : 1.0));
+    const Vector before = parameters_.part(reopened, term);
+    const Vector part = kept(term, parameters_.structure(term).reopen(
+        before, direction, kReopenedShare / (share > 0.0 ? share : 1.0)));
+    negative = negative || part != before;
     reopened.segment(parameters_.offset(term), part.size()) = part;
   }
   return negative;
@@ -198,9 +210,10 @@ bool BoundarySearch::reopen(const Vector& start) {
 bool BoundarySearch::lower_ranks() {
   if (ranks_lowered_ || !out_.at_boundary) return false;
   for (int j = 0; j < parameters_.terms(); ++j) {
-    const Vector part = parameters_.structure(j).lower_rank(parameters_.part(out_.optimum.psi, j),
-                                                            objective_.mean_cross(j));
+    Vector part = parameters_.structure(j).lower_rank(parameters_.part(out_.optimum.psi, j),
+                                                      objective_.mean_cross(j));
     if (part.size() == 0) continue;
+    part = kept(j, part);
     Vector start = out_.optimum.psi;
     start.segment(parameters_.offset(j), part.size()) = part;
     const Reduced reduced = reduce(start);
@@ -218,6 +231,32 @@ BoundaryOptimum minimize_with_boundary(MixedObjective& objective,
                                        const CovarianceParameters& parameters, const Vector& start,
                                        const Control& control, const std::vector<bool>& allowed) {
   return BoundarySearch(objective, parameters, control).run(start, allowed);
+}
+
+void go_on_from_lower(MixedObjective& objective, const CovarianceParameters& parameters,
+                      const std::vector<Vector>& points, const Control& control, BoundaryOptimum& found) {
+  for (const Vector& point : points) {
+    const double value = found.optimum.value, here = objective.value(point);
+    if (!(here < value - value_noise(objective, value)) && std::isfinite(value)) continue;
+    BoundaryOptimum lower = minimize_with_boundary(objective, parameters, point, control, found.allowed);
+    if (!(lower.optimum.value < value)) continue;
+    lower.optimum.convergence.iterations += found.optimum.convergence.iterations;
+    lower.optimum.convergence.evaluations += found.optimum.convergence.evaluations;
+    found = lower;
+  }
+}
+
+std::vector<Vector> without_each_term(const CovarianceParameters& parameters, const Vector& psi,
+                                      Index random_columns) {
+  std::vector<Vector> out;
+  if (parameters.terms() < 2 || random_columns > kCheapColumns) return out;
+  for (int j = 0; j < parameters.terms(); ++j) {
+    const Vector part = parameters.part(psi, j);
+    if (part.isZero(0.0)) continue;
+    out.push_back(psi);
+    out.back().segment(parameters.offset(j), part.size()).setZero();
+  }
+  return out;
 }
 
 }  // namespace tiers

@@ -22,4 +22,13 @@ BoundaryOptimum minimize_with_boundary(MixedObjective& objective,
                                        const CovarianceParameters& parameters, const Vector& start,
                                        const Control& control, const std::vector<bool>& allowed = {});
 
+// A fit never ends above a simpler one: where the deviance at one of `points` (the same model with
+// variances of zero) is below what was found, the search goes on from there.
+void go_on_from_lower(MixedObjective& objective, const CovarianceParameters& parameters,
+                      const std::vector<Vector>& points, const Control& control, BoundaryOptimum& found);
+
+// What was found with each term alone at zero, where there are several and evaluations are cheap.
+std::vector<Vector> without_each_term(const CovarianceParameters& parameters, const Vector& psi,
+                                      Index random_columns);
+
 }  // namespace tiers

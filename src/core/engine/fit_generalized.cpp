@@ -6,6 +6,7 @@
 
 #include "constrained_search.h"
 #include "generalized_start.h"
+#include "identification.h"
 #include "laplace_check.h"
 #include "optimum_proof.h"
 #include "separated_limit.h"
@@ -44,7 +45,8 @@ Vector with_held(const GeneralizedEngine& engine, Vector start, std::vector<bool
   const Index d = engine.objective->dispersion_count();
   Vector coefficients = engine.response.coefficients(start.tail(d));
   bool any = false;
-  allowed.assign(start.size(), true);
+  allowed = engine.saturation.free_parameters(engine.parameters);
+  allowed.resize(start.size(), true);
   for (Index i = 0; i < d; ++i) {
     if (!held.is_held(count + i)) continue;
     const double value = held.value[count + i];
@@ -204,6 +206,16 @@ GeneralizedResult fit_once(GeneralizedEngine& engine, const GlmStart& start, con
   const Vector whole = start_point(engine, start, control), psi = finite_start(engine, whole, start);
   if (psi.size() < whole.size()) return out;
   BoundaryOptimum found = minimize(engine, psi, control);
+  if (!is_constrained(engine)) {
+    std::vector<Vector> simpler =
+        without_each_term(engine.parameters, found.optimum.psi, engine.layout.random_columns());
+    if (!(found.optimum.value <= -2.0 * start.log_likelihood)) {
+      std::vector<bool> allowed;
+      simpler.push_back(with_held(engine, whole, allowed));
+      simpler.back().head(engine.parameters.size()).setZero();
+    }
+    go_on_from_lower(*engine.objective, engine.parameters, simpler, control, found);
+  }
   const Proof proof = prove_end(engine, found, control);
   const Optimum& optimum = found.optimum;
   if (!std::isfinite(optimum.value)) return out;
@@ -212,7 +224,7 @@ GeneralizedResult fit_once(GeneralizedEngine& engine, const GlmStart& start, con
   const Index others = engine.parameters.size() + engine.spec.dispersion.cols();
   write_design(engine.design, static_cast<Index>(engine.spec.model.held.free_count(others)), out);
   write_search(proved(optimum, proof), found.at_boundary, out);
-  write_covariances(engine.design, engine.parameters, found, out);
+  write_covariances(engine.design, engine.parameters, engine.saturation, found, out);
   write_estimates(engine, optimum.psi, proof.covariance, out);
   write_all_parameters(engine, optimum.psi, proof.covariance, out);
   write_quadrature(engine, out);
@@ -221,6 +233,16 @@ GeneralizedResult fit_once(GeneralizedEngine& engine, const GlmStart& start, con
     out.laplace = check_laplace(engine, optimum.psi, optimum.value, proof.covariance);
   }
   return out;
+}
+
+Unidentified unidentified(GeneralizedEngine& engine, const Control& control) {
+  if (is_constrained(engine)) return Unidentified();
+  const Vector& frequency = engine.rows.frequency();
+  const Vector one = frequency.size() > 0 ? frequency : Vector(Vector::Ones(engine.rows.size()));
+  engine.cross.reweight(engine.rows, one, false, control.poll);
+  return find_unidentified(engine.cross, engine.parameters,
+                           engine.saturation.free_parameters(engine.parameters),
+                           engine.spec.row_variance, control.poll);
 }
 
 GeneralizedResult fit_limit(const GeneralizedEngine& whole, const Separation& separation,
@@ -235,6 +257,12 @@ GeneralizedResult fit_limit(const GeneralizedEngine& whole, const Separation& se
 
 GeneralizedResult fit_from_start(const GeneralizedSpecification& spec, const Control& control) {
   GeneralizedEngine engine(spec, control);
+  GeneralizedResult out;
+  out.unidentified = unidentified(engine, control);
+  if (out.unidentified.found) {
+    out.status = FitStatus::unidentified;
+    return out;
+  }
   const GlmStart start = glm_start(engine, control);
   Separation separation;
   if (!start.quadratic) {
@@ -261,7 +289,7 @@ GeneralizedResult fit_generalized(const GeneralizedSpecification& spec, const Co
       out = std::move(other);
     }
   }
-  if (out.status == FitStatus::undefined) return out;
+  if (out.status == FitStatus::undefined || out.unidentified.found) return out;
   out.fitted.resize(spec.model.n);
   std::vector<int> row(spec.model.n);
   std::iota(row.begin(), row.end(), 0);

@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "constrained_search.h"
+#include "identification.h"
 #include "linear_engine.h"
 #include "write_result.h"
 #include "../inference/observed_information.h"
@@ -16,6 +17,8 @@ namespace {
 // Internal residual variance below which it is asked whether any is left: the response's is of order
 // one, so a residual of 1e-4.5 of it.
 constexpr double kSmallResidual = 1e-9;
+// The same where the search did not come to an end, as it does not where nothing is left.
+constexpr double kSmallWhereStuck = 1e-3;
 
 struct LinearOptimum {
   BoundaryOptimum found;
@@ -58,11 +61,29 @@ LinearOptimum fit_constrained(LinearEngine& engine, const HeldParameters& held, 
 LinearOptimum search(LinearEngine& engine, const HeldParameters& held, const Control& control) {
   const Index count = engine.parameters.size();
   if (held.ties(count)) return fit_constrained(engine, held, control);
+  ProfiledDeviance& objective = engine.objective;
+  const double without = objective.value_without();
   const Vector start = engine.start();
-  if (held.is_held(count)) {
-    engine.objective.fix_scale(held.value[count] / engine.design.user_sigma(1.0));
-  }
-  return {minimize_with_boundary(engine.objective, engine.parameters, start, control), Matrix()};
+  const bool known = held.is_held(count);
+  if (known) objective.fix_scale(held.value[count] / engine.design.user_sigma(1.0));
+  LinearOptimum out;
+  BoundaryOptimum& found = out.found;
+  found = minimize_with_boundary(objective, engine.parameters, start, control,
+                                 engine.saturation.free_parameters(engine.parameters));
+  std::vector<Vector> simpler =
+      without_each_term(engine.parameters, found.optimum.psi, engine.layout.random_columns());
+  if (known || without < found.optimum.value) simpler.push_back(Vector::Zero(count));
+  go_on_from_lower(objective, engine.parameters, simpler, control, found);
+  return out;
+}
+
+// Of variances that are neither held nor tied.
+Unidentified unidentified(const LinearEngine& engine, const HeldParameters& held, const Control& control) {
+  const Index count = engine.parameters.size();
+  if (held.ties(count)) return Unidentified();
+  return find_unidentified(engine.cross, engine.parameters,
+                           engine.saturation.free_parameters(engine.parameters), !held.is_held(count),
+                           control.poll);
 }
 
 // Estimates and fitted values, at the point of the last value().
@@ -100,11 +121,17 @@ FitResult fit_model(const Specification& spec, const Control& control) {
   FitResult out;
   write_design(engine.design, static_cast<Index>(spec.held.free_count(engine.parameters.size() + 1)), out);
 
+  out.unidentified = unidentified(engine, spec.held, control);
+  if (out.unidentified.found) {
+    out.status = FitStatus::unidentified;
+    return out;
+  }
   const LinearOptimum best = search(engine, spec.held, control);
   const BoundaryOptimum& found = best.found;
   const Optimum& optimum = found.optimum;
   double value = objective.value(optimum.psi);
-  if (objective.scale() == Scale::profiled && objective.sigma2() < kSmallResidual) {
+  const double small = optimum.convergence.converged ? kSmallResidual : kSmallWhereStuck;
+  if (objective.scale() == Scale::profiled && objective.sigma2() < small) {
     if (engine.fits_perfectly()) {
       out.status = FitStatus::perfect_fit;
       return out;
@@ -115,7 +142,7 @@ FitResult fit_model(const Specification& spec, const Control& control) {
   out.deviance = value + engine.design.deviance_shift(spec.reml);
 
   write_search(optimum.convergence, found.at_boundary, out);
-  write_covariances(engine.design, engine.parameters, found, out);
+  write_covariances(engine.design, engine.parameters, engine.saturation, found, out);
   write_estimates(engine, out);
   write_inference(engine, best, spec.held, out);
   return out;

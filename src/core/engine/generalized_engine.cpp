@@ -48,8 +48,10 @@ bool constant_dispersion(const GeneralizedSpecification& spec) {
 
 GeneralizedEngine::GeneralizedEngine(const GeneralizedSpecification& given, const Control& control)
     : spec(given), parameters(spec.model.terms),
-      scaling{rescaling_of(parameters, spec.model), false, unit_of_response(spec)}, design(spec.model, scaling),
-      layout(design),
+      saturation(find_saturation(
+          spec.model, parameters, Scaling{rescaling_of(parameters, spec.model), false, unit_of_response(spec)},
+          control.poll)),
+      design(spec.model, saturation.scaling), layout(design),
       rows((layout.require_memory(), design), layout,
            [&given](Index a, Index b) { return PackedResponse::same(given, a, b); }),
       response(spec, rows), cross(design, layout),

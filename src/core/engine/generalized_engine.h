@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "../model/generalized_result.h"
+#include "saturation.h"
 #include "../objective/laplace_deviance.h"
 #include "../objective/quadrature_deviance.h"
 
@@ -30,7 +31,8 @@ struct GeneralizedEngine {
 
   const GeneralizedSpecification& spec;
   CovarianceParameters parameters;
-  const Scaling scaling;
+  const Saturation saturation;
+  const Scaling& scaling = saturation.scaling;
   Design design;
   BlockLayout layout;
   PackedRows rows;

@@ -53,6 +53,8 @@ Vector start_point(GeneralizedEngine& engine, const GlmStart& start, const Contr
   engine.response.set_dispersion(engine.response.parameters(start.phi));
   Vector psi(objective.size());
   psi.head(engine.parameters.size()) = engine.parameters.parameters(start_factors(engine, start));
+  const std::vector<bool> free = engine.saturation.free_parameters(engine.parameters);
+  for (std::size_t i = 0; i < free.size(); ++i) psi[i] = free[i] ? psi[i] : 0.0;
   const Vector beta = given(spec.start_fixed, spec.model.X.cols())
                           ? engine.design.internal_coefficients(spec.start_fixed)
                           : start.beta;

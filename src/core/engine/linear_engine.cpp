@@ -13,14 +13,17 @@ namespace {
 constexpr int kMaxDivisions = 400;
 // Residual standard deviation, in units of the response's, that rounding of sums of squares leaves.
 constexpr double kRounding = 1e-14;
-// Of standard deviations of random effects that are as good as fixed, in units of the residual's: its
-// square, 1e14, is as large as the penalty can be beside one in double precision.
-constexpr double kHuge = 1e7;
+// Of standard deviations of random effects that are as good as fixed, in units of the residual's; and how
+// often they are taken off the response.
+constexpr double kLarge = 1e4;
+constexpr int kPasses = 5;
 
 }  // namespace
 
 LinearEngine::LinearEngine(const Specification& spec, const Control& control)
-    : parameters(spec.terms), design(spec, Scaling{rescaling_of(parameters, spec)}), layout(design),
+    : parameters(spec.terms),
+      saturation(find_saturation(spec, parameters, Scaling{rescaling_of(parameters, spec)}, control.poll)),
+      design(spec, saturation.scaling), layout(design),
       cross((layout.require_memory(), design), layout, control.poll),
       objective(design, cross, parameters, spec.reml, control.poll) {}
 
@@ -35,6 +38,8 @@ Vector LinearEngine::start() {
   }
   Vector theta = parameters.parameters(lambda);
   if (!theta.allFinite()) theta = Vector::Zero(theta.size());
+  const std::vector<bool> free = saturation.free_parameters(parameters);
+  for (Index i = 0; i < theta.size(); ++i) theta[i] = free[i] ? theta[i] : 0.0;
   for (int division = 0; division < kMaxDivisions; ++division) {
     if (std::isfinite(objective.value(theta))) return theta;
     theta *= 0.1;
@@ -42,26 +47,29 @@ Vector LinearEngine::start() {
   throw std::runtime_error("the deviance is not finite anywhere near the start");
 }
 
+// What is left of the response when the random effects are taken off it again and again: each time what
+// of it lies in their span is smaller by about the ratio of the residual's variance to theirs.
 bool LinearEngine::fits_perfectly() {
-  std::vector<Matrix> huge;
+  std::vector<Matrix> large;
   for (const auto& term : design.specification().terms) {
-    huge.push_back(kHuge * Matrix::Identity(term.columns, term.columns));
+    large.push_back(kLarge * Matrix::Identity(term.columns, term.columns));
   }
-  const Vector theta = parameters.parameters(huge);
-  for (int refinement = 0; refinement < 2; ++refinement) {
-    if (!std::isfinite(objective.value(theta))) return false;
-    objective.anchor();
+  const Vector theta = parameters.parameters(large);
+  Vector response(design.rows());
+  for (Index i = 0; i < response.size(); ++i) response[i] = design.response(i);
+  Vector rest = response;
+  bool defined = true;
+  for (int pass = 0; pass < kPasses && defined; ++pass) {
+    objective.set_response(rest);
+    defined = std::isfinite(objective.value(theta));
+    if (defined) rest -= objective.linear_predictor(objective.solve());
   }
-  objective.value(theta);
-  const Vector eta = objective.linear_predictor(objective.solve());
+  objective.set_response(response);
   double sum = 0.0;
-  for (Index i = 0; i < design.rows(); ++i) {
-    const double e = design.response(i) - eta[i];
-    sum += design.weight(i) * e * e;
-  }
+  for (Index i = 0; i < rest.size(); ++i) sum += design.weight(i) * rest[i] * rest[i];
   const double floor =
       std::max(kRounding, 4.0 * std::numeric_limits<double>::epsilon() * design.response_magnitude());
-  return std::sqrt(sum / static_cast<double>(objective.degrees())) < floor;
+  return defined && std::sqrt(sum / static_cast<double>(objective.degrees())) < floor;
 }
 
 }  // namespace tiers

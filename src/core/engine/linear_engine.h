@@ -2,6 +2,7 @@
 // one before.
 #pragma once
 
+#include "saturation.h"
 #include "../objective/profiled_deviance.h"
 
 namespace tiers {
@@ -16,6 +17,7 @@ struct LinearEngine {
   bool fits_perfectly();
 
   CovarianceParameters parameters;
+  Saturation saturation;
   Design design;
   BlockLayout layout;
   CrossProducts cross;

@@ -124,6 +124,7 @@ GeneralizedResult nothing_left(const GeneralizedEngine& whole) {
     out.lambda.push_back(Matrix::Zero(term.columns, term.columns));
     out.modes.push_back(Matrix::Zero(term.n_levels, term.columns));
     out.boundary.emplace_back();
+    out.saturated.emplace_back();
   }
   const ParameterTable table = generalized_parameters(
       whole.parameters, Vector::Zero(whole.parameters.size()), user_scale(whole.design, 1.0),

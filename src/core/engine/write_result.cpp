@@ -39,7 +39,7 @@ void write_search(const Convergence& convergence, bool at_boundary, FitResult& o
 }
 
 void write_covariances(const Design& design, const CovarianceParameters& parameters,
-                       const BoundaryOptimum& found, FitResult& out) {
+                       const Saturation& saturation, const BoundaryOptimum& found, FitResult& out) {
   const auto factors = parameters.factors(found.optimum.psi);
   for (int j = 0; j < parameters.terms(); ++j) {
     out.lambda.push_back(design.user_factor(j, factors[j]));
@@ -49,6 +49,7 @@ void write_covariances(const Design& design, const CovarianceParameters& paramet
       boundary.multipliers = found.boundary[j].multipliers;
     }
     out.boundary.push_back(boundary);
+    out.saturated.push_back(saturation.columns(j, parameters.structure(j)));
   }
 }
 

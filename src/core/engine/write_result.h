@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "boundary.h"
+#include "saturation.h"
 #include "../blocks/blocked_cholesky.h"
 #include "../covariance/parameter_table.h"
 #include "../model/fit_result.h"
@@ -24,9 +25,9 @@ Vector internal_parameters(const Design& design, const CovarianceParameters& par
 void write_design(const Design& design, Index others, FitResult& out);
 // How the search went, and the status.
 void write_search(const Convergence& convergence, bool at_boundary, FitResult& out);
-// Factors and boundary of every term. psi begins with the covariance parameters.
+// Factors, boundary and saturated columns of every term. psi begins with the covariance parameters.
 void write_covariances(const Design& design, const CovarianceParameters& parameters,
-                       const BoundaryOptimum& found, FitResult& out);
+                       const Saturation& saturation, const BoundaryOptimum& found, FitResult& out);
 
 // Parameters and their covariance matrix from that of psi, after the factors.
 void write_parameters(ParameterTable table, const Matrix& vcov_psi, const HeldParameters& held,

@@ -31,6 +31,8 @@ class Design {
   // Largest |y - offset| on the internal scale: what rounding of the data is relative to.
   double response_magnitude() const { return response_magnitude_; }
   const Specification& specification() const { return spec_; }
+  // Weights are inverse variances, not those of a family.
+  bool weights_are_precisions() const { return scaling_.response; }
 
   // Internal values of one row. x has rank() entries, z columns(term) entries.
   double weight(Index row) const {

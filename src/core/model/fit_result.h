@@ -8,8 +8,9 @@
 namespace tiers {
 
 // undefined: no point with a finite likelihood was found, or none that could be evaluated once more;
-// then, and with a perfect fit, nothing else is filled.
-enum class FitStatus { converged, boundary, not_converged, perfect_fit, undefined };
+// unidentified: variances that cannot be told apart, found before the search. Then, and with a perfect
+// fit, nothing else is filled.
+enum class FitStatus { converged, boundary, not_converged, perfect_fit, undefined, unidentified };
 
 struct TermBoundary {
   Matrix directions;   // k x d: combinations of the term's columns with zero variance
@@ -33,6 +34,22 @@ struct Inference {
   std::vector<Matrix> dvcov;  // of the kept coefficients' covariance, for every psi
 };
 
+// What can be said of variances that cannot be told apart. An entry is a variance or a covariance of one
+// term, Sigma_ab with a >= b; on the user's scale.
+struct Unidentified {
+  struct Entry {
+    int term;
+    Index row, column;
+  };
+  bool found = false;
+  std::vector<Entry> entries;
+  // tr(V_e V_f) for all entries and, last, the residual's where it is a parameter.
+  Matrix gram;
+  // Per term the derivatives of its entries with respect to its free parameters.
+  std::vector<Matrix> tangents;
+  bool residual = false;
+};
+
 struct FitResult {
   FitStatus status = FitStatus::not_converged;
   Ending ending = Ending::converged;
@@ -48,6 +65,10 @@ struct FitResult {
   double gain = 0.0, gradient_norm = 0.0, reciprocal_condition = 1.0;
   int iterations = 0, evaluations = 0;
   std::vector<TermBoundary> boundary;  // per term
+  // Per term the columns (0-based) whose variance is zero because the fixed effects take up all that the
+  // levels could do.
+  std::vector<std::vector<Index>> saturated;
+  Unidentified unidentified;
   std::vector<Vector> theta;  // per term: the structure's parameters of lambda
   std::vector<ModelParameter> parameters;
   Matrix vcov_parameters;  // NaN for those at their boundary

@@ -78,6 +78,9 @@ struct GeneralizedSpecification {
   Specification model;
   const ResponseFamily* family = nullptr;
   const double* size = nullptr;              // trials; nullptr: 1 each
+  // Whether the rows have an unknown variance of their own, from which random effects of rows could not
+  // be told apart: a gaussian response, or single trials.
+  bool row_variance = false;
   ConstMatrixMap dispersion{nullptr, 0, 0};  // n x d, model of the family's log dispersion
   std::vector<int> points;  // of quadrature per term: 1 Laplace, 0 the fast approximation, -1 chosen
   Vector start_fixed, start_dispersion;  // user's scale; empty: none

@@ -42,6 +42,24 @@ double ProfiledDeviance::value(const Vector& theta) {
   return deviance_;
 }
 
+void ProfiledDeviance::set_response(const Vector& y) {
+  cross_.set_response(y);
+  anchor_ = Anchor();
+}
+
+double ProfiledDeviance::value_without() const {
+  double residual = cross_.response_square(), log_det = 0.0;
+  if (design_.rank() > 0) {
+    const Eigen::LLT<Matrix> factor(cross_.fixed());  // reads the lower triangle
+    residual -= factor.matrixL().solve(cross_.fixed_response()).squaredNorm();
+    log_det = 2.0 * factor.matrixLLT().diagonal().array().log().sum();
+  }
+  const double m = static_cast<double>(degrees_);
+  if (!(residual > 0.0)) return std::numeric_limits<double>::infinity();
+  return m * (1.0 + kLogTwoPi + std::log(residual / m)) + (reml_ ? log_det : 0.0) -
+         design_.sum_log_weights();
+}
+
 void ProfiledDeviance::evaluate(const std::vector<Matrix>& lambda) {
   lambda_ = lambda;
   deviance_ = std::numeric_limits<double>::infinity();

@@ -51,6 +51,10 @@ class ProfiledDeviance final : public MixedObjective {
   double sigma2() const {
     return scale_kind_ == Scale::fixed ? fixed_sigma2_ : residual_ / static_cast<double>(degrees_);
   }
+  // Another response, one value a row on the internal scale, without an anchor.
+  void set_response(const Vector& y);
+  // The value without random effects, from the cross-products alone; before there is an anchor.
+  double value_without() const;
   // Makes the solution at the point of the last value() the anchor.
   void anchor();
 

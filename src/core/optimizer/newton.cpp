@@ -359,8 +359,11 @@ Verdict judge(const Matrix& hessian, const Vector& gradient, const std::vector<b
   return out;
 }
 
-Vector point_below(Objective& objective, const Vector& psi, const Vector& downward) {
+Vector point_below(Objective& objective, const Vector& psi, Vector downward) {
   const double here = objective.value(psi);
+  // A Hessian of the size of rounding is flat, not a saddle: no direction is followed beyond where the
+  // deviance of a model could not but change.
+  downward *= objective.step_limit(psi, downward);
   for (const double length : {1.0, 0.1, 0.01}) {
     const Vector ends[] = {psi + length * downward, psi - length * downward};
     const double values[] = {objective.value(ends[0]), objective.value(ends[1])};

@@ -52,6 +52,6 @@ Verdict judge(const Matrix& hessian, const Vector& gradient, const std::vector<b
 
 // A point below a saddle, on either side along `downward`; empty where the deviance does not fall
 // there by more than rounding, so that the negative curvature was rounding too.
-Vector point_below(Objective& objective, const Vector& psi, const Vector& downward);
+Vector point_below(Objective& objective, const Vector& psi, Vector downward);
 
 }  // namespace tiers

@@ -86,3 +86,27 @@ TEST_CASE("each structure finds its zeros and opens them again") {
 TEST_CASE("an unknown structure is an error that names it") {
   CHECK_THROWS_WITH(make_covariance("uss", 2), Catch::Contains("uss"));
 }
+
+TEST_CASE("what stays free beside directions that the data do not tell") {
+  Matrix first(3, 1), last(3, 1), mixed(3, 2);
+  first << 1.0, 0.0, 0.0;
+  last << 0.0, 0.0, 1.0;
+  mixed << 1.0, 0.0, 0.0, std::sqrt(0.5), 0.0, std::sqrt(0.5);
+  const Matrix all = Matrix::Identity(3, 3);
+  const auto free = [](const char* name, const Matrix& directions) {
+    return make_covariance(name, 3)->free_without(directions);
+  };
+  using Flags = std::vector<bool>;
+  // us: 11 21 31 22 32 33.
+  CHECK(free("us", first) == Flags{false, false, false, true, true, true});
+  CHECK(free("us", last) == Flags{true, true, false, true, false, false});
+  CHECK(free("us", mixed) == Flags{false, false, false, true, false, false});
+  CHECK(free("diag", first) == Flags{false, true, true});
+  CHECK(free("diag", mixed) == Flags{false, true, true});
+  CHECK(free("id", mixed) == Flags{true});
+  for (const auto& name : covariance_names()) {
+    const auto structure = make_covariance(name, 3);
+    CHECK(structure->free_without(Matrix(3, 0)) == Flags(structure->parameter_count(), true));
+    CHECK(structure->free_without(all) == Flags(structure->parameter_count(), false));
+  }
+}

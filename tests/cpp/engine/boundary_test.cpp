@@ -129,3 +129,38 @@ TEST_CASE("a boundary that cannot be evaluated is not accepted") {
     CHECK(std::abs(found.optimum.psi[0]) < 1e-3);
   }
 }
+
+TEST_CASE("the search goes on from a simpler model that is lower") {
+  for (const int pairs : {0, 5}) {
+    TwoVariances model(0.5, -0.8, pairs);
+    BoundaryOptimum found = search(model);
+    const double best = found.optimum.value;
+    BoundaryOptimum high = found;
+    high.optimum.psi = Vector::Constant(3, 2.0);
+    high.optimum.value = model.value(high.optimum.psi);
+    const CovarianceParameters parameters(std::vector<RandomTerm>(2));
+    Vector simple = Vector::Zero(3);
+    go_on_from_lower(model, parameters, {simple}, Control(), high);
+    CHECK(high.optimum.value == Approx(best).margin(1e-6));
+    // Nothing happens where none is lower.
+    const Vector before = found.optimum.psi;
+    go_on_from_lower(model, parameters, {simple}, Control(), found);
+    CHECK(found.optimum.psi == before);
+    CHECK(without_each_term(parameters, before, 10).size() == 1);  // the first is zero already
+    CHECK(without_each_term(parameters, before, 1000000).empty());
+  }
+}
+
+TEST_CASE("covariance parameters that are not admitted stay at zero") {
+  for (const int pairs : {0, 5}) {
+    TwoVariances model(-0.4, -0.8, pairs);
+    Vector start = Vector::Constant(3, 0.7);
+    start[0] = 0.0;
+    const CovarianceParameters parameters(std::vector<RandomTerm>(2));
+    const BoundaryOptimum found =
+        minimize_with_boundary(model, parameters, start, Control(), {false, true, true});
+    CHECK(found.optimum.psi[0] == 0.0);
+    CHECK(found.free == std::vector<bool>{false, true, true});
+    CHECK(std::pow(found.optimum.psi[1], 2) == Approx(0.8).epsilon(1e-4));
+  }
+}

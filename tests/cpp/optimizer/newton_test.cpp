@@ -270,6 +270,33 @@ TEST_CASE("negative curvature along which nothing falls is rounding") {
   CHECK(point_below(valley, bottom, direction).size() == 0);
 }
 
+namespace {
+
+// Flat but for rounding, which makes it fall somewhere far off.
+class Flat final : public Objective {
+ public:
+  Index size() const override { return 2; }
+  double value(const Vector& psi) override { return psi.norm() > 1e3 ? -1.0 : 1.0; }
+  void derivatives(Vector& gradient, Matrix& curvature) override {
+    gradient = Vector::Zero(2);
+    curvature = hessian();
+  }
+  Matrix hessian() override { return -1e-15 * Matrix::Identity(2, 2); }
+  double step_limit(const Vector&, const Vector& step) const override {
+    return std::min(1.0, 1.0 / step.cwiseAbs().maxCoeff());
+  }
+  Vector safe_step(const Vector& psi) override { return psi; }
+};
+
+}  // namespace
+
+TEST_CASE("a Hessian of the size of rounding is flat, not a saddle") {
+  Flat flat;
+  const Verdict verdict = judge(flat.hessian(), Vector::Zero(2));
+  CHECK(verdict.downward.norm() > 1e6);
+  CHECK(point_below(flat, Vector::Zero(2), verdict.downward).size() == 0);
+}
+
 TEST_CASE("a lucky step is not taken for the rate of convergence") {
   Bowl bowl(true);
   Vector start(2);

@@ -1,0 +1,164 @@
+#include "saturation.h"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+
+namespace tiers {
+
+namespace {
+
+// Share of |Z_l v|^2 outside the span of X: below the first a direction is looked at, below the second
+// (from the rows themselves, where nothing cancels) it is saturated.
+constexpr double kSuspect = 1e-9, kSaturated = 1e-16;
+constexpr Index kPollRows = 4096;
+
+// Calls f(row) for the rows that count.
+template <class F>
+void visit_rows(const Design& design, const Poll& poll, const F& f) {
+  for (Index i = 0; i < design.rows(); ++i) {
+    if (poll && i % kPollRows == kPollRows - 1) poll();
+    if (design.weight(i) > 0.0) f(i);
+  }
+}
+
+class FixedSpan {
+ public:
+  FixedSpan(const Design& design, const Poll& poll) : design_(design), poll_(poll) {
+    Matrix cross = Matrix::Zero(design.rank(), design.rank());
+    Vector x(design.rank());
+    visit_rows(design, poll, [&](Index i) {
+      design.fixed_row(i, x.data());
+      cross.selfadjointView<Eigen::Lower>().rankUpdate(x);
+    });
+    factor_.compute(cross);
+  }
+  bool defined() const { return factor_.info() == Eigen::Success; }
+  Matrix directions(int term) const;
+
+ private:
+  double share_outside(int term, const Vector& direction) const;
+
+  const Design& design_;
+  const Poll& poll_;
+  Eigen::LLT<Matrix> factor_;  // of X'X
+};
+
+// Null space of sum_l Z_l'M Z_l (k x k), M = I - X (X'X)^-1 X'.
+Matrix FixedSpan::directions(int term) const {
+  const RandomTerm& t = design_.specification().terms[term];
+  const Index k = t.columns;
+  Matrix fixed = Matrix::Zero(design_.rank(), k * t.n_levels), own = Matrix::Zero(k, k);  // X'Z, sum Z_l'Z_l
+  Vector x(design_.rank()), z(k);
+  visit_rows(design_, poll_, [&](Index i) {
+    design_.fixed_row(i, x.data());
+    design_.random_row(term, i, z.data());
+    fixed.middleCols(k * (t.codes[i] - 1), k).noalias() += x * z.transpose();
+    own.noalias() += z * z.transpose();
+  });
+  factor_.matrixL().solveInPlace(fixed);
+  Matrix outside = own;
+  for (Index level = 0; level < t.n_levels; ++level) {
+    const auto mine = fixed.middleCols(k * level, k);
+    outside.noalias() -= mine.transpose() * mine;
+  }
+  const Vector scale = own.diagonal().cwiseMax(1e-300).cwiseSqrt().cwiseInverse();
+  const Eigen::SelfAdjointEigenSolver<Matrix> eigen(scale.asDiagonal() * outside * scale.asDiagonal());
+  Index count = 0;
+  Matrix found(k, k);
+  for (Index a = 0; a < k && eigen.eigenvalues()[a] < kSuspect; ++a) {
+    const Vector direction = scale.cwiseProduct(eigen.eigenvectors().col(a)).normalized();
+    if (share_outside(term, direction) < kSaturated) found.col(count++) = direction;
+  }
+  if (count == 0) return Matrix();
+  Eigen::HouseholderQR<Matrix> basis(found.leftCols(count));
+  return basis.householderQ() * Matrix::Identity(k, count);
+}
+
+// Of a combination of the levels' columns Z_l v with irregular weights: in the span only if all are.
+double FixedSpan::share_outside(int term, const Vector& direction) const {
+  const RandomTerm& t = design_.specification().terms[term];
+  Vector x(design_.rank()), z(t.columns), cross = Vector::Zero(design_.rank());
+  const auto value = [&](Index i) {
+    design_.random_row(term, i, z.data());
+    return z.dot(direction) * std::cos(1.7 * static_cast<double>(t.codes[i]) * t.codes[i] + 0.3);
+  };
+  visit_rows(design_, poll_, [&](Index i) {
+    design_.fixed_row(i, x.data());
+    cross += value(i) * x;
+  });
+  Vector coefficients = factor_.solve(cross);
+  double whole = 0.0, outside = 0.0;
+  for (int refinement = 0; refinement < 2; ++refinement) {
+    whole = outside = 0.0;
+    cross.setZero();
+    visit_rows(design_, poll_, [&](Index i) {
+      design_.fixed_row(i, x.data());
+      const double v = value(i), rest = v - x.dot(coefficients);
+      cross += rest * x;
+      whole += v * v;
+      outside += rest * rest;
+    });
+    coefficients += factor_.solve(cross);
+  }
+  return whole > 0.0 ? outside / whole : 1.0;
+}
+
+std::vector<Matrix> directions(const Design& design, const Poll& poll) {
+  const auto& terms = design.specification().terms;
+  std::vector<Matrix> out(terms.size());
+  std::unique_ptr<FixedSpan> span;
+  for (std::size_t j = 0; j < terms.size(); ++j) {
+    // Columns of different levels have no row in common, so that X would need as many.
+    if (terms[j].n_levels > design.rank()) continue;
+    if (!span) span = std::make_unique<FixedSpan>(design, poll);
+    if (span->defined()) out[j] = span->directions(static_cast<int>(j));
+  }
+  return out;
+}
+
+}  // namespace
+
+Saturation find_saturation(const Specification& spec, const CovarianceParameters& parameters,
+                           Scaling scaling, const Poll& poll) {
+  Saturation out{std::move(scaling), std::vector<Matrix>(spec.terms.size())};
+  const auto few_levels = [&](const RandomTerm& term) { return term.n_levels <= spec.X.cols(); };
+  if (std::none_of(spec.terms.begin(), spec.terms.end(), few_levels)) return out;
+  if (spec.held.ties(parameters.size())) return out;
+  for (bool again = true; again;) {
+    again = false;
+    out.directions = directions(Design(spec, out.scaling), poll);
+    for (std::size_t j = 0; j < spec.terms.size(); ++j) {
+      const bool some = out.directions[j].cols() > 0 && out.directions[j].cols() < spec.terms[j].columns;
+      if (!some || out.scaling.terms[j] != Rescaling::affine) continue;
+      out.scaling.terms[j] = Rescaling::per_column;
+      again = true;
+    }
+  }
+  return out;
+}
+
+std::vector<bool> Saturation::free_parameters(const CovarianceParameters& parameters) const {
+  std::vector<bool> out(parameters.size(), true);
+  for (int j = 0; j < parameters.terms(); ++j) {
+    if (directions[j].cols() == 0) continue;
+    const std::vector<bool> mine = parameters.structure(j).free_without(directions[j]);
+    std::copy(mine.begin(), mine.end(), out.begin() + parameters.offset(j));
+  }
+  return out;
+}
+
+std::vector<Index> Saturation::columns(int term, const CovarianceStructure& structure) const {
+  std::vector<Index> out;
+  if (directions[term].cols() == 0) return out;
+  const std::vector<bool> free = structure.free_without(directions[term]);
+  Vector theta(structure.parameter_count());
+  for (Index i = 0; i < theta.size(); ++i) theta[i] = free[i] ? 1.0 : 0.0;
+  const Matrix factor = structure.factor(theta);
+  for (Index a = 0; a < factor.rows(); ++a) {
+    if (factor.row(a).cwiseAbs().maxCoeff() == 0.0) out.push_back(a);
+  }
+  return out;
+}
+
+}  // namespace tiers

@@ -1,0 +1,132 @@
+# Fixed effects that take up all that a grouping factor could do: the variance is zero, and the fit
+# is that of lm() or glm().
+
+flat_data <- function(seed, groups = 4L, size = 20L) {
+  set.seed(seed)
+  d <- data.frame(site = factor(rep(seq_len(groups), each = size)), x = rnorm(groups * size) + 2,
+                  tr = factor(rep(1:2, length.out = groups * size)))
+  d$two <- factor(as.integer(d$site) > groups / 2)
+  d$dummy <- as.numeric(d$two == "TRUE")
+  d$y <- rnorm(groups)[d$site] + 0.5 * d$x + rnorm(groups * size)
+  d
+}
+
+expect_linear_fit <- function(formula, data, reml) {
+  fit <- said_only(lmm(formula, data, REML = reml), "tiers_message_singular")
+  plain <- lm(reformulas::nobars(formula), data)
+  kept <- !is.na(coef(plain))
+  scale <- if (reml) 1 else df.residual(plain) / nobs(plain)
+  expect_true(all(vapply(fit$random, function(term) all(term$Lambda == 0), NA)))
+  expect_equal(fixef(fit)[kept], coef(plain)[kept], tolerance = 1e-8)
+  expect_equal(unname(as.matrix(vcov(fit))), unname(vcov(plain)[kept, kept]) * scale,
+               tolerance = 1e-8)
+  expect_equal(sigma(fit), sigma(plain) * sqrt(scale), tolerance = 1e-10)
+  expect_equal(as.numeric(logLik(fit)), as.numeric(logLik(plain, REML = reml)), tolerance = 1e-10)
+  expect_identical(fit$convergence$status, "boundary")
+}
+
+test_that("saturated intercepts, slopes and both are those of lm()", {
+  formulas <- list(y ~ tr * site + x + (1 | site), y ~ site * x + (x | site),
+                   y ~ site * x + (x || site), y ~ site:x + (0 + x | site),
+                   y ~ dummy + x + (1 | two), y ~ site + x + (1 | site) + (1 | two),
+                   y ~ site * tr + (1 | site / tr), y ~ site * tr + (0 + tr | site))
+  for (seed in 1:2) for (formula in formulas) for (reml in c(TRUE, FALSE)) {
+    expect_linear_fit(formula, flat_data(seed), reml)
+  }
+})
+
+test_that("saturated published data are those of lm()", {
+  skip_if_not_installed("nlme")
+  plain <- function(data, name) {
+    data <- as.data.frame(data)
+    data[[name]] <- factor(data[[name]], ordered = FALSE)
+    data
+  }
+  for (reml in c(TRUE, FALSE)) {
+    expect_linear_fit(distance ~ age + Subject + (1 | Subject), plain(nlme::Orthodont, "Subject"), reml)
+    expect_linear_fit(score ~ Machine + Worker + (1 | Worker), plain(nlme::Machines, "Worker"), reml)
+    expect_linear_fit(yield ~ nitro + Block + (1 | Block), plain(nlme::Oats, "Block"), reml)
+  }
+})
+
+test_that("a term that is saturated in part is the term without that part", {
+  d <- flat_data(5)
+  d$w <- rep(c(1, 2, 3), length.out = nrow(d))
+  pairs <- list(list(y ~ site + x + (x | site), y ~ site + x + (0 + x | site)),
+                list(y ~ x + site:x + (x | site), y ~ x + site:x + (1 | site)),
+                list(y ~ site * x + w + (x + w | site), y ~ site * x + w + (0 + w | site)),
+                list(y ~ site + x + (x || site), y ~ site + x + (0 + x | site)))
+  for (pair in pairs) for (reml in c(TRUE, FALSE)) {
+    whole <- suppressMessages(lmm(pair[[1L]], d, REML = reml))
+    part <- suppressMessages(lmm(pair[[2L]], d, REML = reml))
+    expect_equal(whole$logLik, part$logLik, tolerance = 1e-10)
+    expect_equal(fixef(whole), fixef(part), tolerance = 1e-6)
+    expect_equal(vcov(whole), vcov(part), tolerance = 1e-5)
+    expect_equal(suppressMessages(coef(summary(whole))), suppressMessages(coef(summary(part))),
+                 tolerance = 1e-4)
+    Sigma <- tcrossprod(whole$random[[1L]]$Lambda)
+    own <- part$random[[1L]]$columns
+    other <- setdiff(colnames(Sigma), own)
+    expect_true(all(Sigma[other, ] == 0))
+    expect_equal(Sigma[own, own], tcrossprod(part$random[[1L]]$Lambda)[own, own], tolerance = 1e-5)
+  }
+})
+
+test_that("weights, an offset and a dropped column change nothing about it", {
+  d <- flat_data(8)
+  d$w <- rep(c(1, 2, 0, 0.5), length.out = nrow(d))
+  d$again <- 2 * d$x
+  fit <- suppressMessages(lmm(y ~ site + x + again + offset(x) + (1 | site), d, weights = w))
+  plain <- lm(y ~ site + x + again + offset(x), d, weights = w)
+  expect_equal(fixef(fit), coef(plain), tolerance = 1e-8)
+  expect_equal(sigma(fit), sigma(plain), tolerance = 1e-10)
+  expect_true(fit$random$site$Lambda == 0)
+})
+
+test_that("nearly saturated is not saturated", {
+  d <- flat_data(9, groups = 5L, size = 12L)
+  d$far <- d$x + 1e5
+  for (formula in list(y ~ site + (0 + far | site), y ~ dummy + (1 | site))) {
+    fit <- suppressMessages(lmm(formula, d))
+    expect_length(fit$convergence$saturated[[1L]], 0L)
+  }
+  slopes <- lmm(y ~ 1 + (0 + x | site), transform(d, y = y + as.integer(site) * x))
+  far <- suppressMessages(lmm(y ~ site + (0 + far | site), transform(d, y = y + as.integer(site) * x)))
+  expect_gt(far$random$site$Lambda, 0.1)
+  expect_gt(slopes$random$site$Lambda, 0.1)
+})
+
+test_that("saturated generalized models are those of glm()", {
+  families <- list(poisson(), binomial(), binomial("probit"), Gamma("log"), gaussian())
+  for (seed in 1:2) for (family in families) {
+    d <- flat_data(seed)
+    eta <- d$y / 3
+    d$y <- switch(family$family, poisson = rpois(80, exp(eta + 1)),
+                  binomial = rbinom(80, 6, plogis(eta)) / 6, Gamma = rgamma(80, 2, 2 / exp(eta)), eta)
+    d$m <- if (family$family == "binomial") 6 else 1
+    for (formula in list(y ~ tr * site + x + (1 | site), y ~ site * x + (x | site),
+                         y ~ dummy + x + (1 | two))) {
+      fit <- said_only(glmm(formula, d, family = family, weights = m), "tiers_message_singular")
+      plain <- glm(reformulas::nobars(formula), family, d, weights = m,
+                   control = list(epsilon = 1e-14, maxit = 100))
+      expect_true(all(vapply(fit$random, function(term) all(term$Lambda == 0), NA)))
+      expect_equal(fixef(fit), coef(plain), tolerance = 1e-6)
+      if (family$family %in% c("poisson", "binomial")) {
+        expect_equal(as.numeric(logLik(fit)), as.numeric(logLik(plain)), tolerance = 1e-9)
+      }
+      # Of canonical links: elsewhere glm() has the expected information, and here is the observed.
+      if (family$link %in% c("log", "logit") && family$family != "Gamma") {
+        expect_equal(unname(as.matrix(vcov(fit))), unname(vcov(plain)), tolerance = 1e-4)
+      }
+    }
+  }
+})
+
+test_that("the message names the term and the columns", {
+  d <- flat_data(1)
+  heard <- listen(lmm(y ~ site * x + (x | site), d))
+  text <- condition_texts(heard$conditions)
+  expect_length(text, 1L)
+  expect_match(text, "levels of `site` could differ by in `(Intercept)` and `x`", fixed = TRUE)
+  expect_match(text, "`(x | site)`", fixed = TRUE)
+})
