@@ -13,14 +13,16 @@ namespace {
 constexpr int kMaxDivisions = 400;
 // Residual standard deviation, in units of the response's, that rounding of sums of squares leaves.
 constexpr double kRounding = 1e-14;
-// Of standard deviations of random effects that are as good as fixed, in units of the residual's: its
-// square, 1e14, is as large as the penalty can be beside one in double precision.
+// Of standard deviations of random effects that are as good as fixed, in units of the residual's:
+// its square, 1e14, is as large as the penalty can be beside one in double precision.
 constexpr double kHuge = 1e7;
 
 }  // namespace
 
 LinearEngine::LinearEngine(const Specification& spec, const Control& control)
-    : parameters(spec.terms), design(spec, Scaling{rescaling_of(parameters, spec)}), layout(design),
+    : parameters(spec.terms),
+      design(spec, Scaling{rescaling_of(parameters, spec)}),
+      layout(design),
       cross((layout.require_memory(), design), layout, control.poll),
       objective(design, cross, parameters, spec.reml, control.poll) {}
 
@@ -59,8 +61,8 @@ bool LinearEngine::fits_perfectly() {
     const double e = design.response(i) - eta[i];
     sum += design.weight(i) * e * e;
   }
-  const double floor =
-      std::max(kRounding, 4.0 * std::numeric_limits<double>::epsilon() * design.response_magnitude());
+  const double floor = std::max(
+      kRounding, 4.0 * std::numeric_limits<double>::epsilon() * design.response_magnitude());
   return std::sqrt(sum / static_cast<double>(objective.degrees())) < floor;
 }
 

@@ -7,8 +7,8 @@
 
 namespace tiers {
 
-// undefined: no point with a finite likelihood was found, or none that could be evaluated once more;
-// then, and with a perfect fit, nothing else is filled.
+// undefined: no point with a finite likelihood was found, or none that could be evaluated once
+// more; then, and with a perfect fit, nothing else is filled.
 enum class FitStatus { converged, boundary, not_converged, perfect_fit, undefined };
 
 struct TermBoundary {
@@ -48,7 +48,7 @@ struct FitResult {
   double gain = 0.0, gradient_norm = 0.0, reciprocal_condition = 1.0;
   int iterations = 0, evaluations = 0;
   std::vector<TermBoundary> boundary;  // per term
-  std::vector<Vector> theta;  // per term: the structure's parameters of lambda
+  std::vector<Vector> theta;           // per term: the structure's parameters of lambda
   std::vector<ModelParameter> parameters;
   Matrix vcov_parameters;  // NaN for those at their boundary
   Inference inference;     // of a linear model, psi = (theta, log sigma^2)
