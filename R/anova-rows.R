@@ -1,13 +1,17 @@
 # Rows that are enough for the hypotheses of type 3. These depend on the row space of the design
 # alone, so that of 100,000 rows a few that span it do: one of each cell of the factors, and those
 # at the ends of each numeric column and a few in between. Whether they do span it is asked of them;
-# otherwise all rows are taken.
+# otherwise all rows are taken. All rows, too, where a variable has several numeric columns, as
+# poly(): how the rows of its hypothesis are scaled beside each other depends on the data, and on
+# that a little the degrees of freedom.
 
 # The fit with the rows of its frame cut down, or as it is.
 with_spanning_rows <- function(fit) {
   frame <- fit$frame
   if (nrow(frame) <= 2000L || !is.null(stats::model.weights(frame))) return(fit)
-  rows <- spanning_rows(frame[rownames(attr(fit$terms, "factors"))])
+  variables <- frame[rownames(attr(fit$terms, "factors"))]
+  if (any(vapply(variables, NCOL, 1L) > 1L)) return(fit)
+  rows <- spanning_rows(variables)
   if (is.null(rows) || length(rows) > nrow(frame) / 4) return(fit)
   small <- fit
   small$frame <- structure(frame[rows, , drop = FALSE], terms = attr(frame, "terms"))
@@ -37,11 +41,7 @@ spanning_rows <- function(variables) {
   seen[rev(cell)] <- rev(seq_len(n))
   rows <- c(rows, seen)
   for (x in variables[!coded]) {
-    if (!is.numeric(x)) next
-    for (j in seq_len(NCOL(x))) {
-      column <- if (is.matrix(x)) x[, j] else x
-      rows <- c(rows, which.min(column), which.max(column))
-    }
+    if (is.numeric(x)) rows <- c(rows, which.min(x), which.max(x))
   }
   sort(unique(rows[rows > 0L]))
 }

@@ -55,7 +55,8 @@ Rcpp::IntegerMatrix covariance_entries_cpp(std::string structure, int columns) {
 
 // The factor of given natural values (k x k); 0 x 0 where no covariance matrix has them.
 // [[Rcpp::export]]
-Eigen::MatrixXd covariance_factor_cpp(std::string structure, int columns, const Eigen::VectorXd& natural) {
+Eigen::MatrixXd covariance_factor_cpp(std::string structure, int columns,
+                                      const Eigen::VectorXd& natural) {
   const auto made = tiers::make_covariance(structure, columns);
   if (natural.size() != made->parameter_count()) Rcpp::stop("a value is needed for each parameter");
   const tiers::Vector theta = made->from_natural(natural);

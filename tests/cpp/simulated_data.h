@@ -59,7 +59,8 @@ struct Data {
   }
 };
 
-// Profiled deviance by the n x n covariance matrix: log|V| + m (1 + log(2 pi r2 / m)) [+ log|X'V^-1X|].
+// Profiled deviance by the n x n covariance matrix: log|V| + m (1 + log(2 pi r2 / m)) [+
+// log|X'V^-1X|].
 inline double dense_deviance(const Data& data, const std::vector<Matrix>& lambda, bool reml) {
   const Index n = data.n, p = data.X.cols();
   Matrix v = Matrix::Zero(n, n);
@@ -82,7 +83,7 @@ inline double dense_deviance(const Data& data, const std::vector<Matrix>& lambda
   const double m = static_cast<double>(n - (reml ? p : 0));
   const double r2 = (y - x * beta).squaredNorm();
   double deviance = 2.0 * lower.diagonal().array().log().sum() +
-      m * (1.0 + std::log(2.0 * std::acos(-1.0) * r2 / m));
+                    m * (1.0 + std::log(2.0 * std::acos(-1.0) * r2 / m));
   if (reml) deviance += std::log(s.determinant());
   return deviance;
 }
@@ -106,7 +107,8 @@ inline Data simulate(Design design, unsigned seed = 1) {
     for (Index i = 0; i < n; ++i) out[i] = 1 + static_cast<int>(i < levels ? i : engine() % levels);
     return out;
   };
-  auto add = [&](const std::vector<int>& c, Index levels, const Matrix& basis, const char* structure = "us") {
+  auto add = [&](const std::vector<int>& c, Index levels, const Matrix& basis,
+                 const char* structure = "us") {
     data.terms.push_back({c, levels, basis, structure});
   };
   const auto leaf = codes(18);
@@ -116,7 +118,9 @@ inline Data simulate(Design design, unsigned seed = 1) {
     return out;
   };
   switch (design) {
-    case Design::one_factor: add(leaf, 18, quadratic); break;
+    case Design::one_factor:
+      add(leaf, 18, quadratic);
+      break;
     case Design::nested:
       add(coarser(3), 3, intercept);
       add(leaf, 18, slope);
@@ -155,8 +159,8 @@ inline Data simulate(Design design, unsigned seed = 1) {
 }
 
 inline std::vector<Design> all_designs() {
-  return {Design::one_factor, Design::nested, Design::crossed, Design::nested_and_crossed,
-          Design::two_terms, Design::weighted};
+  return {Design::one_factor,         Design::nested,    Design::crossed,
+          Design::nested_and_crossed, Design::two_terms, Design::weighted};
 }
 
 // What the terms' structures allow, for a linear model.

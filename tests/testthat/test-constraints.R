@@ -1,5 +1,5 @@
-# Fits with parameters held or equal against the models that they are, and against a dense likelihood
-# maximized by a general optimizer.
+# Fits with parameters held or equal against the models that they are, and against a dense
+# likelihood maximized by a general optimizer.
 
 same_optimum <- function(a, b, tolerance = 1e-6) {
   expect_equal(as.numeric(logLik(a)), as.numeric(logLik(b)), tolerance = 1e-9)
@@ -142,6 +142,15 @@ test_that("boundaries are found under constraints", {
   held <- suppressMessages(lmm(y ~ age + (age | Subject), d, fix = c("sd_age|Subject" = s)))
   expect_equal(as.numeric(logLik(held)), as.numeric(logLik(free)), tolerance = 1e-8)
   expect_identical(held$convergence$status, "boundary")
+  # Held there, far from the origin: the other minimum, without an intercept's variance, is no end.
+  r <- stats::setNames(free$parameters$estimate[3L], free$parameters$name[3L])
+  at_one <- suppressMessages(lmm(y ~ age + (age | Subject), d, fix = r))
+  expect_equal(as.numeric(logLik(at_one)), as.numeric(logLik(free)), tolerance = 1e-8)
+  d$age <- d$age + 40
+  moved <- suppressMessages(lmm(y ~ age + (age | Subject), d))
+  r[[1L]] <- moved$parameters$estimate[3L]
+  at_one <- suppressMessages(lmm(y ~ age + (age | Subject), d, fix = r))
+  expect_equal(as.numeric(logLik(at_one)), as.numeric(logLik(moved)), tolerance = 1e-8)
 })
 
 test_that("generalized fits: no correlation, equal variances, a dispersion that is held", {
@@ -193,6 +202,15 @@ test_that("refits, updates, simulations and predictions keep the constraints", {
   expect_equal(as.numeric(logLik(fit, REML = FALSE)),
                -dense_criterion(modifyList(fit_specification(fit), list(reml = FALSE)),
                                 fit_lambdas(fit), 25) / 2, tolerance = 1e-9)
+})
+
+test_that("printouts say what is held", {
+  fit <- lmm(growth, sleep(), fix = no_correlation,
+             equal = list(c("sd_(Intercept)|Subject", "sd_Days|Subject")))
+  words <- "Held: +cor_Days.\\(Intercept\\)\\|Subject = 0;"
+  expect_output(print(fit), words)
+  expect_output(print(summary(fit)), words)
+  expect_false(any(grepl("Held", utils::capture.output(print(growth_fit())))))
 })
 
 test_that("what cannot be held is told", {

@@ -41,17 +41,20 @@ std::vector<Matrix> CovarianceParameters::factors(const Vector& theta) const {
 Vector CovarianceParameters::parameters(const std::vector<Matrix>& factors) const {
   Vector theta(size_);
   for (int j = 0; j < terms(); ++j) {
-    theta.segment(offset_[j], structures_[j]->parameter_count()) = structures_[j]->parameters(factors[j]);
+    theta.segment(offset_[j], structures_[j]->parameter_count()) =
+        structures_[j]->parameters(factors[j]);
   }
   return theta;
 }
 
-Vector CovarianceParameters::gradient(const Vector& theta, const std::vector<Matrix>& by_factor) const {
+Vector CovarianceParameters::gradient(const Vector& theta,
+                                      const std::vector<Matrix>& by_factor) const {
   Vector out(size_);
   for (int j = 0; j < terms(); ++j) {
     const Vector mine = part(theta, j);
     for (Index i = 0; i < mine.size(); ++i) {
-      out[offset_[j] + i] = structures_[j]->factor_derivative(mine, i).cwiseProduct(by_factor[j]).sum();
+      out[offset_[j] + i] =
+          structures_[j]->factor_derivative(mine, i).cwiseProduct(by_factor[j]).sum();
     }
   }
   return out;

@@ -31,7 +31,8 @@ Matrix semidefinite_factor(const Matrix& sigma) {
     if (!(left(j, j) >= -rounding)) return Matrix();
     if (left(j, j) <= rounding) {
       for (Index i = j + 1; i < k; ++i) {
-        if (std::abs(left(i, j)) > std::sqrt(kRounding * sigma(i, i) * sigma(j, j))) return Matrix();
+        if (std::abs(left(i, j)) > std::sqrt(kRounding * sigma(i, i) * sigma(j, j)))
+          return Matrix();
       }
       continue;
     }
@@ -142,10 +143,9 @@ Matrix CovarianceStructure::natural_curvature(const Vector& theta, const Matrix&
         }
         const double tj = d[j](b, b) / t, tl = d[l](b, b) / t, root = std::sqrt(s * t);
         const double cj = d[j](a, b) / root, cl = d[l](a, b) / root;
-        sum += weight[i] *
-            (dd(a, b) / root - 0.5 * (cj * (sl + tl) + cl * (sj + tj)) +
-             value[i] * (0.25 * (sj + tj) * (sl + tl) + 0.5 * (sj * sl + tj * tl) -
-                         0.5 * (dd(a, a) / s + dd(b, b) / t)));
+        sum += weight[i] * (dd(a, b) / root - 0.5 * (cj * (sl + tl) + cl * (sj + tj)) +
+                            value[i] * (0.25 * (sj + tj) * (sl + tl) + 0.5 * (sj * sl + tj * tl) -
+                                        0.5 * (dd(a, a) / s + dd(b, b) / t)));
       }
       out(j, l) = out(l, j) = sum;
     }
@@ -161,7 +161,10 @@ Matrix CovarianceStructure::natural_covariance(const Vector& natural) const {
     const NaturalParameter& one = parameters[i];
     const double value = natural[static_cast<Index>(i)];
     if (one.kind == Kind::sd) {
-      if (one.common) sd.setConstant(value); else sd[one.row] = value;
+      if (one.common)
+        sd.setConstant(value);
+      else
+        sd[one.row] = value;
     } else if (one.common) {
       correlation.setConstant(value);
       correlation.diagonal().setOnes();

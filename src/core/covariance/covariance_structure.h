@@ -15,8 +15,8 @@ namespace tiers {
 
 constexpr double kUnbounded = std::numeric_limits<double>::infinity();
 
-// A parameter as users know it: the standard deviation of a column of the term, or the correlation of
-// two, read off Sigma.
+// A parameter as users know it: the standard deviation of a column of the term, or the correlation
+// of two, read off Sigma.
 struct NaturalParameter {
   enum class Kind { sd, correlation };
   Kind kind;

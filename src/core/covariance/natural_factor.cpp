@@ -36,8 +36,10 @@ NaturalFactor::NaturalFactor(const CovarianceStructure& structure, const Vector&
   for (Index i = 0; i < count; ++i) {
     if (parameters_[i].kind == Kind::sd) {
       Matrix unit = Matrix::Zero(k, k);
-      if (parameters_[i].common) unit.diagonal().setOnes();
-      else unit(parameters_[i].row, parameters_[i].row) = 1.0;
+      if (parameters_[i].common)
+        unit.diagonal().setOnes();
+      else
+        unit(parameters_[i].row, parameters_[i].row) = 1.0;
       unit_.push_back(unit);
       first_.push_back(unit * c_);
       continue;
@@ -46,8 +48,9 @@ NaturalFactor::NaturalFactor(const CovarianceStructure& structure, const Vector&
     one[i] = 1.0;
     Matrix change = structure.natural_covariance(one);
     change.diagonal().setZero();
-    unit_.push_back(singular ? Matrix(Matrix::Constant(k, k, std::numeric_limits<double>::quiet_NaN()))
-                             : below(change));
+    unit_.push_back(singular
+                        ? Matrix(Matrix::Constant(k, k, std::numeric_limits<double>::quiet_NaN()))
+                        : below(change));
     first_.push_back(s_ * unit_.back());
   }
 }

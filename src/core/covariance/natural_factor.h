@@ -1,6 +1,6 @@
 // Lambda as a function of standard deviations and correlations, Lambda = S C with S their diagonal
-// matrix and C C' the correlation matrix, and its derivatives: what fits under constraints work with.
-// For structures whose correlation matrix is linear in its parameters.
+// matrix and C C' the correlation matrix, and its derivatives: what fits under constraints work
+// with. For structures whose correlation matrix is linear in its parameters.
 #pragma once
 
 #include "covariance_structure.h"
@@ -23,7 +23,7 @@ class NaturalFactor {
 
   std::vector<NaturalParameter> parameters_;
   Matrix s_, c_, lambda_;
-  std::vector<Matrix> unit_;   // dS of a standard deviation, dC of a correlation
+  std::vector<Matrix> unit_;  // dS of a standard deviation, dC of a correlation
   std::vector<Matrix> first_;
 };
 

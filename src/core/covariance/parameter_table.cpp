@@ -8,8 +8,8 @@ namespace tiers {
 namespace {
 
 constexpr double kNotThere = std::numeric_limits<double>::quiet_NaN();
-// A standard deviation that is this small beside what it is the sum of is zero, and a correlation this
-// near to its bound is there.
+// A standard deviation that is this small beside what it is the sum of is zero, and a correlation
+// this near to its bound is there.
 constexpr double kZeroShare = 1e-10;
 constexpr double kAtBound = 1e-8;
 
@@ -25,7 +25,8 @@ ModelParameter describe(const NaturalParameter& natural, int term, double value,
   out.value = value;
   out.lower = natural.lower;
   out.upper = natural.upper;
-  out.at_boundary = sd ? zero : !(value > natural.lower + kAtBound && value < natural.upper - kAtBound);
+  out.at_boundary =
+      sd ? zero : !(value > natural.lower + kAtBound && value < natural.upper - kAtBound);
   return out;
 }
 
@@ -80,7 +81,8 @@ ParameterTable linear_parameters(const CovarianceParameters& parameters, const V
   ParameterTable out = random_parameters(parameters, theta, user, 1);
   const Index size = parameters.size();
   for (Index i = 0; i < size; ++i) {
-    if (out.rows[i].kind == ModelParameter::Kind::sd) out.jacobian(i, size) = 0.5 * out.rows[i].value;
+    if (out.rows[i].kind == ModelParameter::Kind::sd)
+      out.jacobian(i, size) = 0.5 * out.rows[i].value;
   }
   ModelParameter sigma;
   sigma.kind = ModelParameter::Kind::sigma;
@@ -104,8 +106,10 @@ ParameterTable generalized_parameters(const CovarianceParameters& parameters, co
     ModelParameter one;
     one.kind = ModelParameter::Kind::dispersion;
     one.value = constant ? std::exp(coefficients[i]) : coefficients[i];
-    if (constant) out.jacobian.row(size + i) *= one.value;
-    else one.lower = -kUnbounded;
+    if (constant)
+      out.jacobian.row(size + i) *= one.value;
+    else
+      one.lower = -kUnbounded;
     one.at_boundary = at_limit;
     out.rows.push_back(one);
   }

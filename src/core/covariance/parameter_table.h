@@ -1,6 +1,6 @@
 // The parameters of a fitted model beside its fixed effects, on the scale on which users know them:
-// standard deviations and correlations of the random effects, sigma, the dispersion of a family. What
-// standard errors, intervals, constraints and profiles are made of.
+// standard deviations and correlations of the random effects, sigma, the dispersion of a family.
+// What standard errors, intervals, constraints and profiles are made of.
 #pragma once
 
 #include "../model/fit_result.h"
@@ -18,7 +18,8 @@ struct ParameterTable {
   Matrix covariance(const Matrix& vcov_psi) const;
 };
 
-// The way of a model from theta to the user's scale: Sigma_user = (scale map_j) Sigma_j (scale map_j)'.
+// The way of a model from theta to the user's scale: Sigma_user = (scale map_j) Sigma_j (scale
+// map_j)'.
 struct UserScale {
   std::vector<Matrix> maps;  // k x k per term
   double scale = 1.0;        // sigma of the user, where Sigma is relative to it
@@ -27,8 +28,9 @@ struct UserScale {
 // psi = (theta, log sigma^2).
 ParameterTable linear_parameters(const CovarianceParameters& parameters, const Vector& theta,
                                  const UserScale& user);
-// psi = (theta, coefficients of the log dispersion), `slope` = d user's coefficients / d internal ones.
-// A dispersion that is a constant is a parameter on its own scale; otherwise its coefficients are.
+// psi = (theta, coefficients of the log dispersion), `slope` = d user's coefficients / d internal
+// ones. A dispersion that is a constant is a parameter on its own scale; otherwise its coefficients
+// are.
 ParameterTable generalized_parameters(const CovarianceParameters& parameters, const Vector& theta,
                                       const UserScale& user, const Vector& coefficients,
                                       const Matrix& slope, bool constant, bool at_limit);

@@ -12,7 +12,8 @@ DevianceAt evaluate(const Specification& spec, const std::vector<Matrix>& lambda
   const CovarianceParameters& parameters = engine.parameters;
   const Vector theta = internal_parameters(engine.design, parameters, lambda);
   const std::size_t sigma = static_cast<std::size_t>(parameters.size());
-  if (spec.held.is_held(sigma)) objective.fix_scale(spec.held.value[sigma] / engine.design.user_sigma(1.0));
+  if (spec.held.is_held(sigma))
+    objective.fix_scale(spec.held.value[sigma] / engine.design.user_sigma(1.0));
   DevianceAt out;
   out.deviance = objective.value(theta);
   if (objective.refresh()) out.deviance = objective.value(theta);
@@ -30,7 +31,8 @@ DevianceAt evaluate(const Specification& spec, const std::vector<Matrix>& lambda
   return out;
 }
 
-std::vector<Matrix> conditional_variances(const Specification& spec, const std::vector<Matrix>& lambda,
+std::vector<Matrix> conditional_variances(const Specification& spec,
+                                          const std::vector<Matrix>& lambda,
                                           const Control& control) {
   LinearEngine engine(spec, control);
   const Vector theta = internal_parameters(engine.design, engine.parameters, lambda);

@@ -10,8 +10,8 @@ namespace tiers {
 
 namespace {
 
-// A variance that carries less than this share of the residual's is tried at zero, as in boundary.cpp,
-// and a correlation whose arc sine is this near to its end is tried there.
+// A variance that carries less than this share of the residual's is tried at zero, as in
+// boundary.cpp, and a correlation whose arc sine is this near to its end is tried there.
 constexpr double kSmallShare = 1e-4;
 constexpr double kNearEnd = 0.02;
 constexpr double kAtEnd = 1e-6;
@@ -22,7 +22,8 @@ constexpr double kNothingLeft = 1e-14;
 const double kRightAngle = std::acos(0.0);
 
 // The end that a coordinate is near to; NaN: none.
-double end_of(const ConstrainedObjective& objective, const Vector& phi, Index c, double share, double turn) {
+double end_of(const ConstrainedObjective& objective, const Vector& phi, Index c, double share,
+              double turn) {
   constexpr double none = std::numeric_limits<double>::quiet_NaN();
   if (objective.is_sd(c)) return objective.share(c, phi) <= share ? 0.0 : none;
   const double angle = std::remainder(phi[c], 4.0 * kRightAngle);
@@ -34,14 +35,15 @@ std::vector<bool> free_coordinates(const ConstrainedObjective& objective, const 
   std::vector<bool> free(phi.size(), true);
   for (Index c = 0; c < objective.coordinates(); ++c) {
     free[c] = std::isnan(end_of(objective, phi, c, 0.0, kAtEnd)) &&
-        (objective.is_sd(c) || !objective.idle(c, phi));
+              (objective.is_sd(c) || !objective.idle(c, phi));
   }
   return free;
 }
 
 }  // namespace
 
-Constraints constraints_of(const HeldParameters& held, Index theta, Index free_rest, Index table_rest) {
+Constraints constraints_of(const HeldParameters& held, Index theta, Index free_rest,
+                           Index table_rest) {
   Constraints out;
   for (Index i = 0; i < theta; ++i) {
     out.held.push_back(held.value[i]);
@@ -52,7 +54,8 @@ Constraints constraints_of(const HeldParameters& held, Index theta, Index free_r
   return out;
 }
 
-Optimum minimize_constrained(ConstrainedObjective& objective, const Vector& start, const Control& control) {
+Optimum minimize_constrained(ConstrainedObjective& objective, const Vector& start,
+                             const Control& control) {
   const Vector inside = objective.inside(start);
   Optimum found = minimize(objective, inside, std::vector<bool>(inside.size(), true), control);
   if (!std::isfinite(found.value)) return found;
@@ -75,6 +78,13 @@ Optimum minimize_constrained(ConstrainedObjective& objective, const Vector& star
   return found;
 }
 
+Optimum lower_of(const Optimum& a, const Optimum& b) {
+  Optimum out = b.value < a.value || !std::isfinite(a.value) ? b : a;
+  out.convergence.iterations = a.convergence.iterations + b.convergence.iterations;
+  out.convergence.evaluations = a.convergence.evaluations + b.convergence.evaluations;
+  return out;
+}
+
 Proof prove_constrained(ConstrainedObjective& objective, Optimum& optimum, bool& at_boundary) {
   const std::vector<bool> which = free_coordinates(objective, optimum.psi);
   const FreeParameters free(which);
@@ -93,7 +103,8 @@ Proof prove_constrained(ConstrainedObjective& objective, Optimum& optimum, bool&
     out.gain = verdict.gain;
     const Matrix inverse = ScaledEigen(hessian).pseudo_inverse();
     Matrix tangent(objective.tangent().rows(), free.size());
-    for (Index i = 0; i < free.size(); ++i) tangent.col(i) = objective.tangent().col(free.index()[i]);
+    for (Index i = 0; i < free.size(); ++i)
+      tangent.col(i) = objective.tangent().col(free.index()[i]);
     out.covariance = 2.0 * tangent * inverse * tangent.transpose();
     if (step == kProofSteps || !verdict.positive || verdict.gain < kNothingLeft) return out;
     const Vector next = optimum.psi + free.spread(verdict.step);

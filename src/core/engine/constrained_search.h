@@ -1,20 +1,25 @@
-// Minimization under constraints that ends at standard deviations of exactly zero and correlations of
-// exactly one, where these are minima, and the verdict by the exact Hessian.
+// Minimization under constraints that ends at standard deviations of exactly zero and correlations
+// of exactly one, where these are minima, and the verdict by the exact Hessian.
 #pragma once
 
-#include "optimum_proof.h"
 #include "../objective/constrained_objective.h"
+#include "optimum_proof.h"
 
 namespace tiers {
 
 // `rest`: number of entries of psi after theta that are not in the table of parameters.
-Constraints constraints_of(const HeldParameters& held, Index theta, Index free_rest, Index table_rest);
+Constraints constraints_of(const HeldParameters& held, Index theta, Index free_rest,
+                           Index table_rest);
 
 // Of phi.
-Optimum minimize_constrained(ConstrainedObjective& objective, const Vector& start, const Control& control);
+Optimum minimize_constrained(ConstrainedObjective& objective, const Vector& start,
+                             const Control& control);
 
-// The last word: moves `optimum` by Newton steps as long as they gain. The covariance is that of psi.
-// `at_boundary` becomes true where a coordinate is at its end.
+// The better of two searches, with the work of both.
+Optimum lower_of(const Optimum& a, const Optimum& b);
+
+// The last word: moves `optimum` by Newton steps as long as they gain. The covariance is that of
+// psi. `at_boundary` becomes true where a coordinate is at its end.
 Proof prove_constrained(ConstrainedObjective& objective, Optimum& optimum, bool& at_boundary);
 
 }  // namespace tiers

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "../model/free_parameters.h"
 #include "constrained_search.h"
 #include "generalized_start.h"
 #include "identification.h"
@@ -11,14 +12,13 @@
 #include "optimum_proof.h"
 #include "separated_limit.h"
 #include "write_result.h"
-#include "../model/free_parameters.h"
 
 namespace tiers {
 
 namespace {
 
-// Automatic numbers of points: the first whose bound on the error of -2 log-likelihood is small, among
-// those that do not evaluate the integrand too often.
+// Automatic numbers of points: the first whose bound on the error of -2 log-likelihood is small,
+// among those that do not evaluate the integrand too often.
 constexpr int kAutomaticPoints[] = {7, 15, 25, 51};
 constexpr double kAccurate = 0.01;
 constexpr double kMaxNodes = 4000.0;
@@ -27,11 +27,10 @@ ConstrainedObjective constrained(GeneralizedEngine& engine, const Vector& start)
   std::vector<Matrix> maps;
   for (int j = 0; j < engine.parameters.terms(); ++j) maps.push_back(engine.design.internal_map(j));
   const ModalDeviance& objective = *engine.objective;
-  return ConstrainedObjective(
-      *engine.objective, engine.parameters, maps, false,
-      constraints_of(engine.spec.model.held, engine.parameters.size(), objective.fixed_count(),
-                     objective.dispersion_count()),
-      start);
+  return ConstrainedObjective(*engine.objective, engine.parameters, maps, false,
+                              constraints_of(engine.spec.model.held, engine.parameters.size(),
+                                             objective.fixed_count(), objective.dispersion_count()),
+                              start);
 }
 
 bool is_constrained(const GeneralizedEngine& engine) {
@@ -67,6 +66,13 @@ BoundaryOptimum search(GeneralizedEngine& engine, const Vector& from, const Cont
   ConstrainedObjective objective = constrained(engine, start);
   BoundaryOptimum out;
   out.optimum = minimize_constrained(objective, objective.start(), control);
+  // Constraints may leave several minima: another search starts where the model without is best.
+  const BoundaryOptimum without =
+      minimize_with_boundary(*engine.objective, engine.parameters, start, control, allowed);
+  if (std::isfinite(without.optimum.value)) {
+    const Vector other = constrained(engine, without.optimum.psi).start();
+    out.optimum = lower_of(out.optimum, minimize_constrained(objective, other, control));
+  }
   out.optimum.psi = std::isfinite(out.optimum.value) ? objective.psi(out.optimum.psi) : start;
   out.boundary.resize(engine.parameters.terms());
   return out;
@@ -188,10 +194,12 @@ void write_all_parameters(const GeneralizedEngine& engine, const Vector& psi, co
   const ModalDeviance& objective = *engine.objective;
   std::vector<bool> wanted(vcov.rows(), true);
   std::fill_n(wanted.begin() + objective.fixed_start(), objective.fixed_count(), false);
-  const ParameterTable table = generalized_parameters(
-      engine.parameters, psi, user_scale(engine.design, 1.0), out.dispersion,
-      engine.response.coefficient_slope(), constant_dispersion(engine.spec), engine.response.at_limit());
-  write_parameters(table, FreeParameters(wanted).take(vcov), engine.spec.model.held, engine.parameters, out);
+  const ParameterTable table =
+      generalized_parameters(engine.parameters, psi, user_scale(engine.design, 1.0), out.dispersion,
+                             engine.response.coefficient_slope(), constant_dispersion(engine.spec),
+                             engine.response.at_limit());
+  write_parameters(table, FreeParameters(wanted).take(vcov), engine.spec.model.held,
+                   engine.parameters, out);
 }
 
 void write_quadrature(const GeneralizedEngine& engine, GeneralizedResult& out) {
@@ -200,10 +208,12 @@ void write_quadrature(const GeneralizedEngine& engine, GeneralizedResult& out) {
   out.largest_error = engine.quadrature ? engine.quadrature->largest_error() : kNaN;
 }
 
-GeneralizedResult fit_once(GeneralizedEngine& engine, const GlmStart& start, const Control& control) {
+GeneralizedResult fit_once(GeneralizedEngine& engine, const GlmStart& start,
+                           const Control& control) {
   GeneralizedResult out;
   out.status = FitStatus::undefined;
-  const Vector whole = start_point(engine, start, control), psi = finite_start(engine, whole, start);
+  const Vector whole = start_point(engine, start, control),
+               psi = finite_start(engine, whole, start);
   if (psi.size() < whole.size()) return out;
   BoundaryOptimum found = minimize(engine, psi, control);
   if (!is_constrained(engine)) {

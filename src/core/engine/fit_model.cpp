@@ -3,19 +3,19 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "../inference/observed_information.h"
+#include "../objective/joint_deviance.h"
 #include "constrained_search.h"
 #include "identification.h"
 #include "linear_engine.h"
 #include "write_result.h"
-#include "../inference/observed_information.h"
-#include "../objective/joint_deviance.h"
 
 namespace tiers {
 
 namespace {
 
-// Internal residual variance below which it is asked whether any is left: the response's is of order
-// one, so a residual of 1e-4.5 of it.
+// Internal residual variance below which it is asked whether any is left: the response's is of
+// order one, so a residual of 1e-4.5 of it.
 constexpr double kSmallResidual = 1e-9;
 // The same where the search did not come to an end, as it does not where nothing is left.
 constexpr double kSmallWhereStuck = 1e-3;
@@ -25,19 +25,43 @@ struct LinearOptimum {
   Matrix vcov_psi;  // of psi = (theta, log sigma^2); empty: that of the information
 };
 
-// psi = (theta, log sigma), sigma internal.
-LinearOptimum fit_constrained(LinearEngine& engine, const HeldParameters& held, const Control& control) {
+// psi = (theta, log sigma), sigma internal. Constraints may leave several minima: the search starts
+// where searches do, and where the model without constraints is best.
+LinearOptimum fit_constrained(LinearEngine& engine, const HeldParameters& held,
+                              const Control& control) {
   const Index count = engine.parameters.size();
   const double unit = engine.design.user_sigma(1.0);
-  Vector start(count + 1);
-  start.head(count) = engine.start();
-  start[count] = held.is_held(count) ? std::log(held.value[count] / unit)
-                                     : 0.5 * std::log(engine.objective.sigma2());
+  const bool sigma_held = held.is_held(count);
+  const Vector usual = engine.start();
+  const auto with_sigma = [&](const Vector& theta) {
+    Vector psi(count + 1);
+    psi.head(count) = theta;
+    engine.objective.value(theta);
+    psi[count] =
+        sigma_held ? std::log(held.value[count] / unit) : 0.5 * std::log(engine.objective.sigma2());
+    return psi;
+  };
+  std::vector<Vector> starts = {with_sigma(usual)};
+  if (sigma_held) engine.objective.fix_scale(held.value[count] / unit);
+  const BoundaryOptimum without =
+      minimize_with_boundary(engine.objective, engine.parameters, usual, control);
+  if (std::isfinite(without.optimum.value)) starts.push_back(with_sigma(without.optimum.psi));
+
   std::vector<Matrix> maps;
-  for (int j = 0; j < engine.parameters.terms(); ++j) maps.push_back(engine.design.internal_map(j) / unit);
+  for (int j = 0; j < engine.parameters.terms(); ++j) {
+    maps.push_back(engine.design.internal_map(j) / unit);
+  }
   JointDeviance joint(engine.objective);
-  ConstrainedObjective objective(joint, engine.parameters, maps, true, constraints_of(held, count, 0, 1), start);
+  const auto constrained = [&](const Vector& psi) {
+    return ConstrainedObjective(joint, engine.parameters, maps, true,
+                                constraints_of(held, count, 0, 1), psi);
+  };
+  ConstrainedObjective objective = constrained(starts[0]);
   Optimum optimum = minimize_constrained(objective, objective.start(), control);
+  for (std::size_t i = 1; i < starts.size(); ++i) {
+    optimum =
+        lower_of(optimum, minimize_constrained(objective, constrained(starts[i]).start(), control));
+  }
   if (!std::isfinite(optimum.value)) {
     throw std::runtime_error("the deviance is not finite anywhere near the start");
   }
@@ -92,8 +116,8 @@ void write_estimates(const LinearEngine& engine, FitResult& out) {
   const auto solution = engine.objective.solve();
   const double sigma = std::sqrt(engine.objective.sigma2());
   out.coefficients = design.user_coefficients(solution.beta);
-  out.vcov = design.user_covariance(
-      sigma * sigma * inverse_of_product(engine.objective.factor().fixed_lower()));
+  out.vcov = design.user_covariance(sigma * sigma *
+                                    inverse_of_product(engine.objective.factor().fixed_lower()));
   out.sigma = design.user_sigma(sigma);
   for (int j = 0; j < engine.parameters.terms(); ++j) {
     out.modes.push_back((design.mode_map(j) * engine.objective.modes(solution, j)).transpose());
@@ -107,7 +131,8 @@ void write_inference(LinearEngine& engine, const LinearOptimum& optimum, const H
                      FitResult& out) {
   out.inference = covariance_inference(engine.objective, optimum.found.free);
   if (optimum.vcov_psi.size() > 0) out.inference.vcov_psi = optimum.vcov_psi;
-  for (Matrix& derivative : out.inference.dvcov) derivative = engine.design.user_covariance(derivative);
+  for (Matrix& derivative : out.inference.dvcov)
+    derivative = engine.design.user_covariance(derivative);
   write_parameters(linear_parameters(engine.parameters, optimum.found.optimum.psi,
                                      user_scale(engine.design, out.sigma)),
                    out.inference.vcov_psi, held, engine.parameters, out);
@@ -119,7 +144,8 @@ FitResult fit_model(const Specification& spec, const Control& control) {
   LinearEngine engine(spec, control);
   ProfiledDeviance& objective = engine.objective;
   FitResult out;
-  write_design(engine.design, static_cast<Index>(spec.held.free_count(engine.parameters.size() + 1)), out);
+  write_design(engine.design,
+               static_cast<Index>(spec.held.free_count(engine.parameters.size() + 1)), out);
 
   out.unidentified = unidentified(engine, spec.held, control);
   if (out.unidentified.found) {

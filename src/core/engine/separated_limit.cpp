@@ -19,8 +19,8 @@ bool separated(const GeneralizedEngine& whole, const Separation& separation, Ind
   return packed >= 0 && separation.separated_row[packed];
 }
 
-// Directions of the internal coefficients in the user's: the entries of one, or for several the largest
-// of each column; zero where they change no linear predictor but by rounding.
+// Directions of the internal coefficients in the user's: the entries of one, or for several the
+// largest of each column; zero where they change no linear predictor but by rounding.
 Vector user_entries(const GeneralizedEngine& whole, const Matrix& directions) {
   const auto& x = whole.spec.model.X;
   Vector out = Vector::Zero(x.cols());
@@ -56,7 +56,8 @@ Matrix put_covariance(const std::vector<Index>& kept, const std::vector<char>& i
                       const std::vector<Index>& kept_in_rest, const Matrix& vcov_rest) {
   const Index rank = static_cast<Index>(kept.size());
   const auto place = [&](Index column) {
-    return std::lower_bound(kept_in_rest.begin(), kept_in_rest.end(), column) - kept_in_rest.begin();
+    return std::lower_bound(kept_in_rest.begin(), kept_in_rest.end(), column) -
+           kept_in_rest.begin();
   };
   Matrix out = Matrix::Zero(rank, rank);
   for (Index a = 0; a < rank; ++a) {

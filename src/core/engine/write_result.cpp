@@ -11,7 +11,8 @@ Vector internal_parameters(const Design& design, const CovarianceParameters& par
   return parameters.parameters(internal);
 }
 
-std::vector<Rescaling> rescaling_of(const CovarianceParameters& parameters, const Specification& spec) {
+std::vector<Rescaling> rescaling_of(const CovarianceParameters& parameters,
+                                    const Specification& spec) {
   std::vector<Rescaling> out = parameters.rescaling();
   if (!spec.held.ties(static_cast<std::size_t>(parameters.size()))) return out;
   for (Rescaling& one : out) {
@@ -34,8 +35,8 @@ void write_search(const Convergence& convergence, bool at_boundary, FitResult& o
   out.gradient_norm = convergence.gradient_norm;
   out.ending = convergence.ending;
   out.status = !convergence.converged ? FitStatus::not_converged
-               : at_boundary ? FitStatus::boundary
-                             : FitStatus::converged;
+               : at_boundary          ? FitStatus::boundary
+                                      : FitStatus::converged;
 }
 
 void write_covariances(const Design& design, const CovarianceParameters& parameters,
@@ -87,7 +88,8 @@ std::vector<Matrix> level_variances(const BlockedCholesky& factor, const BlockLa
                                     const std::vector<Matrix>& map, const Poll& poll) {
   std::vector<Matrix> out(map.size());
   for (const auto& grouping : layout.factors()) {
-    for (const int j : grouping.terms) out[j].resize(map[j].rows(), map[j].cols() * grouping.levels);
+    for (const int j : grouping.terms)
+      out[j].resize(map[j].rows(), map[j].cols() * grouping.levels);
   }
   factor.visit_inverse_blocks(
       [&](int f, Index level, const auto& block) {

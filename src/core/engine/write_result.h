@@ -4,24 +4,27 @@
 
 #include <limits>
 
-#include "boundary.h"
-#include "saturation.h"
 #include "../blocks/blocked_cholesky.h"
 #include "../covariance/parameter_table.h"
 #include "../model/fit_result.h"
+#include "boundary.h"
+#include "saturation.h"
 
 namespace tiers {
 
 inline constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();  // not known
 
-// What the structures allow; under constraints on single parameters no more than a scale for each column.
-std::vector<Rescaling> rescaling_of(const CovarianceParameters& parameters, const Specification& spec);
+// What the structures allow; under constraints on single parameters no more than a scale for each
+// column.
+std::vector<Rescaling> rescaling_of(const CovarianceParameters& parameters,
+                                    const Specification& spec);
 
 // Of factors on the user's scale, one per term.
 Vector internal_parameters(const Design& design, const CovarianceParameters& parameters,
                            const std::vector<Matrix>& lambda);
 
-// Rows used, columns kept, condition and the number of parameters, `others` beside the fixed effects'.
+// Rows used, columns kept, condition and the number of parameters, `others` beside the fixed
+// effects'.
 void write_design(const Design& design, Index others, FitResult& out);
 // How the search went, and the status.
 void write_search(const Convergence& convergence, bool at_boundary, FitResult& out);

@@ -36,7 +36,8 @@ Inference covariance_inference(ProfiledDeviance& objective, const std::vector<bo
   lower.triangularView<Eigen::Lower>().solveInPlace(inverse);
   const Matrix unscaled = inverse.transpose() * inverse;  // S^-1
   const auto derivatives = objective.fixed_derivatives();
-  for (const Matrix& derivative : derivatives) out.dvcov.push_back(sigma2 * unscaled * derivative * unscaled);
+  for (const Matrix& derivative : derivatives)
+    out.dvcov.push_back(sigma2 * unscaled * derivative * unscaled);
   out.dvcov.push_back(sigma2 * unscaled);
   return out;
 }

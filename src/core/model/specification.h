@@ -26,7 +26,7 @@ struct RandomTerm {
   std::string group;
   const int* codes = nullptr;  // n level codes, 1-based
   Index n_levels = 0;
-  Index columns = 1;           // k
+  Index columns = 1;              // k
   const double* basis = nullptr;  // n x k column-major; nullptr: the single column is 1
   Index n = 0;
   Index intercept = 1;  // 1-based column of the basis that is identically 1; 0: none
@@ -63,7 +63,7 @@ struct HeldParameters {
 struct Specification {
   Index n = 0;
   const double* y = nullptr;
-  const double* offset = nullptr;   // nullptr: none
+  const double* offset = nullptr;  // nullptr: none
   // Precision weights, of a generalized model prior weights; nullptr: all one; zero: row not used.
   const double* weights = nullptr;
   ConstMatrixMap X{nullptr, 0, 0};  // n x p
@@ -82,7 +82,8 @@ struct GeneralizedSpecification {
   // be told apart: a gaussian response, or single trials.
   bool row_variance = false;
   ConstMatrixMap dispersion{nullptr, 0, 0};  // n x d, model of the family's log dispersion
-  std::vector<int> points;  // of quadrature per term: 1 Laplace, 0 the fast approximation, -1 chosen
+  std::vector<int>
+      points;  // of quadrature per term: 1 Laplace, 0 the fast approximation, -1 chosen
   Vector start_fixed, start_dispersion;  // user's scale; empty: none
 };
 

@@ -11,19 +11,24 @@ namespace {
 
 using Kind = NaturalParameter::Kind;
 
-constexpr double kLeastShare = 0.1;      // of a standard deviation that a step may leave
-constexpr double kLargestGrowth = 4.0;   // of a standard deviation in one step
-constexpr double kLargestTurn = 0.5;     // of an arc sine
-constexpr double kLargestStart = 1.4;    // of an arc sine
-constexpr double kLeastStart = 0.1;      // of a standard deviation, in units of the residual's
+constexpr double kLeastShare = 0.1;     // of a standard deviation that a step may leave
+constexpr double kLargestGrowth = 4.0;  // of a standard deviation in one step
+constexpr double kLargestTurn = 0.5;    // of an arc sine
+constexpr double kLargestStart = 1.4;   // of an arc sine
+constexpr double kLeastStart = 0.1;     // of a standard deviation, in units of the residual's
 
 }  // namespace
 
-ConstrainedObjective::ConstrainedObjective(MixedObjective& inner, const CovarianceParameters& parameters,
+ConstrainedObjective::ConstrainedObjective(MixedObjective& inner,
+                                           const CovarianceParameters& parameters,
                                            std::vector<Matrix> maps, bool relative,
                                            const Constraints& constraints, const Vector& start)
-    : inner_(inner), parameters_(parameters), maps_(std::move(maps)), relative_(relative),
-      held_(constraints.held), base_(start) {
+    : inner_(inner),
+      parameters_(parameters),
+      maps_(std::move(maps)),
+      relative_(relative),
+      held_(constraints.held),
+      base_(start) {
   const Index count = parameters.size(), size = start.size();
   coordinate_.assign(count, -1);
   std::map<int, Index> by_group;
@@ -130,7 +135,8 @@ Matrix ConstrainedObjective::tangent() const {
     for (Index i = 0; i < count; ++i) {
       const Index c = coordinate_[first + i];
       if (c < 0) continue;
-      out.col(c).segment(first, count) += slope(c) * scale(phi_) * entries(j, factors_[j].derivative(i));
+      out.col(c).segment(first, count) +=
+          slope(c) * scale(phi_) * entries(j, factors_[j].derivative(i));
     }
     if (sigma_ >= 0) {
       out.col(sigma_).segment(first, count) = -scale(phi_) * entries(j, factors_[j].lambda());
@@ -156,7 +162,8 @@ Matrix ConstrainedObjective::bend(const Vector& gradient) const {
       for (Index l = 0; l < count; ++l) {
         const Index d = coordinate_[first + l];
         if (d < 0) continue;
-        out(c, d) += slope(c) * slope(d) * part.dot(entries(j, factors_[j].second_derivative(i, l)));
+        out(c, d) +=
+            slope(c) * slope(d) * part.dot(entries(j, factors_[j].second_derivative(i, l)));
       }
     }
     if (sigma_ >= 0) out(sigma_, sigma_) += part.dot(entries(j, factors_[j].lambda()));
@@ -184,7 +191,8 @@ double ConstrainedObjective::step_limit(const Vector& phi, const Vector& step) c
     if (size == 0.0) continue;
     double most = kLargestTurn;
     if (is_sd(c)) {
-      most = step[c] < 0.0 ? (1.0 - kLeastShare) * phi[c] : kLargestGrowth * std::max(phi[c], start_[c]);
+      most = step[c] < 0.0 ? (1.0 - kLeastShare) * phi[c]
+                           : kLargestGrowth * std::max(phi[c], start_[c]);
     }
     limit = std::min(limit, most / size);
   }
@@ -202,7 +210,8 @@ bool ConstrainedObjective::idle(Index coordinate, const Vector& phi) const {
     const Vector sd = parameters_.structure(j).natural_covariance(natural(j, phi)).diagonal();
     for (std::size_t i = 0; i < about.size(); ++i) {
       if (coordinate_[parameters_.offset(j) + static_cast<Index>(i)] != coordinate) continue;
-      const bool none = about[i].common ? (sd.array() == 0.0).all() : sd[about[i].row] * sd[about[i].column] == 0.0;
+      const bool none = about[i].common ? (sd.array() == 0.0).all()
+                                        : sd[about[i].row] * sd[about[i].column] == 0.0;
       if (!none) return false;
     }
   }
@@ -216,7 +225,8 @@ double ConstrainedObjective::share(Index coordinate, const Vector& phi) const {
     const Matrix cross = maps_[j].transpose() * inner_.mean_cross(j) * maps_[j];
     for (std::size_t i = 0; i < about.size(); ++i) {
       if (coordinate_[parameters_.offset(j) + static_cast<Index>(i)] != coordinate) continue;
-      const double size = about[i].common ? cross.diagonal().maxCoeff() : cross(about[i].row, about[i].row);
+      const double size =
+          about[i].common ? cross.diagonal().maxCoeff() : cross(about[i].row, about[i].row);
       const double sd = scale(phi) * phi[coordinate];
       out = std::max(out, sd * sd * size);
     }

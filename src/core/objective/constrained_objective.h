@@ -1,21 +1,21 @@
-// An objective of psi = (theta, rest) as a function of fewer coordinates phi: standard deviations and
-// correlations that are free (equal ones once), then the free ones of the rest. Exact: gradient and
-// Hessian by the chain rule, with the second derivatives of psi.
+// An objective of psi = (theta, rest) as a function of fewer coordinates phi: standard deviations
+// and correlations that are free (equal ones once), then the free ones of the rest. Exact: gradient
+// and Hessian by the chain rule, with the second derivatives of psi.
 //
-// A coordinate is a standard deviation on the user's scale, or the arc sine of a correlation, so that
-// both have a flat minimum where they end. The value is infinite where no covariance matrix has the
-// correlations.
+// A coordinate is a standard deviation on the user's scale, or the arc sine of a correlation, so
+// that both have a flat minimum where they end. The value is infinite where no covariance matrix
+// has the correlations.
 #pragma once
 
+#include "../covariance/covariance_parameters.h"
 #include "../covariance/natural_factor.h"
 #include "mixed_objective.h"
-#include "../covariance/covariance_parameters.h"
 
 namespace tiers {
 
 struct Constraints {
-  // Of every parameter of the random effects: its value, NaN where it is free, and a number that equal
-  // ones share.
+  // Of every parameter of the random effects: its value, NaN where it is free, and a number that
+  // equal ones share.
   std::vector<double> held;
   std::vector<int> same;
   std::vector<bool> rest_free;  // of what follows theta in psi
@@ -23,8 +23,8 @@ struct Constraints {
 
 class ConstrainedObjective final : public Objective {
  public:
-  // maps: Lambda_j = maps[j] Lambda_j of the user; where `relative` divided by the exponential of the
-  // last entry of psi. `start`: psi, from which held entries of the rest are taken.
+  // maps: Lambda_j = maps[j] Lambda_j of the user; where `relative` divided by the exponential of
+  // the last entry of psi. `start`: psi, from which held entries of the rest are taken.
   ConstrainedObjective(MixedObjective& inner, const CovarianceParameters& parameters,
                        std::vector<Matrix> maps, bool relative, const Constraints& constraints,
                        const Vector& start);
@@ -57,7 +57,7 @@ class ConstrainedObjective final : public Objective {
   Vector natural(int term, const Vector& phi) const;
   double slope(Index coordinate) const;
   Vector entries(int term, const Matrix& user_factor) const;
-  double scale(const Vector& phi) const;  // of theta beside the user's factor
+  double scale(const Vector& phi) const;      // of theta beside the user's factor
   Matrix bend(const Vector& gradient) const;  // sum_t gradient_t d2 psi_t / d phi d phi'
 
   MixedObjective& inner_;

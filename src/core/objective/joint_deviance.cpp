@@ -15,7 +15,8 @@ void JointDeviance::derivatives(Vector& gradient, Matrix& curvature) {
   inner_.derivatives(by_theta, inner);
   gradient.resize(size());
   gradient.head(inner_.size()) = by_theta;
-  gradient[inner_.size()] = 2.0 * (static_cast<double>(inner_.degrees()) - inner_.residual_square() / inner_.sigma2());
+  gradient[inner_.size()] =
+      2.0 * (static_cast<double>(inner_.degrees()) - inner_.residual_square() / inner_.sigma2());
   curvature = with_sigma(inner);
 }
 

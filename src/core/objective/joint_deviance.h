@@ -24,7 +24,8 @@ class JointDeviance final : public MixedObjective {
   Matrix mean_cross(int term) const override { return inner_.mean_cross(term); }
 
  private:
-  // With f_ell = 2m - 2 r2/sigma^2:  f_theta,ell = -2 (d r2 / d theta) / sigma^2, f_ell,ell = 4 r2/sigma^2.
+  // With f_ell = 2m - 2 r2/sigma^2:  f_theta,ell = -2 (d r2 / d theta) / sigma^2, f_ell,ell = 4
+  // r2/sigma^2.
   Matrix with_sigma(const Matrix& by_theta) const;
 
   ProfiledDeviance& inner_;

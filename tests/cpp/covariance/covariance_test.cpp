@@ -1,8 +1,7 @@
-#include "core/covariance/covariance_registry.h"
-
 #include <algorithm>
 
 #include "catch.h"
+#include "core/covariance/covariance_registry.h"
 
 using namespace tiers;
 
@@ -48,7 +47,8 @@ TEST_CASE("each structure's derivatives are those of its factor") {
           CHECK(product(i, j) == Approx(second.cwiseProduct(d).sum()).margin(1e-6));
         }
       }
-      CHECK((structure->parameters(structure->factor(theta.cwiseAbs())) - theta.cwiseAbs()).norm() < 1e-14);
+      CHECK((structure->parameters(structure->factor(theta.cwiseAbs())) - theta.cwiseAbs()).norm() <
+            1e-14);
     }
   }
 }
@@ -62,7 +62,10 @@ TEST_CASE("each structure finds its zeros and opens them again") {
     Index last = 0;
     const auto about = structure->natural_parameters();
     for (Index i = 0; i < natural.size(); ++i) {
-      if (about[i].kind == NaturalParameter::Kind::sd) last = i; else natural[i] = 0.5;
+      if (about[i].kind == NaturalParameter::Kind::sd)
+        last = i;
+      else
+        natural[i] = 0.5;
     }
     natural[last] = 1e-8;
     std::vector<bool> free;
@@ -77,7 +80,8 @@ TEST_CASE("each structure finds its zeros and opens them again") {
     const Matrix lambda = structure->factor(reduced);
     CHECK((lambda.transpose() * boundary.directions.col(0)).norm() < 1e-12);
     const double h = 1e-6;
-    const Matrix opened = structure->factor(structure->reopen(reduced, boundary.directions.col(0), h));
+    const Matrix opened =
+        structure->factor(structure->reopen(reduced, boundary.directions.col(0), h));
     const Matrix change = opened * opened.transpose() - lambda * lambda.transpose();
     CHECK(change.cwiseProduct(d).sum() == Approx(h * boundary.multipliers[0]).epsilon(1e-6));
   }

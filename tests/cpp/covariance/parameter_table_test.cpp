@@ -4,9 +4,8 @@
 
 #include <cmath>
 
-#include "core/covariance/covariance_registry.h"
-
 #include "catch.h"
+#include "core/covariance/covariance_registry.h"
 
 using namespace tiers;
 
@@ -47,7 +46,8 @@ class CompoundSymmetry final : public CovarianceStructure {
     inner.diagonal() *= 0.5;
     return lambda * Matrix(inner.triangularView<Eigen::Lower>());
   }
-  Vector reduce(const Vector& theta, const Matrix&, double, std::vector<bool>& free) const override {
+  Vector reduce(const Vector& theta, const Matrix&, double,
+                std::vector<bool>& free) const override {
     free.assign(2, true);
     return theta;
   }
@@ -72,7 +72,8 @@ Vector some_natural(const CovarianceStructure& structure) {
   Vector out(static_cast<Index>(about.size()));
   for (Index i = 0; i < out.size(); ++i) {
     const bool sd = about[i].kind == NaturalParameter::Kind::sd;
-    out[i] = sd ? 0.7 + 0.4 * static_cast<double>(i) : 0.4 - 0.15 * static_cast<double>(about[i].column);
+    out[i] =
+        sd ? 0.7 + 0.4 * static_cast<double>(i) : 0.4 - 0.15 * static_cast<double>(about[i].column);
   }
   return out;
 }
@@ -98,7 +99,8 @@ TEST_CASE("a structure goes from natural values to its parameters and back") {
       const Matrix lambda = structure->factor(theta);
       CHECK((lambda * lambda.transpose() - structure->natural_covariance(natural)).norm() < 1e-13);
       CHECK((structure->natural(structure->transformed(theta, 3.0 * one), one) -
-             structure->natural(theta, 3.0 * one)).norm() < 1e-12);
+             structure->natural(theta, 3.0 * one))
+                .norm() < 1e-12);
     }
   }
 }
@@ -119,10 +121,13 @@ TEST_CASE("derivatives of natural values are those of differences, on any scale"
         Vector up = theta, down = theta;
         up[j] += h;
         down[j] -= h;
-        const Vector first = (structure->natural(up, map) - structure->natural(down, map)) / (2.0 * h);
+        const Vector first =
+            (structure->natural(up, map) - structure->natural(down, map)) / (2.0 * h);
         CHECK((jacobian.col(j) - first).cwiseAbs().maxCoeff() < 1e-8);
         if (name == "symmetric") continue;  // its factor is not linear
-        const Matrix second = (structure->natural_jacobian(up, map) - structure->natural_jacobian(down, map)) / (2.0 * h);
+        const Matrix second =
+            (structure->natural_jacobian(up, map) - structure->natural_jacobian(down, map)) /
+            (2.0 * h);
         CHECK((curvature.col(j) - second.transpose() * weight).cwiseAbs().maxCoeff() < 1e-7);
       }
     }
@@ -142,7 +147,8 @@ TEST_CASE("values that no covariance matrix has are refused, singular ones are n
   CHECK((structure->natural(theta, Matrix::Identity(3, 3)) - natural).norm() < 1e-12);
   natural << 1.0, 0.0, 3.0, 0.0, 0.5, 0.0;
   REQUIRE(structure->from_natural(natural).size() == 6);
-  CHECK(std::isnan(structure->natural(structure->from_natural(natural), Matrix::Identity(3, 3))[3]));
+  CHECK(
+      std::isnan(structure->natural(structure->from_natural(natural), Matrix::Identity(3, 3))[3]));
 }
 
 TEST_CASE("names say what is common to all columns") {

@@ -4,10 +4,9 @@
 
 #include <cmath>
 
+#include "catch.h"
 #include "core/engine/linear_engine.h"
 #include "core/objective/joint_deviance.h"
-
-#include "catch.h"
 #include "simulated_data.h"
 
 using namespace tiers;
