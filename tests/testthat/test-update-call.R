@@ -62,6 +62,8 @@ test_that("a refitted response stays in all that is made from the refit", {
                  quiet(step(direct, trace = 0, k = 50))$coefficients[["(Intercept)"]],
                  tolerance = 1e-6)
     expect_equal(getData(again)[[case[[3]]]], getData(direct)[[case[[3]]]], tolerance = 1e-8)
+    expect_error(quiet(anova(again, quiet(update(fit, . ~ . - z)))), "same response",
+                 class = "tiers_error_input")
     # Twice over, and compared.
     once <- quiet(update(again, . ~ . - z))
     if (fit$control$keep_data) {
