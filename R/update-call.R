@@ -98,8 +98,11 @@ stored_arguments <- function(fit, call) {
   contrasts <- fit$contrasts[vapply(names(fit$contrasts), function(name) {
     tryCatch(all(all.vars(str2lang(name)) %in% used), error = function(e) name %in% used)
   }, NA)]
+  held <- stats::setNames(fit$constraints$held, fit$parameters$name)
+  same <- split(fit$parameters$name, fit$parameters$equal)
   list(REML = fit$REML, control = fit$control, contrasts = if (length(contrasts)) contrasts,
-       start = NULL, method = NULL, nAGQ = stored_points(fit),
+       start = NULL, method = NULL, nAGQ = stored_points(fit), fix = held[!is.na(held)],
+       equal = unname(same[lengths(same) > 1L]),
        dispersion = if (is.null(fit$dispersion$terms)) ~ 1 else {
          stats::formula(fit$dispersion$terms)
        })

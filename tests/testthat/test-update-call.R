@@ -155,6 +155,28 @@ test_that("settings of the call that are gone are those of the fit", {
                AIC(glmm(y ~ x + (1 | g), d, Gamma("log"), dispersion = ~ x)))
 })
 
+test_that("parameters stay held and equal in what is made from a fit", {
+  inside <- function(d) {
+    d$f <- factor(d$n > 6)
+    value <- c(sigma = 0.3)
+    pairs <- list(c("sd_fFALSE|g", "sd_fTRUE|g"))
+    list(lmm(y ~ x + z + (1 | g), d, REML = FALSE, fix = value),
+         lmm(y ~ x + z + (0 + f | g), d, REML = FALSE, equal = pairs))
+  }
+  fits <- quiet(inside(update_example()))
+  d <- transform(update_example(), f = factor(n > 6))
+  direct <- quiet(list(
+    lmm(y ~ x + (1 | g), d, REML = FALSE, fix = c(sigma = 0.3)),
+    lmm(y ~ x + (0 + f | g), d, REML = FALSE, equal = list(c("sd_fFALSE|g", "sd_fTRUE|g")))))
+  for (i in 1:2) {
+    expect_equal(quiet(drop1(fits[[i]]))["z", "AIC"], AIC(direct[[i]]))
+    expect_equal(quiet(AIC(update(fits[[i]], . ~ . - z))), AIC(direct[[i]]))
+    new <- d$y + d$x
+    expect_equal(quiet(AIC(update(refit_response(fits[[i]], new), . ~ . - z))),
+                 quiet(AIC(refit_response(direct[[i]], new))))
+  }
+})
+
 test_that("a dot in the formula means the columns that it meant", {
   d <- update_example()[c("y", "x", "z", "g")]
   fit <- lmm(y ~ . - g + (1 | g), d, REML = FALSE)
