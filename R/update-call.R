@@ -98,7 +98,8 @@ stored_arguments <- function(fit, call) {
   contrasts <- fit$contrasts[vapply(names(fit$contrasts), function(name) {
     tryCatch(all(all.vars(str2lang(name)) %in% used), error = function(e) name %in% used)
   }, NA)]
-  held <- stats::setNames(fit$constraints$held, fit$parameters$name)
+  held <- fit$constraints$held
+  if (!is.null(held)) names(held) <- fit$parameters$name
   same <- split(fit$parameters$name, fit$parameters$equal)
   list(REML = fit$REML, control = fit$control, contrasts = if (length(contrasts)) contrasts,
        start = NULL, method = NULL, nAGQ = stored_points(fit), fix = held[!is.na(held)],
