@@ -119,14 +119,15 @@ family_notes <- function(fits) {
 
 # Arguments that are part of the model, where they are not the same in all fits.
 argument_notes <- function(fits) {
-  words <- list(
-    dispersion = vapply(fits, function(fit) {
-      terms <- if (inherits(fit, "tiers_fit")) fit$dispersion$terms
-      if (is.null(terms)) "~1" else text_of(stats::formula(terms))
-    }, ""),
-    offset = vapply(fits, function(fit) {
-      if (is.null(fit$call$offset)) "none" else text_of(fit$call$offset)
-    }, ""))
+  typed <- function(name) {
+    vapply(fits, function(fit) {
+      if (is.null(fit$call[[name]])) "none" else text_of(fit$call[[name]])
+    }, "")
+  }
+  words <- c(list(dispersion = vapply(fits, function(fit) {
+    terms <- if (inherits(fit, "tiers_fit")) fit$dispersion$terms
+    if (is.null(terms)) "~1" else text_of(stats::formula(terms))
+  }, "")), lapply(stats::setNames(nm = c("offset", "fix", "equal")), typed))
   notes <- rep("", length(fits))
   for (name in names(words)) {
     if (length(unique(words[[name]])) == 1L) next

@@ -17,7 +17,9 @@ nesting_obstacle <- function(small, large) {
   if (!is.null(dispersion) && !in_span(dispersion, dispersion_columns(large) %||% rep(1, n))) {
     return("not nested in their dispersion")
   }
-  if (!random_contained(small, large)) {
+  # Parameters that are held or set equal leave a part of these covariances only.
+  constrained <- !is.null(small$constraints) || !is.null(large$constraints)
+  if (!constrained && !random_contained(small, large)) {
     pairs <- row_pairs(list(small, large), n)
     if (!in_span(covariance_columns(small, pairs), covariance_columns(large, pairs))) {
       return("not nested in their random effects")

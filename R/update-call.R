@@ -15,10 +15,10 @@ update_in <- function(fit, change, changes, caller, evaluate = TRUE,
   call[[1L]] <- fitting_function(call[[1L]], caller)
   unchanged <- setdiff(names(call)[-1L], c(names(changes), "formula"))
   call <- with_arguments(call, fit, unchanged, caller, held)
-  call <- if (held) with_held_data(call, fit, unchanged, caller) else if ("data" %in% unchanged) {
+  call <- if (held) {
+    with_held_data(call, fit, unchanged, caller)
+  } else if (!"data" %in% names(changes)) {
     with_meant_data(call, fit, unchanged, caller)
-  } else if (is.null(fit$call$data) && is.null(call$data)) {
-    with_outside(call, fit, unchanged, list(), caller)
   } else {
     environment(call$formula) <- supplied_environment(call$formula, fit, list(), caller)
     call
@@ -98,8 +98,12 @@ stored_arguments <- function(fit, call) {
   contrasts <- fit$contrasts[vapply(names(fit$contrasts), function(name) {
     tryCatch(all(all.vars(str2lang(name)) %in% used), error = function(e) name %in% used)
   }, NA)]
+  held <- fit$constraints$held
+  if (!is.null(held)) names(held) <- fit$parameters$name
+  same <- split(fit$parameters$name, fit$parameters$equal)
   list(REML = fit$REML, control = fit$control, contrasts = if (length(contrasts)) contrasts,
-       start = NULL, method = NULL, nAGQ = stored_points(fit),
+       start = NULL, method = NULL, nAGQ = stored_points(fit), fix = held[!is.na(held)],
+       equal = unname(same[lengths(same) > 1L]),
        dispersion = if (is.null(fit$dispersion$terms)) ~ 1 else {
          stats::formula(fit$dispersion$terms)
        })
@@ -139,7 +143,7 @@ with_meant_data <- function(call, fit, unchanged, caller) {
   if (is.null(found)) {
     found <- kept_data(fit)
     call$data <- found
-  } else {
+  } else if (!is.null(call$data)) {
     inform_changed_data(found, fit)
   }
   with_outside(call, fit, unchanged, found, caller)
@@ -148,12 +152,23 @@ with_meant_data <- function(call, fit, unchanged, caller) {
 # What the name of the data stands for, if that can be what the fit was made from: a name such as
 # `df` or `.x` may find a function, or a list of fits.
 found_data <- function(call, fit, caller) {
+  if (is.null(call$data)) return(found_vectors(call$formula, fit, caller))
   if (!names_hold(call$data, fit, caller)) return(NULL)
   found <- tryCatch(eval(call$data, caller), error = function(e) NULL)
   if (!(is.list(found) || is.environment(found)) || inherits(found, "tiers_fit")) return(NULL)
   if (isTRUE(fit$data$framed) && !is.data.frame(found)) return(NULL)
   columns <- if (is.null(fit$data)) fit$variables else names(fit$data$columns)
   if (all(intersect(all.vars(call$formula), columns) %in% names(found))) found
+}
+
+# Without `data` the variables are vectors. Those that the fit has kept need not be found.
+found_vectors <- function(formula, fit, caller) {
+  names <- setdiff(all.vars(formula), names(fit$data$outside))
+  found <- vapply(names, function(name) {
+    names_hold(as.name(name), fit, caller) &&
+      (exists(name, envir = environment(formula)) || exists(name, envir = caller))
+  }, NA)
+  if (all(found)) list()
 }
 
 inform_changed_data <- function(found, fit) {

@@ -95,4 +95,8 @@ test_that("variables and arguments from elsewhere are kept with the data", {
   expect_equal(logLik(update(alone, . ~ 1 + (1 | g), REML = FALSE)),
                logLik(lmm(y ~ 1 + (1 | g), d, REML = FALSE)))
   expect_equal(drop1(alone)["x", "AIC"], AIC(lmm(y ~ 1 + (1 | g), d, REML = FALSE)))
+  alone <- (function(y, x, g, ...) lmm(y ~ x + (1 | g), ...))(
+    d$y, d$x, d$g, control = tiers_control(keep_data = FALSE))
+  expect_equal(logLik(update(alone, . ~ 1 + (1 | g), REML = FALSE)),
+               logLik(lmm(y ~ 1 + (1 | g), d, REML = FALSE)))
 })

@@ -81,6 +81,9 @@ test_that("the heading tells fits apart that differ in an argument only", {
   expect_match(heading, "f0: e ~ t + (1 | id), dispersion ~1", fixed = TRUE, all = FALSE)
   expect_match(heading, "f1: e ~ t + (1 | id), dispersion ~x", fixed = TRUE, all = FALSE)
   expect_match(compared(f0, f2)$heading, "offset = log(t)", fixed = TRUE, all = FALSE)
+  held <- suppressMessages(update(f0, fix = c("sd_(Intercept)|id" = 0.1)))
+  expect_match(compared(held, f0)$heading, "fix = c(`sd_(Intercept)|id` = 0.1)", fixed = TRUE,
+               all = FALSE)
   expect_false(any(grepl("dispersion", compared(f0, update(f0, . ~ . + x))$heading)))
 })
 

@@ -62,6 +62,8 @@ test_that("a refitted response stays in all that is made from the refit", {
                  quiet(step(direct, trace = 0, k = 50))$coefficients[["(Intercept)"]],
                  tolerance = 1e-6)
     expect_equal(getData(again)[[case[[3]]]], getData(direct)[[case[[3]]]], tolerance = 1e-8)
+    expect_error(quiet(anova(again, quiet(update(fit, . ~ . - z)))), "same response",
+                 class = "tiers_error_input")
     # Twice over, and compared.
     once <- quiet(update(again, . ~ . - z))
     if (fit$control$keep_data) {
@@ -151,6 +153,28 @@ test_that("settings of the call that are gone are those of the fit", {
                AIC(glmm(cbind(s, n - s) ~ 1 + (1 | g), d, binomial(), nAGQ = 7)))
   expect_equal(drop1(fits[[3]])["z", "AIC"],
                AIC(glmm(y ~ x + (1 | g), d, Gamma("log"), dispersion = ~ x)))
+})
+
+test_that("parameters stay held and equal in what is made from a fit", {
+  inside <- function(d) {
+    d$f <- factor(d$n > 6)
+    value <- c(sigma = 0.3)
+    pairs <- list(c("sd_fFALSE|g", "sd_fTRUE|g"))
+    list(lmm(y ~ x + z + (1 | g), d, REML = FALSE, fix = value),
+         lmm(y ~ x + z + (0 + f | g), d, REML = FALSE, equal = pairs))
+  }
+  fits <- quiet(inside(update_example()))
+  d <- transform(update_example(), f = factor(n > 6))
+  direct <- quiet(list(
+    lmm(y ~ x + (1 | g), d, REML = FALSE, fix = c(sigma = 0.3)),
+    lmm(y ~ x + (0 + f | g), d, REML = FALSE, equal = list(c("sd_fFALSE|g", "sd_fTRUE|g")))))
+  for (i in 1:2) {
+    expect_equal(quiet(drop1(fits[[i]]))["z", "AIC"], AIC(direct[[i]]))
+    expect_equal(quiet(AIC(update(fits[[i]], . ~ . - z))), AIC(direct[[i]]))
+    new <- d$y + d$x
+    expect_equal(quiet(AIC(update(refit_response(fits[[i]], new), . ~ . - z))),
+                 quiet(AIC(refit_response(direct[[i]], new))))
+  }
 })
 
 test_that("a dot in the formula means the columns that it meant", {
