@@ -14,19 +14,11 @@ parameters_of <- function(spec, terms) {
   do.call(rbind, c(random, list(residual_parameters(spec))))
 }
 
-# sigma, or the dispersion of the family.
-residual_parameters <- function(spec) {
-  row <- function(name, type, lower) {
-    data.frame(name = name, type = rep(type, length(name)), lower = rep(lower, length(name)),
-               upper = rep(Inf, length(name)), term = rep(0L, length(name)),
-               stringsAsFactors = FALSE)
-  }
-  if (is.null(spec$family)) return(row("sigma", "sigma", 0))
-  constant <- constant_dispersion_name(spec)
-  if (!is.null(constant)) return(row(constant, "dispersion", 0))
-  name <- family_traits(spec$family)$dispersion
-  columns <- colnames(spec$dispersion)
-  row(if (length(columns)) paste0("log(", name, ")_", columns) else character(), "dispersion", -Inf)
+# Rows of that table for parameters that belong to no random term.
+parameter_rows <- function(name, type, lower) {
+  data.frame(name = name, type = rep(type, length(name)), lower = rep(lower, length(name)),
+             upper = rep(Inf, length(name)), term = rep(0L, length(name)),
+             stringsAsFactors = FALSE)
 }
 
 with_constraints <- function(spec, fix, equal, terms) {

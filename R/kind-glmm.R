@@ -8,6 +8,27 @@ generalized_kind <- function(family, points, dispersion, family_given) {
            dispersion = dispersion, points = points, automatic = identical(points, -1L))
 }
 
+# The dispersion where it is a constant, else the coefficients of its logarithm.
+#' @export
+residual_parameters.tiers_glmm <- function(spec) {
+  constant <- constant_dispersion_name(spec)
+  if (!is.null(constant)) return(parameter_rows(constant, "dispersion", 0))
+  columns <- colnames(spec$dispersion)
+  name <- if (length(columns)) {
+    paste0("log(", family_traits(spec$family)$dispersion, ")_", columns)
+  }
+  parameter_rows(as.character(name), "dispersion", -Inf)
+}
+
+#' @export
+kind_start_parameters.tiers_glmm <- function(spec, table) with_fixed_parameters(spec, table)
+
+#' @export
+start_scale.tiers_glmm <- function(spec, start) 1
+
+#' @export
+kind_start.tiers_glmm <- function(spec, start) with_generalized_start(spec, start)
+
 #' @export
 kind_formula.tiers_glmm <- function(kind, parsed) {
   parsed$dispersion <- read_dispersion(kind$dispersion, kind$family, parsed$env)

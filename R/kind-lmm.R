@@ -3,6 +3,21 @@
 linear_kind <- function(REML) new_kind("tiers_lmm", REML = REML)
 
 #' @export
+residual_parameters.tiers_lmm <- function(spec) parameter_rows("sigma", "sigma", 0)
+
+# The fixed effects are solved for.
+#' @export
+kind_start_parameters.tiers_lmm <- function(spec, table) table
+
+#' @export
+start_scale.tiers_lmm <- function(spec, start) {
+  if ("sigma" %in% names(start)) start[["sigma"]] else rough_sigma(spec)
+}
+
+#' @export
+kind_start.tiers_lmm <- function(spec, start) spec
+
+#' @export
 kind_formula.tiers_lmm <- function(kind, parsed) {
   parsed$check_response <- numeric_response
   parsed

@@ -21,6 +21,21 @@ new_kind <- function(class, ...) structure(list(...), class = c(class, "tiers_ki
 # put before it.
 kind_class <- function(x) grep("^tiers_", class(x), value = TRUE)[1L]
 
+# Parameters before the fit -----------------------------------------------------------------------
+
+# The rows of sigma or of the dispersion in the table of parameters_of() (see constraints.R).
+residual_parameters <- function(spec) UseMethod("residual_parameters")
+
+# The rows of `table` (that of all parameters) that `start` can name, with further ones for fixed
+# effects where the engine searches for these.
+kind_start_parameters <- function(spec, table) UseMethod("kind_start_parameters")
+
+# The standard deviation by which those of the random effects in `start` are divided for Lambda.
+start_scale <- function(spec, start) UseMethod("start_scale")
+
+# The specification with the starting values of all that is no random effect.
+kind_start <- function(spec, start) UseMethod("kind_start")
+
 # Stages of a fit ------------------------------------------------------------------------------
 
 # What parse_formula() returned with what this kind asks of the other arguments: `dispersion` (terms

@@ -6,25 +6,22 @@ with_start <- function(spec, start, terms) {
   start <- with_held_start(start, spec, terms)
   if (is.null(start)) return(spec)
   check_lme4_start(start, spec, terms)
-  generalized <- !is.null(spec$family)
   if (inherits(start, "tiers_fit") && kind_class(start) != kind_class(spec)) {
     stop_input(c("{.arg start} must be a fit of the same kind.",
-                 x = "It is one of a {if (generalized) 'linear' else 'generalized'} model."))
+                 x = "It is of another: {kind_words(start)$title}."))
   }
   factors <- start_factors(start, spec, terms)
   for (j in seq_along(factors)) {
     if (!is.null(factors[[j]])) spec$terms[[j]]$start <- factors[[j]]
   }
-  if (generalized) with_generalized_start(spec, start) else spec
+  kind_start(spec, start)
 }
 
 start_factors <- function(start, spec, terms) {
   if (inherits(start, "tiers_fit")) return(factors_of_fit(start, terms))
   names_by_term <- random_parameter_names(terms)
   check_parameter_values(start, start_parameters(spec, terms), "start")
-  sigma <- if (!is.null(spec$family)) 1 else if ("sigma" %in% names(start)) start[["sigma"]] else {
-    rough_sigma(spec)
-  }
+  sigma <- start_scale(spec, start)
   Map(function(names, term, built) {
     if (!any(names %in% names(start))) return(NULL)
     start_factor(start, names, term, built$basis, sigma)
@@ -56,23 +53,16 @@ check_lme4_start <- function(start, spec, terms) {
                     {.val {start_parameters(spec, terms)$name}}."))
 }
 
-# What a start can name: a linear model solves for its fixed effects, a generalized one searches for
-# them too. A fixed effect that is called like the dispersion comes first.
-start_parameters <- function(spec, terms) {
-  table <- parameters_of(spec, terms)
-  if (is.null(spec$family)) return(table)
+# What a start can name.
+start_parameters <- function(spec, terms) kind_start_parameters(spec, parameters_of(spec, terms))
+
+# With the fixed effects; one that is called like the dispersion comes first.
+with_fixed_parameters <- function(spec, table) {
   columns <- colnames(spec$X)
   constant <- constant_dispersion_name(spec)
   table <- table[table$term > 0L | table$name %in% setdiff(constant, columns), ]
-  fixed <- data.frame(name = as.character(columns), type = rep("fixed", length(columns)),
-                      lower = rep(-Inf, length(columns)), upper = rep(Inf, length(columns)),
-                      term = rep(0L, length(columns)), stringsAsFactors = FALSE)
+  fixed <- parameter_rows(as.character(columns), "fixed", -Inf)
   rbind(table[table$term > 0L, ], fixed, table[table$term == 0L, ])
-}
-
-# Those of them that must be above 0. A fixed effect of the same name comes first.
-positive_start_names <- function(spec) {
-  if (is.null(spec$family)) "sigma" else setdiff(constant_dispersion_name(spec), colnames(spec$X))
 }
 
 # What a dispersion that is a constant is called.
@@ -99,7 +89,7 @@ with_generalized_start <- function(spec, start) {
                  x = "It has no {.val {columns[!given]}}."))
   }
   if (any(given)) spec$start_beta <- unname(as.double(start[columns]))
-  name <- positive_start_names(spec)
+  name <- setdiff(constant_dispersion_name(spec), columns)
   if (length(name) && name %in% names(start)) spec$start_phi <- log(start[[name]])
   spec
 }
