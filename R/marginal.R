@@ -188,6 +188,8 @@ marginal_coef <- function(fit, ...) {
 #' @method print tiers_marginal_coef
 #' @export
 print.tiers_marginal_coef <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
+  force_arguments("digits")
+  check_digits(digits)
   cat("Population-averaged coefficients (", x$family, ")\n", sep = "")
   cat(wrapped("Formula: ", text_of(x$formula)), sep = "\n")
   cat("\n")

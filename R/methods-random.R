@@ -234,6 +234,7 @@ VarCorr.tiers_fit <- function(x, sigma = 1, ...) {
 #' @export
 as.data.frame.tiers_varcorr <- function(x, row.names = NULL, optional = FALSE,
                                         order = c("cov.last", "lower.tri"), ...) {
+  force_arguments("order")
   order <- match_choice(order, c("cov.last", "lower.tri"), "order")
   correlated <- shows_correlation(x)
   tables <- lapply(seq_along(x), function(j) {
@@ -276,7 +277,10 @@ varcorr_rows <- function(value, group, order, correlated) {
 #' @export
 print.tiers_varcorr <- function(x, digits = max(3L, getOption("digits") - 2L),
                                 comp = "SD", ...) {
+  force_arguments(c("digits", "comp"))
+  check_digits(digits)
   if (length(x) == 0L && !attr(x, "useSc")) cat("No random effects\n") else {
+    if (!is.character(comp)) comp <- NA
     show <- c(Variance = "Variance", Std.Dev. = "SD", SD = "SD")[comp]
     if (anyNA(show)) {
       stop_input("{.arg comp} must be among {.val {c('SD', 'Std.Dev.', 'Variance')}}.")

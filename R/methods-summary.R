@@ -229,6 +229,8 @@ vcov.tiers_summary <- function(object, ...) object$vcov
 #' @export
 print.tiers_summary <- function(x, digits = max(3L, getOption("digits") - 3L),
                                 signif.stars = getOption("show.signif.stars"), ...) {
+  force_arguments(c("digits", "signif.stars"))
+  check_digits(digits)
   cat(wrapped("", x$title), sep = "\n")
   cat(wrapped("Formula: ", text_of(x$formula)), sep = "\n")
   cat(wrapped("Data:    ", data_words(x$data, x$missing)), sep = "\n")
