@@ -237,7 +237,7 @@ void go_on_from_lower(MixedObjective& objective, const CovarianceParameters& par
                       const std::vector<Vector>& points, const Control& control, BoundaryOptimum& found) {
   for (const Vector& point : points) {
     const double value = found.optimum.value, here = objective.value(point);
-    if (!(here < value - value_noise(objective, value)) && std::isfinite(value)) continue;
+    if (!(here < value - objective.resolution(value)) && std::isfinite(value)) continue;
     BoundaryOptimum lower = minimize_with_boundary(objective, parameters, point, control, found.allowed);
     if (!(lower.optimum.value < value)) continue;
     lower.optimum.convergence.iterations += found.optimum.convergence.iterations;
