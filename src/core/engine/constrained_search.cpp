@@ -85,13 +85,6 @@ Optimum lower_of(const Optimum& a, const Optimum& b) {
   return out;
 }
 
-Optimum lower_of(const Optimum& a, const Optimum& b) {
-  Optimum out = b.value < a.value || !std::isfinite(a.value) ? b : a;
-  out.convergence.iterations = a.convergence.iterations + b.convergence.iterations;
-  out.convergence.evaluations = a.convergence.evaluations + b.convergence.evaluations;
-  return out;
-}
-
 Proof prove_constrained(ConstrainedObjective& objective, Optimum& optimum, bool& at_boundary) {
   const std::vector<bool> which = free_coordinates(objective, optimum.psi);
   const FreeParameters free(which);

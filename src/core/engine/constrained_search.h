@@ -18,9 +18,6 @@ Optimum minimize_constrained(ConstrainedObjective& objective, const Vector& star
 // The better of two searches, with the work of both.
 Optimum lower_of(const Optimum& a, const Optimum& b);
 
-// The better of two searches, with the work of both.
-Optimum lower_of(const Optimum& a, const Optimum& b);
-
 // The last word: moves `optimum` by Newton steps as long as they gain. The covariance is that of
 // psi. `at_boundary` becomes true where a coordinate is at its end.
 Proof prove_constrained(ConstrainedObjective& objective, Optimum& optimum, bool& at_boundary);

@@ -73,13 +73,6 @@ BoundaryOptimum search(GeneralizedEngine& engine, const Vector& from, const Cont
     const Vector other = constrained(engine, without.optimum.psi).start();
     out.optimum = lower_of(out.optimum, minimize_constrained(objective, other, control));
   }
-  // Constraints may leave several minima: another search starts where the model without is best.
-  const BoundaryOptimum without =
-      minimize_with_boundary(*engine.objective, engine.parameters, start, control, allowed);
-  if (std::isfinite(without.optimum.value)) {
-    const Vector other = constrained(engine, without.optimum.psi).start();
-    out.optimum = lower_of(out.optimum, minimize_constrained(objective, other, control));
-  }
   out.optimum.psi = std::isfinite(out.optimum.value) ? objective.psi(out.optimum.psi) : start;
   out.boundary.resize(engine.parameters.terms());
   return out;
