@@ -71,12 +71,17 @@ test_that("messages about the boundary say what is zero", {
 })
 
 test_that("a perfect correlation is named", {
-  term <- list(columns = c("(Intercept)", "x"), label = "(x | g)",
-               Lambda = matrix(c(1, -2, 0, 0), 2))
-  expect_match(boundary_phrases(term), "correlation of `(Intercept)` and `x` in `(x | g)` is -1",
-               fixed = TRUE)
-  term$Lambda <- matrix(c(1, 0, 0, 0), 2)
-  expect_match(boundary_phrases(term), "the variance of `x` in `(x | g)` is zero", fixed = TRUE)
+  fit <- list(
+    random = list(list(columns = c("(Intercept)", "x"), label = "(x | g)")),
+    parameters = data.frame(term = 1L, type = c("sd", "sd", "cor"), estimate = c(1, 2, -1),
+                            boundary = c(FALSE, FALSE, TRUE),
+                            effect1 = c("(Intercept)", "x", "(Intercept)"),
+                            effect2 = c(NA, NA, "x")))
+  expect_match(boundary_phrases(fit, 1L), fixed = TRUE,
+               "correlation of `(Intercept)` and `x` in `(x | g)` is -1")
+  fit$parameters$estimate <- c(1, 0, NA)
+  fit$parameters$boundary <- c(FALSE, TRUE, TRUE)
+  expect_match(boundary_phrases(fit, 1L), "the variance of `x` in `(x | g)` is zero", fixed = TRUE)
 })
 
 test_that("a stopped fit warns and carries how far it is", {

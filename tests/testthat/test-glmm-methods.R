@@ -11,7 +11,7 @@ test_that("summary has z tests and everything that it prints as data", {
   expect_equal(s$random$sd, unname(attr(VarCorr(fit)$ID, "stddev")))
   expect_null(s$dispersion)
   expect_output(print(s), "Fixed effects (z tests)", fixed = TRUE)
-  expect_output(print(s), "Random effects:", fixed = TRUE)
+  expect_output(print(s), "Random effects (lower, upper: 95% limits of the SD):", fixed = TRUE)
   text <- capture.output(print(s))
   expect_false(any(grepl("Residual", text)))
 })

@@ -12,6 +12,8 @@ namespace {
 constexpr double kSuspectEigenvalue = 1e-9, kZeroCombination = 1e-9;
 constexpr Index kPollUnits = 4096;
 
+Matrix relative(const Matrix& m) { return m / m.cwiseAbs().maxCoeff(); }
+
 struct Place {
   int term;
   Index row, column;        // within the term, row >= column
@@ -77,6 +79,9 @@ class VarianceGram {
   std::vector<std::vector<Matrix>> derivative_;  // per term, of its free parameters
   Matrix gram_;
   Matrix tangent_;  // entries and residual x free parameters and residual
+  // The random columns may be of any size (that of the linear predictor's unit): squares of them are
+  // taken relative to the largest, which is this to the power of -1/2.
+  double scale_ = 1.0;
 };
 
 VarianceGram::VarianceGram(const CrossProducts& cross, const CovarianceParameters& parameters,
@@ -84,6 +89,11 @@ VarianceGram::VarianceGram(const CrossProducts& cross, const CovarianceParameter
     : cross_(cross), parameters_(parameters), residual_(residual), poll_(poll),
       by_factor_(cross.layout().factors().size()) {
   find_entries(free);
+  double largest = 0.0;
+  for (std::size_t f = 0; f < by_factor_.size(); ++f) {
+    largest = std::max(largest, cross.mean_own(static_cast<int>(f)).diagonal().maxCoeff());
+  }
+  if (largest > 0.0) scale_ = 1.0 / largest;
   gram_ = Matrix::Zero(size(), size());
   accumulate();
 }
@@ -138,8 +148,8 @@ void VarianceGram::add(int f, int g, const Block& block) {
     for (const Index h : by_factor_[g]) {
       if (f == g && h < e) continue;
       const Place& r = places_[h];
-      const double trace = block(p.at_row, r.at_row) * block(p.at_column, r.at_column) +
-                           block(p.at_row, r.at_column) * block(p.at_column, r.at_row);
+      const double trace = (scale_ * block(p.at_row, r.at_row)) * (scale_ * block(p.at_column, r.at_column)) +
+                           (scale_ * block(p.at_row, r.at_column)) * (scale_ * block(p.at_column, r.at_row));
       gram_(h, e) += (r.row == r.column ? half : 2.0 * half) * trace;
     }
   }
@@ -151,7 +161,7 @@ void VarianceGram::add_own(int f, const Block& block) {
   if (!residual_) return;
   for (const Index e : by_factor_[f]) {
     const Place& p = places_[e];
-    gram_(residual_at(), e) += (p.row == p.column ? 1.0 : 2.0) * block(p.at_row, p.at_column);
+    gram_(residual_at(), e) += (p.row == p.column ? 1.0 : 2.0) * scale_ * block(p.at_row, p.at_column);
   }
 }
 
@@ -250,6 +260,7 @@ double VarianceGram::combination_size(const Vector& coefficients) const {
     const double x = static_cast<double>(i);
     probe[i] = root(i) > 0.0 ? std::cos(1.1 + 0.37 * x * x) + 0.3 * std::sin(2.3 * x) : 0.0;
   }
+  const double unit = std::sqrt(scale_);
   Vector sum = Vector::Zero(design.rows());
   double parts = 0.0;
   Index at = 0;
@@ -260,13 +271,13 @@ double VarianceGram::combination_size(const Vector& coefficients) const {
     Vector z(terms[j].columns);
     for (Index i = 0; i < design.rows(); ++i) {
       design.random_row(j, i, z.data());
-      by_level.col(terms[j].codes[i] - 1) += root(i) * probe[i] * z;
+      by_level.col(terms[j].codes[i] - 1) += root(i) * probe[i] * unit * z;
     }
     by_level = (e * by_level).eval();
     double square = 0.0;
     for (Index i = 0; i < design.rows(); ++i) {
       design.random_row(j, i, z.data());
-      const double value = root(i) * z.dot(by_level.col(terms[j].codes[i] - 1));
+      const double value = root(i) * unit * z.dot(by_level.col(terms[j].codes[i] - 1));
       sum[i] += value;
       square += value * value;
     }
@@ -281,6 +292,7 @@ double VarianceGram::combination_size(const Vector& coefficients) const {
 }
 
 // On the user's scale: Sigma = M Sigma_user M', so that the entries of the one are linear in the other's.
+// M is taken relative to its largest element: the ranks do not depend on the units of a term.
 Unidentified VarianceGram::describe() const {
   Unidentified out;
   out.found = true;
@@ -291,7 +303,7 @@ Unidentified VarianceGram::describe() const {
   for (Index e = 0; e < residual_at(); ++e) {
     const Place& p = places_[e];
     out.entries.push_back({p.term, p.row, p.column});
-    const Matrix m = design.internal_map(p.term);
+    const Matrix m = relative(design.internal_map(p.term));
     Matrix unit = Matrix::Zero(m.rows(), m.rows());
     unit(p.row, p.column) = unit(p.column, p.row) = 1.0;
     const Matrix internal = m * unit * m.transpose();
@@ -301,7 +313,7 @@ Unidentified VarianceGram::describe() const {
   }
   out.gram = map.transpose() * gram_ * map;
   for (int j = 0; j < parameters_.terms(); ++j) {
-    const Matrix back = design.internal_map(j).inverse();
+    const Matrix back = relative(design.internal_map(j)).inverse();
     std::vector<Index> mine;
     for (Index e = 0; e < residual_at(); ++e) {
       if (places_[e].term == j) mine.push_back(e);

@@ -282,6 +282,8 @@ class Flat final : public Objective {
     curvature = hessian();
   }
   Matrix hessian() override { return -1e-15 * Matrix::Identity(2, 2); }
+  CurvaturePlan curvature_plan() const override { return CurvaturePlan::average_information; }
+  double resolution(double value) const override { return 1e-7 + 1e-12 * std::abs(value); }
   double step_limit(const Vector&, const Vector& step) const override {
     return std::min(1.0, 1.0 / step.cwiseAbs().maxCoeff());
   }
