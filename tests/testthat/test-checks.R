@@ -75,8 +75,8 @@ test_that("a perfect correlation is named", {
     random = list(list(columns = c("(Intercept)", "x"), label = "(x | g)")),
     parameters = data.frame(term = 1L, type = c("sd", "sd", "cor"), estimate = c(1, 2, -1),
                             boundary = c(FALSE, FALSE, TRUE),
-                            effect1 = c("(Intercept)", "x", "(Intercept)"),
-                            effect2 = c(NA, NA, "x")))
+                            effect1 = c("(Intercept)", "x", "x"),
+                            effect2 = c(NA, NA, "(Intercept)")))
   expect_match(boundary_phrases(fit, 1L), fixed = TRUE,
                "correlation of `(Intercept)` and `x` in `(x | g)` is -1")
   fit$parameters$estimate <- c(1, 0, NA)

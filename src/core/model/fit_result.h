@@ -43,7 +43,8 @@ struct Unidentified {
   };
   bool found = false;
   std::vector<Entry> entries;
-  // tr(V_e V_f) for all entries and, last, the residual's where it is a parameter.
+  // tr(V_e V_f) for all entries and, last, the residual's where it is a parameter; those of a term in a
+  // unit of their own.
   Matrix gram;
   // Per term the derivatives of its entries with respect to its free parameters.
   std::vector<Matrix> tangents;
