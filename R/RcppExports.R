@@ -57,6 +57,10 @@ fit_lmm_cpp <- function(spec, control) {
     .Call(`_tiers_fit_lmm_cpp`, spec, control)
 }
 
+kenward_roger_lmm_cpp <- function(spec, lambda, free) {
+    .Call(`_tiers_kenward_roger_lmm_cpp`, spec, lambda, free)
+}
+
 condvar_lmm_cpp <- function(spec, lambda, sigma) {
     .Call(`_tiers_condvar_lmm_cpp`, spec, lambda, sigma)
 }

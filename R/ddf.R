@@ -14,6 +14,8 @@ ddf_registry <- function() {
   list(
     satterthwaite = list(label = "Satterthwaite", prepare = prepare_satterthwaite,
                          linear_only = TRUE),
+    `kenward-roger` = list(label = "Kenward-Roger", prepare = prepare_kenward_roger,
+                           linear_only = TRUE),
     `between-within` = list(label = "between-within", prepare = prepare_between_within),
     containment = list(label = "containment", prepare = prepare_containment),
     `inner-outer` = list(label = "inner-outer", prepare = prepare_inner_outer),
@@ -30,9 +32,9 @@ has_normal_tests <- function(fit, prepared) {
 }
 
 # The prepared method with its name and label. `ddf` is a name (NULL: the default of this kind of
-# model), a vector of df by term or coefficient, or the result of an earlier call, so that several
-# tests of one fit pay once. `vcov` replaces the covariance matrix of the tests; the df stay those
-# of the model.
+# model), a choice with options such as ddf_kr() makes, a vector of df by term or coefficient, or
+# the result of an earlier call, so that several tests of one fit pay once. `vcov` replaces the
+# covariance matrix of the tests; the df stay those of the model.
 prepare_ddf <- function(fit, ddf = NULL, vcov = NULL) {
   if (inherits(ddf, "tiers_ddf")) return(ddf)
   if (is.numeric(ddf) && !is.null(names(ddf))) {
@@ -40,9 +42,10 @@ prepare_ddf <- function(fit, ddf = NULL, vcov = NULL) {
     return(structure(c(prepared, name = "given", label = "given", own_vcov = !is.null(vcov)),
                      class = "tiers_ddf"))
   }
-  name <- match_ddf(ddf %||% kind_tests(fit)$ddf, fit)
+  choice <- if (inherits(ddf, "tiers_ddf_choice")) ddf else list(name = ddf)
+  name <- match_ddf(choice$name %||% kind_tests(fit)$ddf, fit)
   method <- ddf_registry()[[name]]
-  prepared <- method$prepare(fit, given_vcov(fit, vcov))
+  prepared <- do.call(method$prepare, c(list(fit, given_vcov(fit, vcov)), choice$options))
   prepared$name <- name
   prepared$label <- method$label
   prepared$own_vcov <- !is.null(vcov)
@@ -56,13 +59,11 @@ match_ddf <- function(ddf, fit) {
     stop_input(c("{.arg ddf} must be one of {.val {known}}, or a vector named by terms.",
                  "x" = "It is {.obj_type_friendly {ddf}}."))
   }
-  name <- known[match(tolower(ddf), known)]
+  # As other programs spell it.
+  spelt <- sub("^k(enward)?[-_. ]?r(oger)?$", "kenward-roger", tolower(ddf))
+  name <- known[match(spelt, known)]
   if (is.na(name)) {
-    later <- grepl("^k(enward)?[-_. ]?r(oger)?$", ddf, ignore.case = TRUE)
-    stop_input(c(if (later) "{.code ddf = \"{ddf}\"} is not available in this version of tiers." else
-                   "{.arg ddf} must be one of {.val {known}}.",
-                 "x" = if (!later) "It is {.val {ddf}}.",
-                 "i" = if (later) "There are {.val {known}}."))
+    stop_input(c("{.arg ddf} must be one of {.val {known}}.", "x" = "It is {.val {ddf}}."))
   }
   name
 }
@@ -73,7 +74,8 @@ given_vcov <- function(fit, vcov) {
   if (is.null(vcov)) return(fit$vcov)
   if (is.function(vcov)) {
     vcov <- tryCatch(vcov(fit), error = function(e) {
-      stop_input(c("{.arg vcov} is a function that fails.", x = "{conditionMessage(e)}"), parent = e)
+      stop_input(c("{.arg vcov} is a function that fails.", x = "{conditionMessage(e)}"),
+                 parent = e)
     })
   }
   vcov <- tryCatch(as.matrix(vcov), error = function(e) NULL)

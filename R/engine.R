@@ -5,6 +5,16 @@ run_lmm_fit <- function(spec, control) compiled(fit_lmm_cpp(spec, control), spec
 
 run_glmm_fit <- function(spec, control) compiled(fit_glmm_cpp(spec, control), spec)
 
+# What Kenward and Roger's method needs: derivatives of vcov(beta) with respect to linear parameters
+# of V (sigma^2 last), and for the expected and the observed information about them their covariance
+# matrix and the sum of products that the adjustment is made of.
+run_kenward_roger <- function(fit) {
+  spec <- fit_specification(fit)
+  variances <- diag(fit$inference$vcov_psi)
+  free <- variances[-length(variances)] != 0
+  compiled(kenward_roger_lmm_cpp(spec, unname_all(fit_lambdas(fit)), free), spec)
+}
+
 # Conditional variances of the random effects, one k x k x levels array a term.
 run_condvar <- function(spec, Lambda, sigma) {
   compiled(condvar_lmm_cpp(spec, unname_all(Lambda), sigma), spec)

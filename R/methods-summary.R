@@ -6,10 +6,11 @@
 #' @param object A fit made by [lmm()] or [glmm()].
 #' @param ddf How the denominator degrees of freedom of the tests are found: `"satterthwaite"` (the
 #'   default for linear models), `"asymptotic"` (z and chi-square tests, the default for generalized
-#'   models), by counting `"between-within"` and `"containment"` (as PROC MIXED), `"inner-outer"`
-#'   (as nlme), `"level"` (as HLM) and `"residual"` (rows less columns of the design, right only
-#'   without random terms), or `"none"` for estimates and t or z values alone. A vector named by
-#'   terms or coefficients, such as `c(Machine = 10)`, gives them.
+#'   models), `"kenward-roger"` (see [ddf_kr()]), by counting `"between-within"` and
+#'   `"containment"` (as PROC MIXED), `"inner-outer"` (as nlme), `"level"` (as HLM) and `"residual"`
+#'   (rows less columns of the design, right only without random terms), or `"none"` for estimates
+#'   and t or z values alone. A vector named by terms or coefficients, such as `c(Machine = 10)`,
+#'   gives them.
 #' @param vcov `NULL`, or a covariance matrix of the fixed effects (or a function of the fit that
 #'   returns one, a robust one for instance) to use in place of the model's own. The degrees of
 #'   freedom stay those of the model.
@@ -18,12 +19,12 @@
 #' @return A list of class `tiers_summary`. Everything that is printed is in it as data:
 #'   `coefficients` (a matrix with columns `Estimate`, `Std. Error`, `df`, `t value`, `Pr(>|t|)`,
 #'   or `z value`, `Pr(>|z|)` without `df`, which `coef()` gets), `random` and `correlations` (data
-#'   frames of the random effects, with standard errors and 95% limits), `dispersion` (of a generalized model: a matrix of the
-#'   coefficients of the log dispersion parameter), `criteria`, `data`, `groups`, `status`, `title`,
+#'   frames of the random effects, with standard errors and 95% limits), `dispersion` (of a
+#'   generalized model: a matrix of the coefficients of the log dispersion parameter), `criteria`, `data`, `groups`, `status`, `title`,
 #'   `formula` and `vcov`.
 #' @seealso [anova()][anova.tiers_fit] for tests of whole terms, [confint()][vcov.tiers_fit],
 #'   [VarCorr()][VarCorr.tiers_fit], [tidy()][tidy.tiers_fit] for data frames, [diagnose()].
-#'   Kenward-Roger degrees of freedom are not there yet.
+#'   [ddf_kr()] for Kenward and Roger's method.
 #' @references
 #' Satterthwaite FE (1946). An approximate distribution of estimates of variance components.
 #' Biometrics Bulletin 2, 110-114.
@@ -32,7 +33,7 @@
 #'   asymptotic theory and small-sample simulation results. Biometrics 41, 477-486.
 #' @concept p values
 #' @concept Satterthwaite degrees of freedom
-#' @concept Kenward-Roger (not there yet)
+#' @concept Kenward-Roger degrees of freedom
 #' @concept t tests of coefficients
 #' @concept correlation of fixed effects
 #' @examples

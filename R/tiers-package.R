@@ -29,7 +29,8 @@
 #' * [VarCorr()][VarCorr.tiers_fit]: variances and correlations (and the intraclass correlation, in
 #'   its example); [sigma()][logLik.tiers_fit]: the residual standard deviation.
 #' * [anova()][anova.tiers_fit]: F tests of types I to III, likelihood ratio tests between fits;
-#'   Satterthwaite's degrees of freedom, see [summary()][summary.tiers_fit].
+#'   Satterthwaite's or other degrees of freedom, see [summary()][summary.tiers_fit] and
+#'   [ddf_kr()].
 #' * [vcov()][vcov.tiers_fit], [confint()][vcov.tiers_fit].
 #' * [logLik()][logLik.tiers_fit], [AIC()][logLik.tiers_fit], [nobs()][logLik.tiers_fit] and the
 #'   like.
@@ -46,7 +47,7 @@
 #' * [lme4::getME()][lme4-methods], [lme4::ngrps()][lme4-methods] and others of lme4's generics.
 #'
 #' @section Not there yet:
-#' Kenward-Roger degrees of freedom; profile and bootstrap intervals; estimated marginal means and
+#' Profile and bootstrap intervals; estimated marginal means and
 #' pairwise comparisons (emmeans); standard errors of predictions; robust (sandwich) standard
 #' errors, but see the argument `vcov` of [summary()][summary.tiers_fit]; residual correlation
 #' (AR(1)) and unequal residual variances; zero-inflation; ordinal responses; nonlinear models.

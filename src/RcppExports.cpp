@@ -186,6 +186,19 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// kenward_roger_lmm_cpp
+List kenward_roger_lmm_cpp(const List& spec, const List& lambda, const std::vector<bool>& free);
+RcppExport SEXP _tiers_kenward_roger_lmm_cpp(SEXP specSEXP, SEXP lambdaSEXP, SEXP freeSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const List& >::type spec(specSEXP);
+    Rcpp::traits::input_parameter< const List& >::type lambda(lambdaSEXP);
+    Rcpp::traits::input_parameter< const std::vector<bool>& >::type free(freeSEXP);
+    rcpp_result_gen = Rcpp::wrap(kenward_roger_lmm_cpp(spec, lambda, free));
+    return rcpp_result_gen;
+END_RCPP
+}
 // condvar_lmm_cpp
 List condvar_lmm_cpp(const List& spec, const List& lambda, double sigma);
 RcppExport SEXP _tiers_condvar_lmm_cpp(SEXP specSEXP, SEXP lambdaSEXP, SEXP sigmaSEXP) {
@@ -227,6 +240,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_tiers_means_glmm_cpp", (DL_FUNC) &_tiers_means_glmm_cpp, 4},
     {"_tiers_condvar_glmm_cpp", (DL_FUNC) &_tiers_condvar_glmm_cpp, 4},
     {"_tiers_fit_lmm_cpp", (DL_FUNC) &_tiers_fit_lmm_cpp, 2},
+    {"_tiers_kenward_roger_lmm_cpp", (DL_FUNC) &_tiers_kenward_roger_lmm_cpp, 3},
     {"_tiers_condvar_lmm_cpp", (DL_FUNC) &_tiers_condvar_lmm_cpp, 3},
     {"_tiers_evaluate_lmm_cpp", (DL_FUNC) &_tiers_evaluate_lmm_cpp, 2},
     {NULL, NULL, 0}

@@ -12,6 +12,17 @@ List fit_lmm_cpp(const List& spec, const List& control) {
 }
 
 // [[Rcpp::export]]
+List kenward_roger_lmm_cpp(const List& spec, const List& lambda, const std::vector<bool>& free) {
+  const tiers::Specification model = specification_from_r(spec);
+  const auto factors = factors_from_r(model, lambda);
+  const auto parts = tiers::kenward_roger(model, factors, free, poll_only());
+  return List::create(_["derivatives"] = Rcpp::wrap(parts.derivatives),
+                      _["expected"] = parts.expected, _["observed"] = parts.observed,
+                      _["expected_products"] = parts.expected_products,
+                      _["observed_products"] = parts.observed_products);
+}
+
+// [[Rcpp::export]]
 List condvar_lmm_cpp(const List& spec, const List& lambda, double sigma) {
   const tiers::Specification model = specification_from_r(spec);
   const auto variances = tiers::conditional_variances(model, factors_from_r(model, lambda), poll_only());

@@ -6,6 +6,7 @@
 #include "covariance/natural_factor.cpp"
 #include "covariance/parameter_table.cpp"
 #include "covariance/unstructured.cpp"
+#include "inference/kenward_roger.cpp"
 #include "inference/observed_information.cpp"
 #include "model/design.cpp"
 #include "model/lower_factor.cpp"

@@ -2,8 +2,22 @@
 
 #include "linear_engine.h"
 #include "write_result.h"
+#include "../inference/kenward_roger.h"
 
 namespace tiers {
+
+KenwardRoger kenward_roger(const Specification& spec, const std::vector<Matrix>& lambda,
+                           const std::vector<bool>& free, const Control& control) {
+  LinearEngine engine(spec, control);
+  const Vector theta = internal_parameters(engine.design, engine.parameters, lambda);
+  engine.objective.value(theta);
+  if (engine.objective.refresh()) engine.objective.value(theta);
+  KenwardRoger out = kenward_roger(engine.objective, free);
+  for (Matrix& derivative : out.derivatives) derivative = engine.design.user_covariance(derivative);
+  out.expected_products = engine.design.user_covariance(out.expected_products);
+  out.observed_products = engine.design.user_covariance(out.observed_products);
+  return out;
+}
 
 DevianceAt evaluate(const Specification& spec, const std::vector<Matrix>& lambda,
                     const Control& control) {

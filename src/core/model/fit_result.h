@@ -76,6 +76,15 @@ struct FitResult {
   Inference inference;     // of a linear model, psi = (theta, log sigma^2)
 };
 
+// See inference/kenward_roger.h.
+struct KenwardRoger {
+  std::vector<Matrix> derivatives;  // D_i, p x p; sigma^2 last
+  // W = twice the inverse of the expected (T) and of the observed information about psi, with zeros
+  // for variances that are zero.
+  Matrix expected, observed;
+  Matrix expected_products, observed_products;  // sum_ij W_ij A_ij, p x p
+};
+
 struct DevianceAt {
   double deviance = 0.0;
   Vector gradient;  // per term, with respect to the structure's parameters of the user's factor

@@ -260,56 +260,20 @@ Matrix ProfiledDeviance::assemble_hessian(const Matrix& trace) const {
       path_correction_ - trace;
 }
 
-// In u-space Z'V^-1Z becomes N = I - Omega^-1, so that tr(V^-1 V_i V^-1 V_j) = tr(E_i N E_j N); P
-// takes off B S^-1 B' from N.
 Matrix ProfiledDeviance::hessian() {
-  const auto& factors = cross_.layout().factors();
-  const Index count = parameters_.size();
   const auto forms = variance_forms();
-  Matrix trace = factor_.inverse_products(forms, poll_);
-  for (Index i = 0; i < count; ++i) {
-    for (Index j = 0; j < count; ++j) {
-      if (forms[i].factor != forms[j].factor) continue;
-      const Matrix product = forms[i].block * forms[j].block;
-      trace(i, j) += static_cast<double>(factors[forms[i].factor].levels) * product.trace() -
-          (product + product.transpose()).cwiseProduct(inverse_sum_[forms[i].factor]).sum();
+  Matrix trace = random_traces(forms);
+  if (reml_ && design_.rank() > 0) {
+    const FixedForms fixed = fixed_forms(forms);
+    for (Index i = 0; i < trace.rows(); ++i) {
+      for (Index j = 0; j <= i; ++j) {
+        const double value = fixed.trace(i, j);
+        trace(i, j) += value;
+        if (i != j) trace(j, i) += value;
+      }
     }
   }
-  if (reml_ && design_.rank() > 0) add_fixed_traces(forms, trace);
   return assemble_hessian(trace);
-}
-
-// tr(E_i N E_j N) with N less B S^-1 B' is more by -2 tr(E_i N E_j B S^-1 B') and the product of the
-// p x p forms B'E_i B.
-void ProfiledDeviance::add_fixed_traces(const std::vector<BlockedCholesky::LevelForm>& forms,
-                                        Matrix& trace) const {
-  const auto& factors = cross_.layout().factors();
-  const Index count = parameters_.size(), p = design_.rank();
-  const Matrix half =
-      factor_.fixed_lower().triangularView<Eigen::Lower>().solve(Matrix(projection_.transpose()));
-  const Matrix b = half.transpose();  // B L_XX^-T, q x p
-  std::vector<Matrix> moved(count), solved(count), small(count);
-  for (Index i = 0; i < count; ++i) {
-    const Factor& factor = factors[forms[i].factor];
-    moved[i] = Matrix::Zero(b.rows(), p);
-    for (Index x = 0; x < p; ++x) {
-      const Eigen::Map<const Matrix> from(b.col(x).data() + factor.offset, factor.columns,
-                                          factor.levels);
-      Eigen::Map<Matrix>(moved[i].col(x).data() + factor.offset, factor.columns, factor.levels)
-          .noalias() = forms[i].block * from;
-    }
-    solved[i] = moved[i];
-    Matrix unused = Matrix::Zero(p, p);
-    factor_.solve_forward(solved[i], unused);
-    small[i] = b.transpose() * moved[i];
-    for (Index j = 0; j <= i; ++j) {
-      const double within = moved[i].cwiseProduct(moved[j]).sum() -
-          solved[i].cwiseProduct(solved[j]).sum();
-      const double value = -2.0 * within + small[i].cwiseProduct(small[j]).sum();
-      trace(i, j) += value;
-      if (i != j) trace(j, i) += value;
-    }
-  }
 }
 
 // dX'V^-1X/dtheta_i = -(sum_l G_l'Ldot_i B_l + transposed), G = Z'V^-1X = Lambda^-T B.

@@ -21,6 +21,16 @@ namespace tiers {
 // Whether sigma is the best one for each theta (and its derivatives those of the profile), or given.
 enum class Scale { profiled, fixed };
 
+// At sigma = 1 and theta away from zero, with P that of restricted maximum likelihood in either case,
+// and C = L_XX^-T, (X'V^-1X)^-1 = C C':
+struct VarianceProducts {
+  Vector theta;                               // K
+  Vector first;                               // tr(P V_i)
+  Matrix second;                              // tr(P V_i P V_j)
+  std::vector<Matrix> fixed;                  // C'X'V^-1 V_i V^-1 X C, p x p
+  std::vector<std::vector<Matrix>> products;  // C'X'V^-1 V_i P V_j V^-1 X C, p x p
+};
+
 class ProfiledDeviance final : public MixedObjective {
  public:
   ProfiledDeviance(const Design& design, CrossProducts& cross,
@@ -76,6 +86,8 @@ class ProfiledDeviance final : public MixedObjective {
   const Vector& residual_gradient() const { return residual_gradient_; }
   // X'V^-1 V_i V^-1 X for every theta_i (p x p each), at the point of the last derivatives().
   std::vector<Matrix> fixed_derivatives() const;
+  VarianceProducts variance_products() const;
+  Index used_rows() const { return design_.used_rows(); }
   Matrix mean_cross(int term) const override;
 
  private:
@@ -90,7 +102,13 @@ class ProfiledDeviance final : public MixedObjective {
   Vector theta_gradient();
   Matrix theta_information(const Solution& solution);
   std::vector<BlockedCholesky::LevelForm> variance_forms() const;
-  void add_fixed_traces(const std::vector<BlockedCholesky::LevelForm>& forms, Matrix& trace) const;
+  // E_i b, L^-1 E_i b (both q x p) and b'E_i b for every parameter.
+  struct FixedForms {
+    std::vector<Matrix> moved, solved, small;
+    double trace(Index i, Index j) const;
+  };
+  Matrix random_traces(const std::vector<BlockedCholesky::LevelForm>& forms) const;
+  FixedForms fixed_forms(const std::vector<BlockedCholesky::LevelForm>& forms) const;
   Matrix assemble_hessian(const Matrix& trace) const;
 
   const Design& design_;

@@ -9,3 +9,4 @@
 #include "profiled_deviance.cpp"
 #include "quadrature_deviance.cpp"
 #include "term_places.cpp"
+#include "variance_products.cpp"

@@ -1,0 +1,98 @@
+# Kenward and Roger's adjusted covariance matrix and F test (Kenward and Roger 1997), in the entries
+# of G and the residual variance, in which V is linear: no term with its second derivatives is left.
+#
+# With P_a = -X'V^-1 V_a V^-1 X, U_ab = X'V^-1 V_a P V_b V^-1 X, P = V^-1 - V^-1 X Phi X'V^-1 and
+# W the asymptotic covariance of the variance parameters,
+#   Phi_A = Phi + 2 Phi (sum_ab W_ab U_ab) Phi,
+# and for l rows L, with Theta = L'(L Phi L')^-1 L and D_a = -Phi P_a Phi (the derivative of Phi),
+#   A1 = sum W_ab tr(Theta D_a) tr(Theta D_b),  A2 = sum W_ab tr(Theta D_a Theta D_b).
+# U_ab is also Q_ab - P_a Phi P_b of the paper, without its cancellation. The D_a and the sum of
+# Phi U_ab Phi come from the compiled code.
+
+#' Kenward-Roger degrees of freedom
+#'
+#' A value for the argument `ddf` of [summary()][summary.tiers_fit], [anova()][anova.tiers_fit] and
+#' [confint()][vcov.tiers_fit] that says which form of Kenward and Roger's method to use;
+#' `ddf = "kenward-roger"` is `ddf_kr()`.
+#'
+#' The method replaces the covariance matrix of the fixed effects by one that allows for the
+#' estimation of the variances, and scales the F statistic. It needs the covariance matrix of the
+#' variance parameters, for which there are two: from the expected information (the original
+#' paper, pbkrtest) and from the observed one (PROC MIXED). The two agree in balanced designs and
+#' differ visibly in small unbalanced ones. A variance that is estimated as zero drops out of both,
+#' as in PROC MIXED; pbkrtest keeps it.
+#'
+#' Of a fit by maximum likelihood the variances are biased; the method is meant for REML.
+#'
+#' @param information `"expected"` or `"observed"`.
+#' @return An object to give as `ddf`.
+#' @references Kenward MG, Roger JH (1997). Small sample inference for fixed effects from restricted
+#'   maximum likelihood. Biometrics 53, 983-997.
+#' @seealso [summary.tiers_fit()], [anova.tiers_fit()]
+#' @examples
+#' fit <- lmm(distance ~ age * Sex + (age | Subject), nlme::Orthodont)
+#' summary(fit, ddf = "kenward-roger")
+#' anova(fit, ddf = ddf_kr(information = "observed"))
+#' @concept small samples
+#' @concept pbkrtest
+#' @export
+ddf_kr <- function(information = c("expected", "observed")) {
+  if (missing(information)) information <- "expected"
+  information <- match_choice(information, c("expected", "observed"), "information")
+  structure(list(name = "kenward-roger", options = list(information = information)),
+            class = "tiers_ddf_choice")
+}
+
+prepare_kenward_roger <- function(fit, vcov, information = "expected") {
+  if (!is.null(fit$constraints)) {
+    stop_input(c("Kenward-Roger degrees of freedom are not available for fits with {.arg fix} or
+                  {.arg equal}.", i = "Use {.code ddf = \"satterthwaite\"}."))
+  }
+  parts <- run_kenward_roger(fit)
+  W <- parts[[information]]
+  phi <- fit$vcov
+  D <- parts$derivatives
+  adjusted <- phi + 2 * parts[[paste0(information, "_products")]]
+  joint <- function(L) kenward_roger_joint(L, phi, D, W)
+  own <- identical(vcov, phi)
+  list(
+    vcov = if (own) adjusted else vcov,
+    df_rows = function(L) {
+      vapply(seq_len(nrow(L)), function(i) joint(L[i, , drop = FALSE])$df, 1)
+    },
+    df_joint = function(L) if (own) joint(L) else list(df = joint(L)$df, scale = 1))
+}
+
+# df and scale of the F test of all rows of L.
+kenward_roger_joint <- function(L, phi, D, W) {
+  parts <- eigen(L %*% phi %*% t(L), symmetric = TRUE)
+  use <- parts$values > 1e-10 * max(parts$values, 0)
+  l <- sum(use)
+  if (l == 0L) return(list(df = NA_real_, scale = 1))
+  # Rows with unit variance that are not correlated: Theta is rows'rows.
+  rows <- crossprod(parts$vectors[, use, drop = FALSE], L) / sqrt(parts$values[use])
+  by_parameter <- lapply(D, function(d) rows %*% d %*% t(rows))
+  traces <- vapply(by_parameter, function(m) sum(diag(m)), 1)
+  products <- crossprod(matrix(unlist(by_parameter), l^2))
+  A1 <- sum(W * outer(traces, traces))
+  A2 <- sum(W * products)
+  if (A2 == 0) return(list(df = Inf, scale = 1))
+  if (!is.finite(A2) || A2 >= l || A2 < 0) return(list(df = NA_real_, scale = 1))
+  B <- (A1 + 6 * A2) / (2 * l)
+  g <- ((l + 1) * A1 - (l + 4) * A2) / ((l + 2) * A2)
+  below <- 3 * l + 2 * (1 - g)
+  numerator <- zero_rounding(1 + g / below * B)
+  first <- zero_rounding(1 - (l - g) / below * B)
+  second <- zero_rounding(1 - (l + 2 - g) / below * B)
+  mean_factor <- 1 - A2 / l
+  # Variance over twice the squared mean of F; in balanced designs the first two factors vanish
+  # together.
+  ratio <- if (first == 0 && zero_rounding(mean_factor) == 0) 1 else mean_factor / first
+  rho <- ratio^2 * numerator / second / l
+  df <- 4 + (l + 2) / (l * rho - 1)
+  if (!is.finite(df) || df <= 0) return(list(df = NA_real_, scale = 1))
+  scale <- if (l == 1L || abs(df - 2) < 0.01) 1 else df * mean_factor / (df - 2)
+  list(df = df, scale = scale)
+}
+
+zero_rounding <- function(x) if (abs(x) < 1e-10) 0 else x

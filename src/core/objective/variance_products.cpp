@@ -1,0 +1,83 @@
+// Traces and products of the V_i = dV/dtheta_i at sigma = 1. In u-space V_i is E_i = Lambda^-1 Ldot_i
+// + (.)' on the levels of its factor, Z'V^-1Z becomes N = I - Omega^-1 and Z'V^-1X becomes B; with b =
+// B L_XX^-T, P = V^-1 - V^-1 X S^-1 X'V^-1 becomes N - b b'.
+#include "profiled_deviance.h"
+
+namespace tiers {
+
+// tr(E_i N E_j N).
+Matrix ProfiledDeviance::random_traces(const std::vector<BlockedCholesky::LevelForm>& forms) const {
+  const auto& factors = cross_.layout().factors();
+  Matrix trace = factor_.inverse_products(forms, poll_);
+  for (std::size_t i = 0; i < forms.size(); ++i) {
+    for (std::size_t j = 0; j < forms.size(); ++j) {
+      if (forms[i].factor != forms[j].factor) continue;
+      const Matrix product = forms[i].block * forms[j].block;
+      trace(i, j) += static_cast<double>(factors[forms[i].factor].levels) * product.trace() -
+                     (product + product.transpose()).cwiseProduct(inverse_sum_[forms[i].factor]).sum();
+    }
+  }
+  return trace;
+}
+
+ProfiledDeviance::FixedForms ProfiledDeviance::fixed_forms(
+    const std::vector<BlockedCholesky::LevelForm>& forms) const {
+  const Index p = design_.rank();
+  const Matrix half = factor_.fixed_lower().triangularView<Eigen::Lower>().solve(
+      Matrix(projection_.transpose()));
+  const Matrix b = half.transpose();
+  FixedForms out;
+  for (const auto& form : forms) {
+    const Factor& factor = cross_.layout().factors()[form.factor];
+    Matrix moved = Matrix::Zero(b.rows(), p);
+    for (Index x = 0; x < p; ++x) {
+      Eigen::Map<Matrix>(moved.col(x).data() + factor.offset, factor.columns, factor.levels)
+          .noalias() = form.block * Eigen::Map<const Matrix>(b.col(x).data() + factor.offset,
+                                                             factor.columns, factor.levels);
+    }
+    Matrix solved = moved, unused = Matrix::Zero(p, p);
+    factor_.solve_forward(solved, unused);
+    out.small.push_back(b.transpose() * moved);
+    out.moved.push_back(std::move(moved));
+    out.solved.push_back(std::move(solved));
+  }
+  return out;
+}
+
+// What P takes off tr(E_i N E_j N).
+double ProfiledDeviance::FixedForms::trace(Index i, Index j) const {
+  return -2.0 * (moved[i].cwiseProduct(moved[j]).sum() - solved[i].cwiseProduct(solved[j]).sum()) +
+         small[i].cwiseProduct(small[j]).sum();
+}
+
+VarianceProducts ProfiledDeviance::variance_products() const {
+  const auto forms = variance_forms();
+  const Index count = parameters_.size(), p = design_.rank();
+  VarianceProducts out;
+  std::vector<Matrix> lambda;
+  for (int j = 0; j < parameters_.terms(); ++j) lambda.push_back(places_.block(floored_, j));
+  out.theta = parameters_.parameters(lambda);
+  out.second = random_traces(forms);
+  out.first.resize(count);
+  for (Index i = 0; i < count; ++i) {
+    const Index levels = cross_.layout().factors()[forms[i].factor].levels;
+    out.first[i] = static_cast<double>(levels) * forms[i].block.trace() -
+                   forms[i].block.cwiseProduct(inverse_sum_[forms[i].factor]).sum();
+  }
+  if (p == 0) return out;
+  const FixedForms fixed = fixed_forms(forms);
+  out.fixed = fixed.small;
+  out.products.resize(count);
+  for (Index i = 0; i < count; ++i) {
+    out.first[i] -= fixed.small[i].trace();
+    for (Index j = 0; j < count; ++j) {
+      out.second(i, j) += fixed.trace(i, j);
+      out.products[i].push_back(fixed.moved[i].transpose() * fixed.moved[j] -
+                                fixed.solved[i].transpose() * fixed.solved[j] -
+                                fixed.small[i] * fixed.small[j]);
+    }
+  }
+  return out;
+}
+
+}  // namespace tiers
