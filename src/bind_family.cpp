@@ -18,8 +18,8 @@ Rcpp::IntegerVector r_rows(const int* row, Index n) {
   return out;
 }
 
-// A function of the user's link as one of vectors; a single value is recycled. By row it is a function of
-// values and their rows.
+// A function of the user's link as one of vectors; a single value is recycled. By row it is a
+// function of values and their rows.
 tiers::LinkFunctions::Map vector_function(const List& link, const std::string& name, bool by_row) {
   if (!link.containsElementNamed(name.c_str()) || !Rf_isFunction(link[name])) {
     Rcpp::stop("the link has no function '%s'", name);

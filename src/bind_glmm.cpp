@@ -25,13 +25,19 @@ struct Generalized {
       spec.size = REAL(size);
     }
     const Rcpp::NumericMatrix dispersion = list["dispersion"];
-    if (dispersion.nrow() != spec.model.n) Rcpp::stop("element 'dispersion' has the wrong number of rows");
-    new (&spec.dispersion) tiers::ConstMatrixMap(REAL(dispersion), dispersion.nrow(), dispersion.ncol());
+    if (dispersion.nrow() != spec.model.n)
+      Rcpp::stop("element 'dispersion' has the wrong number of rows");
+    new (&spec.dispersion)
+        tiers::ConstMatrixMap(REAL(dispersion), dispersion.nrow(), dispersion.ncol());
     spec.points = Rcpp::as<std::vector<int>>(list["points"]);
-    if (spec.points.size() != spec.model.terms.size()) Rcpp::stop("element 'points' has the wrong length");
-    spec.row_variance = list.containsElementNamed("row_variance") && Rcpp::as<bool>(list["row_variance"]);
-    if (list.containsElementNamed("start_beta")) spec.start_fixed = Rcpp::as<Vector>(list["start_beta"]);
-    if (list.containsElementNamed("start_phi")) spec.start_dispersion = Rcpp::as<Vector>(list["start_phi"]);
+    if (spec.points.size() != spec.model.terms.size())
+      Rcpp::stop("element 'points' has the wrong length");
+    spec.row_variance =
+        list.containsElementNamed("row_variance") && Rcpp::as<bool>(list["row_variance"]);
+    if (list.containsElementNamed("start_beta"))
+      spec.start_fixed = Rcpp::as<Vector>(list["start_beta"]);
+    if (list.containsElementNamed("start_phi"))
+      spec.start_dispersion = Rcpp::as<Vector>(list["start_phi"]);
   }
   std::unique_ptr<tiers::ResponseFamily> family;
   tiers::GeneralizedSpecification spec;
@@ -66,8 +72,9 @@ List fit_glmm_cpp(const List& spec, const List& control) {
   out["accuracy_max"] = number(fit.largest_error);
   out["laplace"] = R_NilValue;
   if (fit.laplace.points > 0) {
-    out["laplace"] = List::create(_["points"] = fit.laplace.points, _["difference"] = fit.laplace.difference,
-                                  _["log_sd_move"] = Rcpp::wrap(fit.laplace.log_sd_move));
+    out["laplace"] =
+        List::create(_["points"] = fit.laplace.points, _["difference"] = fit.laplace.difference,
+                     _["log_sd_move"] = Rcpp::wrap(fit.laplace.log_sd_move));
   }
   out["separation"] = R_NilValue;
   if (fit.separation != tiers::SeparationKind::none) {
@@ -78,11 +85,10 @@ List fit_glmm_cpp(const List& spec, const List& control) {
       direction.push_back(fit.separating_direction[a]);
     }
     const bool complete = fit.separation == tiers::SeparationKind::complete;
-    out["separation"] = List::create(_["kind"] = complete ? "complete" : "quasi", _["columns"] = columns,
-                                     _["direction"] = direction,
-                                     _["finite"] = plain_vector(fit.finite_coefficients),
-                                     _["finite_vcov"] = fit.finite_vcov,
-                                     _["unidentified"] = fit.unidentified_directions);
+    out["separation"] = List::create(
+        _["kind"] = complete ? "complete" : "quasi", _["columns"] = columns,
+        _["direction"] = direction, _["finite"] = plain_vector(fit.finite_coefficients),
+        _["finite_vcov"] = fit.finite_vcov, _["unidentified"] = fit.unidentified_directions);
   }
   out["group_separation"] = R_NilValue;
   if (!fit.separated_terms.empty()) {
@@ -97,7 +103,8 @@ List fit_glmm_cpp(const List& spec, const List& control) {
 List evaluate_glmm_cpp(const List& spec, const Rcpp::NumericVector& beta, const List& lambda,
                        const Rcpp::NumericVector& phi) {
   const Generalized model(spec);
-  const auto at = tiers::evaluate_generalized(model.spec, point_from_r(model, beta, lambda, phi), poll_only());
+  const auto at =
+      tiers::evaluate_generalized(model.spec, point_from_r(model, beta, lambda, phi), poll_only());
   return List::create(_["deviance"] = at.deviance, _["gradient"] = plain_vector(at.gradient),
                       _["modes"] = Rcpp::wrap(at.modes), _["accuracy"] = number(at.accuracy),
                       _["accuracy_max"] = number(at.largest_error));
@@ -107,7 +114,8 @@ List evaluate_glmm_cpp(const List& spec, const Rcpp::NumericVector& beta, const 
 List means_glmm_cpp(const List& spec, const Rcpp::NumericVector& beta, const List& lambda,
                     const Rcpp::NumericVector& phi) {
   const Generalized model(spec);
-  const auto moments = tiers::random_moments(model.spec, point_from_r(model, beta, lambda, phi), poll_only());
+  const auto moments =
+      tiers::random_moments(model.spec, point_from_r(model, beta, lambda, phi), poll_only());
   return List::create(_["means"] = Rcpp::wrap(moments.means),
                       _["variances"] = level_arrays(model.spec.model, moments.variances, 1.0));
 }

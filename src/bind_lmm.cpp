@@ -25,7 +25,8 @@ List kenward_roger_lmm_cpp(const List& spec, const List& lambda, const std::vect
 // [[Rcpp::export]]
 List condvar_lmm_cpp(const List& spec, const List& lambda, double sigma) {
   const tiers::Specification model = specification_from_r(spec);
-  const auto variances = tiers::conditional_variances(model, factors_from_r(model, lambda), poll_only());
+  const auto variances =
+      tiers::conditional_variances(model, factors_from_r(model, lambda), poll_only());
   return level_arrays(model, variances, sigma * sigma);
 }
 
@@ -34,5 +35,6 @@ List evaluate_lmm_cpp(const List& spec, const List& lambda) {
   const tiers::Specification model = specification_from_r(spec);
   const auto at = tiers::evaluate(model, factors_from_r(model, lambda), poll_only());
   return List::create(_["deviance"] = at.deviance,
-                      _["gradient"] = Rcpp::NumericVector(at.gradient.data(), at.gradient.data() + at.gradient.size()));
+                      _["gradient"] = Rcpp::NumericVector(at.gradient.data(),
+                                                          at.gradient.data() + at.gradient.size()));
 }

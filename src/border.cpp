@@ -1,4 +1,5 @@
-// The border, compiled together, after Eigen as the core reads it.
+// The border, compiled together, after Eigen as the core reads it. The order matters.
+// clang-format off
 #include "core/model/eigen.h"
 
 #include "bind_covariance.cpp"

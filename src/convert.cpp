@@ -15,8 +15,8 @@ Rcpp::Vector<Type> element(const List& list, const char* name, Index length) {
   SEXP value = list[name];
   if (TYPEOF(value) != Type) Rcpp::stop("element '%s' has the wrong type", name);
   if (length >= 0 && Rf_xlength(value) != length) {
-    Rcpp::stop("element '%s' has length %d instead of %d", name, static_cast<double>(Rf_xlength(value)),
-               static_cast<double>(length));
+    Rcpp::stop("element '%s' has length %d instead of %d", name,
+               static_cast<double>(Rf_xlength(value)), static_cast<double>(length));
   }
   return value;
 }
@@ -31,18 +31,22 @@ tiers::RandomTerm term_from_r(const List& list, Index n) {
   term.intercept = Rcpp::as<int>(list["intercept"]);
   for (Index i = 0; i < n; ++i) {
     if (term.codes[i] < 1 || term.codes[i] > term.n_levels) {
-      Rcpp::stop("a level code of '%s' is outside 1..%d", term.group, static_cast<int>(term.n_levels));
+      Rcpp::stop("a level code of '%s' is outside 1..%d", term.group,
+                 static_cast<int>(term.n_levels));
     }
   }
   SEXP basis = list["basis"];
   if (!Rf_isNull(basis)) {
-    if (TYPEOF(basis) != REALSXP || !Rf_isMatrix(basis) || Rf_nrows(basis) != n || Rf_ncols(basis) < 1) {
-      Rcpp::stop("the basis of '%s' is not a numeric matrix with %d rows", term.group, static_cast<int>(n));
+    if (TYPEOF(basis) != REALSXP || !Rf_isMatrix(basis) || Rf_nrows(basis) != n ||
+        Rf_ncols(basis) < 1) {
+      Rcpp::stop("the basis of '%s' is not a numeric matrix with %d rows", term.group,
+                 static_cast<int>(n));
     }
     term.basis = REAL(basis);
     term.columns = Rf_ncols(basis);
   }
-  if (term.intercept < 0 || term.intercept > term.columns) Rcpp::stop("intercept column out of range");
+  if (term.intercept < 0 || term.intercept > term.columns)
+    Rcpp::stop("intercept column out of range");
   SEXP start = list["start"];
   if (!Rf_isNull(start)) {
     term.start = Rcpp::as<Matrix>(start);
@@ -58,21 +62,31 @@ tiers::RandomTerm term_from_r(const List& list, Index n) {
 
 const char* status_name(tiers::FitStatus status) {
   switch (status) {
-    case tiers::FitStatus::converged: return "converged";
-    case tiers::FitStatus::boundary: return "boundary";
-    case tiers::FitStatus::perfect_fit: return "perfect_fit";
-    case tiers::FitStatus::undefined: return "undefined";
-    case tiers::FitStatus::unidentified: return "unidentified";
-    default: return "not_converged";
+    case tiers::FitStatus::converged:
+      return "converged";
+    case tiers::FitStatus::boundary:
+      return "boundary";
+    case tiers::FitStatus::perfect_fit:
+      return "perfect_fit";
+    case tiers::FitStatus::undefined:
+      return "undefined";
+    case tiers::FitStatus::unidentified:
+      return "unidentified";
+    default:
+      return "not_converged";
   }
 }
 
 const char* ending_name(tiers::Ending ending) {
   switch (ending) {
-    case tiers::Ending::converged: return "converged";
-    case tiers::Ending::iterations: return "iterations";
-    case tiers::Ending::edge: return "edge";
-    default: return "stuck";
+    case tiers::Ending::converged:
+      return "converged";
+    case tiers::Ending::iterations:
+      return "iterations";
+    case tiers::Ending::edge:
+      return "edge";
+    default:
+      return "stuck";
   }
 }
 
@@ -82,10 +96,12 @@ tiers::Control poll_only() {
   return control;
 }
 
-List level_arrays(const tiers::Specification& spec, const std::vector<Matrix>& blocks, double factor) {
+List level_arrays(const tiers::Specification& spec, const std::vector<Matrix>& blocks,
+                  double factor) {
   List out(blocks.size());
   for (std::size_t j = 0; j < blocks.size(); ++j) {
-    const int k = static_cast<int>(spec.terms[j].columns), levels = static_cast<int>(spec.terms[j].n_levels);
+    const int k = static_cast<int>(spec.terms[j].columns),
+              levels = static_cast<int>(spec.terms[j].n_levels);
     Rcpp::NumericVector array(blocks[j].data(), blocks[j].data() + blocks[j].size());
     array = array * factor;
     array.attr("dim") = Rcpp::IntegerVector::create(k, k, levels);
@@ -112,7 +128,8 @@ tiers::Specification specification_from_r(const List& list) {
   if (list.containsElementNamed("held")) {
     spec.held.value = Rcpp::as<std::vector<double>>(list["held"]);
     spec.held.same = Rcpp::as<std::vector<int>>(list["same"]);
-    if (spec.held.value.size() != spec.held.same.size()) Rcpp::stop("'held' and 'same' differ in length");
+    if (spec.held.value.size() != spec.held.same.size())
+      Rcpp::stop("'held' and 'same' differ in length");
   }
   const List terms = list["terms"];
   for (R_xlen_t j = 0; j < terms.size(); ++j) spec.terms.push_back(term_from_r(terms[j], spec.n));
@@ -148,10 +165,14 @@ namespace {
 
 const char* kind_name(tiers::ModelParameter::Kind kind) {
   switch (kind) {
-    case tiers::ModelParameter::Kind::sd: return "sd";
-    case tiers::ModelParameter::Kind::correlation: return "cor";
-    case tiers::ModelParameter::Kind::sigma: return "sigma";
-    default: return "dispersion";
+    case tiers::ModelParameter::Kind::sd:
+      return "sd";
+    case tiers::ModelParameter::Kind::correlation:
+      return "cor";
+    case tiers::ModelParameter::Kind::sigma:
+      return "sigma";
+    default:
+      return "dispersion";
   }
 }
 
@@ -206,14 +227,15 @@ List fit_to_r(const tiers::FitResult& fit) {
   for (Index a = 0; a < fit.coefficients.size(); ++a) {
     coefficients[a] = std::isnan(fit.coefficients[a]) ? NA_REAL : fit.coefficients[a];
   }
-  List out = List::create(
-      _["coefficients"] = coefficients, _["vcov"] = fit.vcov, _["kept"] = kept, _["sigma"] = fit.sigma,
-      _["Lambda"] = Rcpp::wrap(fit.lambda), _["modes"] = Rcpp::wrap(fit.modes),
-      _["fitted"] = plain_vector(fit.fitted), _["deviance"] = fit.deviance,
-      _["n_used"] = static_cast<int>(fit.used_rows), _["npar"] = static_cast<int>(fit.parameter_count),
-      _["status"] = status_name(fit.status), _["gain"] = fit.gain,
-      _["gradient_norm"] = fit.gradient_norm, _["iterations"] = fit.iterations,
-      _["evaluations"] = fit.evaluations, _["boundary"] = boundary);
+  List out =
+      List::create(_["coefficients"] = coefficients, _["vcov"] = fit.vcov, _["kept"] = kept,
+                   _["sigma"] = fit.sigma, _["Lambda"] = Rcpp::wrap(fit.lambda),
+                   _["modes"] = Rcpp::wrap(fit.modes), _["fitted"] = plain_vector(fit.fitted),
+                   _["deviance"] = fit.deviance, _["n_used"] = static_cast<int>(fit.used_rows),
+                   _["npar"] = static_cast<int>(fit.parameter_count),
+                   _["status"] = status_name(fit.status), _["gain"] = fit.gain,
+                   _["gradient_norm"] = fit.gradient_norm, _["iterations"] = fit.iterations,
+                   _["evaluations"] = fit.evaluations, _["boundary"] = boundary);
   List saturated(fit.saturated.size());
   for (std::size_t j = 0; j < fit.saturated.size(); ++j) {
     Rcpp::IntegerVector columns(fit.saturated[j].begin(), fit.saturated[j].end());

@@ -9,7 +9,8 @@
 #include "interrupt.h"
 
 tiers::Specification specification_from_r(const Rcpp::List& spec);
-std::vector<tiers::Matrix> factors_from_r(const tiers::Specification& spec, const Rcpp::List& lambda);
+std::vector<tiers::Matrix> factors_from_r(const tiers::Specification& spec,
+                                          const Rcpp::List& lambda);
 tiers::Control control_from_r(const Rcpp::List& control);
 // A vector without dimensions, which Rcpp would give an Eigen vector.
 inline Rcpp::NumericVector plain_vector(const tiers::Vector& x) {

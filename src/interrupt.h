@@ -17,6 +17,7 @@ inline tiers::Poll interrupt_poll() {
     const auto now = clock::now();
     if (now - last < std::chrono::milliseconds(50)) return;
     last = now;
-    if (R_ToplevelExec(check_interrupt_in_r, nullptr) == FALSE) throw Rcpp::internal::InterruptedException();
+    if (R_ToplevelExec(check_interrupt_in_r, nullptr) == FALSE)
+      throw Rcpp::internal::InterruptedException();
   };
 }

@@ -20,14 +20,16 @@ struct GeneralizedData {
     tiers::GeneralizedSpecification spec{model};
     spec.family = family.get();
     if (size.size() > 0) spec.size = size.data();
-    new (&spec.dispersion) tiers::ConstMatrixMap(dispersion.data(), dispersion.rows(), dispersion.cols());
+    new (&spec.dispersion)
+        tiers::ConstMatrixMap(dispersion.data(), dispersion.rows(), dispersion.cols());
     spec.points.assign(data.terms.size(), 1);
     return spec;
   }
 };
 
 // A response that is possible in every family: counts of at most m, or a number in (0, 1).
-inline GeneralizedData generalized(Design design, const std::string& family, const std::string& link = "") {
+inline GeneralizedData generalized(Design design, const std::string& family,
+                                   const std::string& link = "") {
   GeneralizedData out{simulate(design), tiers::make_family(family, link), Vector(), Matrix()};
   Data& data = out.data;
   const Vector linear = (0.25 * (data.y.array() - data.y.mean())).matrix();
@@ -58,10 +60,15 @@ inline GeneralizedData generalized(Design design, const std::string& family, con
 
 // Everything that an objective needs, at the internal scale.
 struct GeneralizedEngine {
-  explicit GeneralizedEngine(const tiers::GeneralizedSpecification& given, bool fixed_in_mode = false)
-      : spec(given), parameters(spec.model.terms),
-        design(spec.model, tiers::Scaling{parameters.rescaling(), false}), layout(design),
-        rows(design, layout), response(spec, rows), cross(design, layout),
+  explicit GeneralizedEngine(const tiers::GeneralizedSpecification& given,
+                             bool fixed_in_mode = false)
+      : spec(given),
+        parameters(spec.model.terms),
+        design(spec.model, tiers::Scaling{parameters.rescaling(), false}),
+        layout(design),
+        rows(design, layout),
+        response(spec, rows),
+        cross(design, layout),
         mode(*spec.family, response, rows, cross, fixed_in_mode, tiers::Poll()) {}
   const tiers::GeneralizedSpecification& spec;
   tiers::CovarianceParameters parameters;

@@ -9,8 +9,8 @@ namespace tiers {
 
 namespace {
 
-// Refused before anything is allocated: 25,800 columns outside the chain, three matrices of which are what
-// a machine of 16 GB or more can hold.
+// Refused before anything is allocated: 25,800 columns outside the chain, three matrices of which
+// are what a machine of 16 GB or more can hold.
 constexpr double kMaxDenseBytes = 16e9;
 
 // parent[level of inner] = level of outer, or empty if inner is not nested in outer.

@@ -27,11 +27,11 @@ struct ChainLevel {
   int factor = 0;
   Index units = 0, columns = 0;
   Index ancestor_columns = 0;
-  std::vector<int> parent;                    // unit of the next level up
-  std::vector<std::int64_t> cell_start;       // units + 1, into cell_column
-  std::vector<int> cell_column;               // remainder columns, ascending within a unit
-  std::vector<int> cell_in_parent;            // position of each among the parent's cells
-  std::vector<std::int64_t> panel_start;      // units + 1, in doubles
+  std::vector<int> parent;                // unit of the next level up
+  std::vector<std::int64_t> cell_start;   // units + 1, into cell_column
+  std::vector<int> cell_column;           // remainder columns, ascending within a unit
+  std::vector<int> cell_in_parent;        // position of each among the parent's cells
+  std::vector<std::int64_t> panel_start;  // units + 1, in doubles
   Index cells(Index unit) const { return cell_start[unit + 1] - cell_start[unit]; }
 };
 

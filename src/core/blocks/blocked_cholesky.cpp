@@ -99,8 +99,8 @@ bool BlockedCholesky::factor_unit(int c, Index unit, const Square<K>& lambda, Sq
   return true;
 }
 
-// From a unit's ancestors: their own blocks, and their panels' ancestors, cells and X. part: H'A of the
-// unit's panel (k x columns).
+// From a unit's ancestors: their own blocks, and their panels' ancestors, cells and X. part: H'A of
+// the unit's panel (k x columns).
 template <int K>
 void BlockedCholesky::subtract_from_ancestors(int c, Index unit, Eigen::Map<Panel<K>>& part) {
   const auto& chain = cross_.layout().chain();
@@ -156,7 +156,8 @@ void BlockedCholesky::subtract_from_root(int c, Index unit, const Eigen::Map<Pan
       }
     }
     for (Index x = 0; x < p; ++x) {
-      remainder_fixed_(column[j], x) -= Eigen::Map<const Column<K>>(fixed_part + x * k, k).dot(mine);
+      remainder_fixed_(column[j], x) -=
+          Eigen::Map<const Column<K>>(fixed_part + x * k, k).dot(mine);
     }
   }
   for (Index x = 0; x < p; ++x) {
@@ -185,8 +186,8 @@ bool BlockedCholesky::eliminate_level(int c, const Poll& poll) {
     if (columns == 0) continue;
     buffer.resize(columns * k);
     Eigen::Map<Panel<K>> part(buffer.data(), k, columns);
-    part.noalias() = h.transpose() *
-        Eigen::Map<const Panel<K>>(panel(c).data() + level.panel_start[unit], k, columns);
+    part.noalias() = h.transpose() * Eigen::Map<const Panel<K>>(
+                                         panel(c).data() + level.panel_start[unit], k, columns);
     subtract_from_ancestors<K>(c, unit, part);
     subtract_from_root<K>(c, unit, part);
   }

@@ -24,9 +24,9 @@ class BlockedCholesky {
   // Whether X'V^-1X is positive definite too. With weights of both signs it need not be.
   bool fixed_definite() const { return fixed_definite_; }
 
-  double log_det_random() const { return log_det_random_; }  // log|Omega|
-  double log_det_fixed() const { return log_det_fixed_; }    // log|X'V^-1X|
-  const Matrix& fixed_lower() const { return fixed_lower_; }  // L_XX, p x p
+  double log_det_random() const { return log_det_random_; }               // log|Omega|
+  double log_det_fixed() const { return log_det_fixed_; }                 // log|X'V^-1X|
+  const Matrix& fixed_lower() const { return fixed_lower_; }              // L_XX, p x p
   const Matrix& fixed_information() const { return fixed_information_; }  // X'V^-1X, lower triangle
   const std::vector<Matrix>& lambda() const { return lambda_; }
 
@@ -36,7 +36,8 @@ class BlockedCholesky {
   ConstMatrixMap unit_spread(int c, Index unit) const { return unit_block(spread_, c, unit); }
   ConstMatrixMap unit_ancestors(int c, Index unit) const {
     const ChainLevel& level = cross_.layout().chain()[c];
-    return ConstMatrixMap(panel(c).data() + level.panel_start[unit], level.columns, level.ancestor_columns);
+    return ConstMatrixMap(panel(c).data() + level.panel_start[unit], level.columns,
+                          level.ancestor_columns);
   }
 
   // L c = [random; fixed], in place. `fixed` without rows: with the factor of Omega alone.
@@ -51,10 +52,11 @@ class BlockedCholesky {
   // Calls visit(factor, level, block) with each k x k diagonal block of Omega^-1.
   template <class Visitor>
   void visit_inverse_blocks(const Visitor& visit, const Poll& poll) const {
-    visit_inverse(visit, [](Index, const Matrix&) {}, false, poll);
+    visit_inverse(
+        visit, [](Index, const Matrix&) {}, false, poll);
   }
-  // The same, and local(unit, W) with W = Lambda Omega^-1 Lambda' among the coordinates that rows of
-  // one leaf unit touch: its own k, then its ancestors and cells in the order of its panel.
+  // The same, and local(unit, W) with W = Lambda Omega^-1 Lambda' among the coordinates that rows
+  // of one leaf unit touch: its own k, then its ancestors and cells in the order of its panel.
   template <class Visitor, class Local>
   void visit_inverse_blocks(const Visitor& visit, const Local& local, const Poll& poll) const {
     visit_inverse(visit, local, true, poll);
@@ -72,7 +74,8 @@ class BlockedCholesky {
   Matrix inverse_products(const std::vector<LevelForm>& forms, const Poll& poll) const;
 
  private:
-  ConstMatrixMap unit_block(const std::vector<std::vector<double>>& blocks, int c, Index unit) const {
+  ConstMatrixMap unit_block(const std::vector<std::vector<double>>& blocks, int c,
+                            Index unit) const {
     const Index k = cross_.layout().chain()[c].columns;
     return ConstMatrixMap(blocks[c].data() + unit * k * k, k, k);
   }
@@ -108,17 +111,18 @@ class BlockedCholesky {
                       const std::vector<Carried>& carried, ScaledInverse& inverse, Matrix& products,
                       const Poll& poll) const;
   template <class Visitor, class Local>
-  void visit_inverse(const Visitor& visit, const Local& local, bool with_local, const Poll& poll) const;
+  void visit_inverse(const Visitor& visit, const Local& local, bool with_local,
+                     const Poll& poll) const;
   template <class Visitor>
   void visit_level(int c, ScaledInverse& inverse, const Visitor& visit, bool leaf_block,
                    const Poll& poll) const;
 
   const CrossProducts& cross_;
   std::vector<Matrix> lambda_;
-  std::vector<std::vector<double>> own_, panel_;  // A~ of chain levels above the leaf
+  std::vector<std::vector<double>> own_, panel_;     // A~ of chain levels above the leaf
   std::vector<std::vector<double>> lower_, spread_;  // l and H of every unit, k x k each
-  Matrix remainder_;        // L of the dense remainder
-  Matrix remainder_fixed_;  // L_RX' : q_R x p
+  Matrix remainder_;                                 // L of the dense remainder
+  Matrix remainder_fixed_;                           // L_RX' : q_R x p
   Matrix fixed_lower_, fixed_information_;
   bool fixed_definite_ = true;
   double log_det_random_ = 0.0, log_det_fixed_ = 0.0;

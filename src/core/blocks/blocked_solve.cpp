@@ -14,7 +14,8 @@ Matrix BlockedCholesky::apply_lambda(const Matrix& u, bool transposed) const {
     const Matrix lambda = transposed ? Matrix(lambda_[f].transpose()) : lambda_[f];
     const Index rows = factors[f].levels * k;
     for (Index column = 0; column < u.cols(); ++column) {
-      const Eigen::Map<const Matrix> from(u.col(column).data() + factors[f].offset, k, factors[f].levels);
+      const Eigen::Map<const Matrix> from(u.col(column).data() + factors[f].offset, k,
+                                          factors[f].levels);
       Eigen::Map<Matrix> to(out.col(column).data() + factors[f].offset, k, factors[f].levels);
       if (k == 1) {
         out.col(column).segment(factors[f].offset, rows) =
@@ -43,7 +44,8 @@ void BlockedCholesky::forward_level(int c, Matrix& random, Matrix& shed, Matrix&
       const Eigen::Map<const Square<K>> l(lower_[c].data() + unit * k * k, k, k);
       const Eigen::Map<const Square<K>> h(spread_[c].data() + unit * k * k, k, k);
       Eigen::Map<Column<K>> mine(values + offset + unit * k, k);
-      if (c > 0) mine -= lambda.transpose() * Eigen::Map<const Column<K>>(out + offset + unit * k, k);
+      if (c > 0)
+        mine -= lambda.transpose() * Eigen::Map<const Column<K>>(out + offset + unit * k, k);
       for (Index a = 0; a < k; ++a) {
         for (Index b = 0; b < a; ++b) mine[a] -= l(a, b) * mine[b];
         mine[a] /= l(a, a);
@@ -83,7 +85,8 @@ void BlockedCholesky::solve_forward(Matrix& random, Matrix& fixed) const {
 
 // `scaled` holds b = Lambda u of everything above; fixed holds beta.
 template <int K>
-void BlockedCholesky::backward_level(int c, Matrix& random, Matrix& scaled, const Matrix& fixed) const {
+void BlockedCholesky::backward_level(int c, Matrix& random, Matrix& scaled,
+                                     const Matrix& fixed) const {
   const BlockLayout& layout = cross_.layout();
   const ChainLevel& level = layout.chain()[c];
   const Index k = level.columns, p = fixed.rows();

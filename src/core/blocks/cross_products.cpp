@@ -29,7 +29,8 @@ class DesignRows {
     weight_ = design_.weight(row_);
     if (!(weight_ > 0.0)) return;
     design_.fixed_row(row_, x_.data());
-    for (std::size_t f = 0; f < z_.size(); ++f) factor_row(design_, layout_.factors()[f], row_, z_[f].data());
+    for (std::size_t f = 0; f < z_.size(); ++f)
+      factor_row(design_, layout_.factors()[f], row_, z_[f].data());
   }
   double weight() const { return weight_; }
   const double* fixed() const { return x_.data(); }
@@ -59,7 +60,9 @@ class WeightedRows {
   void move_to(Index i) { row_ = i; }
   double weight() const { return weights_[row_]; }
   const double* fixed() const { return rows_.fixed().col(row_).data(); }
-  const double* random(int f) const { return rows_.random().col(row_).data() + rows_.random_start(f); }
+  const double* random(int f) const {
+    return rows_.random().col(row_).data() + rows_.random_start(f);
+  }
   Index level(int f) const { return rows_.level(row_, f); }
   Index first(int f) const { return rows_.first(row_, f); }
   Index leaf_cell(Index r) const { return rows_.cell(row_, r); }
@@ -84,10 +87,12 @@ CrossProducts::CrossProducts(const Design& design, const BlockLayout& layout, co
     : CrossProducts(design, layout) {
   clear(true);
   DesignRows rows(design, layout);
-  for_blocks(design.rows(), poll, [&](Index start, Index count) { accumulate(rows, start, count); });
+  for_blocks(design.rows(), poll,
+             [&](Index start, Index count) { accumulate(rows, start, count); });
 }
 
-void CrossProducts::reweight(const PackedRows& rows, const Vector& w, bool fixed, const Poll& poll) {
+void CrossProducts::reweight(const PackedRows& rows, const Vector& w, bool fixed,
+                             const Poll& poll) {
   clear(fixed);
   for_blocks(rows.size(), poll, [&](Index start, Index count) { add(rows, w, start, count); });
 }
@@ -220,7 +225,8 @@ void CrossProducts::set_response(const Vector& r) {
     for (const auto& factor : layout_.factors()) {
       z.resize(factor.columns);
       factor_row(design_, factor, row, z.data());
-      double* to = random_response_.data() + factor.offset + (factor.codes[row] - 1) * factor.columns;
+      double* to =
+          random_response_.data() + factor.offset + (factor.codes[row] - 1) * factor.columns;
       for (Index a = 0; a < factor.columns; ++a) to[a] += wr * z[a];
     }
   }

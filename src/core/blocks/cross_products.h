@@ -13,8 +13,8 @@ class CrossProducts {
   // Empty, until reweight().
   CrossProducts(const Design& design, const BlockLayout& layout);
 
-  // A for weights w, one a packed row; without the parts of X unless `fixed`. At once, or from clear()
-  // on by add() for rows [start, start + count).
+  // A for weights w, one a packed row; without the parts of X unless `fixed`. At once, or from
+  // clear() on by add() for rows [start, start + count).
   void reweight(const PackedRows& rows, const Vector& w, bool fixed, const Poll& poll);
   void clear(bool fixed);
   void add(const PackedRows& rows, const Vector& w, Index start, Index count);

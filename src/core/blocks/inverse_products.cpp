@@ -1,6 +1,6 @@
-// Traces of products of Omega^-1 with itself. With Omega = L L', tr(E_i Omega^-1 E_j Omega^-1) is the
-// inner product of P_i = L^-1 E_i L^-T and P_j, and P follows the elimination: for one unit with own
-// block eps of E, rest blocks pi, factor l and F = a'H (a: its panel, H = Lambda l^-T),
+// Traces of products of Omega^-1 with itself. With Omega = L L', tr(E_i Omega^-1 E_j Omega^-1) is
+// the inner product of P_i = L^-1 E_i L^-T and P_j, and P follows the elimination: for one unit
+// with own block eps of E, rest blocks pi, factor l and F = a'H (a: its panel, H = Lambda l^-T),
 //   p = l^-1 eps l^-T,   rho = pi'l^-T - F p,   E_rest <- E_rest - F l^-1 pi - (.)' + F p F',
 // and the unit adds tr(p_i p_j) + 2 <rho_i, Omega_rest^-1 rho_j>. What a form leaves on the levels
 // above its own (the "carried" part U) is kept unscaled by their Lambda, as everywhere here.
@@ -53,7 +53,8 @@ void BlockedCholesky::scale_remainder(Matrix& m, bool transposed) const {
 }
 
 // Adds a symmetric update over a unit's (ancestors, cells) to the blocks that these belong to.
-void BlockedCholesky::spread_update(int c, Index unit, const Matrix& update, Carried& carried) const {
+void BlockedCholesky::spread_update(int c, Index unit, const Matrix& update,
+                                    Carried& carried) const {
   const auto& chain = cross_.layout().chain();
   const ChainLevel& level = chain[c];
   const Index cells = level.cells(unit), ancestors = level.ancestor_columns;
@@ -68,12 +69,14 @@ void BlockedCholesky::spread_update(int c, Index unit, const Matrix& update, Car
     carried.own[up][above] += update.block(first, first, k, k);
     Matrix& panel = carried.panel[up][above];
     panel.leftCols(further) += update.block(first, first + k, k, further);
-    for (Index i = 0; i < cells; ++i) panel.col(further + position[i]) += update.block(first, ancestors + i, k, 1);
+    for (Index i = 0; i < cells; ++i)
+      panel.col(further + position[i]) += update.block(first, ancestors + i, k, 1);
     first += k;
   }
   const int* column = level.cell_column.data() + level.cell_start[unit];
   for (Index j = 0; j < cells; ++j) {
-    for (Index i = 0; i < cells; ++i) carried.dense(column[i], column[j]) += update(ancestors + i, ancestors + j);
+    for (Index i = 0; i < cells; ++i)
+      carried.dense(column[i], column[j]) += update(ancestors + i, ancestors + j);
   }
 }
 
@@ -112,8 +115,8 @@ void BlockedCholesky::carry_form(const LevelForm& form, int own_level, Carried& 
   }
 }
 
-// The remainder's part of the products, and W~ of it. own_level: of each form its level in the chain, or
-// the depth.
+// The remainder's part of the products, and W~ of it. own_level: of each form its level in the
+// chain, or the depth.
 void BlockedCholesky::remainder_products(const std::vector<LevelForm>& forms,
                                          const std::vector<int>& own_level,
                                          std::vector<Carried>& carried, ScaledInverse& inverse,
@@ -184,7 +187,8 @@ void BlockedCholesky::level_products(int c, const std::vector<LevelForm>& forms,
   visit_level(c, inverse, add, false, poll);
 }
 
-Matrix BlockedCholesky::inverse_products(const std::vector<LevelForm>& forms, const Poll& poll) const {
+Matrix BlockedCholesky::inverse_products(const std::vector<LevelForm>& forms,
+                                         const Poll& poll) const {
   const auto& chain = cross_.layout().chain();
   const int count = static_cast<int>(forms.size()), depth = static_cast<int>(chain.size());
   std::vector<int> own_level(count, depth);  // depth: in the remainder

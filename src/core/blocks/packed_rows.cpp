@@ -14,7 +14,8 @@ namespace {
 constexpr Index kTrial = 4096;
 constexpr double kWorthwhile = 0.05;
 
-// The values of a row that decide whether it equals another: X, and level and columns of every factor.
+// The values of a row that decide whether it equals another: X, and level and columns of every
+// factor.
 class RowValues {
  public:
   RowValues(const Design& design, const BlockLayout& layout)
@@ -50,14 +51,18 @@ class RowValues {
   std::vector<double> values_;
 };
 
-// Finds an equal row among those packed before. Equal rows lie in one leaf unit: there they are brought
-// together by the hash of their values.
+// Finds an equal row among those packed before. Equal rows lie in one leaf unit: there they are
+// brought together by the hash of their values.
 class TwinSearch {
  public:
   TwinSearch(const Design& design, const BlockLayout& layout, const PackedRows::Same& same,
              const std::vector<int>& source)
-      : values_(design, layout), same_(same), source_(source), searching_(static_cast<bool>(same)),
-        leaf_(layout.chain().empty() ? nullptr : layout.factors()[layout.chain()[0].factor].codes) {}
+      : values_(design, layout),
+        same_(same),
+        source_(source),
+        searching_(static_cast<bool>(same)),
+        leaf_(layout.chain().empty() ? nullptr : layout.factors()[layout.chain()[0].factor].codes) {
+  }
 
   // The packed row that equals this one; -1 if there is none, and then it is packed next.
   int find(int row) {
@@ -102,7 +107,8 @@ class TwinSearch {
 }  // namespace
 
 PackedRows::PackedRows(const Design& design, const BlockLayout& layout, const Same& same)
-    : layout_(layout), factors_(static_cast<Index>(layout.factors().size())),
+    : layout_(layout),
+      factors_(static_cast<Index>(layout.factors().size())),
       remainder_(static_cast<Index>(layout.remainder().size())) {
   if (layout.random_columns() > std::numeric_limits<int>::max()) {
     throw std::length_error("too many random effects");
@@ -159,7 +165,8 @@ void PackedRows::pack(const Design& design) {
     const ChainLevel& level = layout.chain()[0];
     const int* cells = level.cell_column.data() + level.cell_start[unit];
     for (Index r = 0; r < remainder_; ++r) {
-      const int column = static_cast<int>(first(i, layout.remainder()[r]) - layout.remainder_offset());
+      const int column =
+          static_cast<int>(first(i, layout.remainder()[r]) - layout.remainder_offset());
       cell_[i * remainder_ + r] =
           static_cast<int>(std::lower_bound(cells, cells + level.cells(unit), column) - cells);
     }
@@ -232,7 +239,8 @@ void LocalRows::move_to(Index row) {
   for (std::size_t r = 0; r < remainder_at_.size(); ++r) {
     const std::size_t end = r + 1 < remainder_at_.size() ? remainder_at_[r + 1] : place_.size();
     const Index first = ancestors_ + rows_.cell(row, static_cast<Index>(r));
-    for (std::size_t a = remainder_at_[r]; a < end; ++a) place_[a] = first + static_cast<Index>(a) - remainder_at_[r];
+    for (std::size_t a = remainder_at_[r]; a < end; ++a)
+      place_[a] = first + static_cast<Index>(a) - remainder_at_[r];
   }
 }
 

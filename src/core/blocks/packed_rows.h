@@ -9,23 +9,32 @@ namespace tiers {
 
 class PackedRows {
  public:
-  // same(a, b): whether two rows with equal values of X and Z are equal in everything else too. Equal
-  // rows are then packed as one, with their number as its frequency(). Without it all are kept.
+  // same(a, b): whether two rows with equal values of X and Z are equal in everything else too.
+  // Equal rows are then packed as one, with their number as its frequency(). Without it all are
+  // kept.
   using Same = std::function<bool(Index, Index)>;
   PackedRows(const Design& design, const BlockLayout& layout, const Same& same = Same());
 
   Index size() const { return static_cast<Index>(source_.size()); }
-  const std::vector<int>& source() const { return source_; }  // row of the design, of each packed row
+  const std::vector<int>& source() const {
+    return source_;
+  }  // row of the design, of each packed row
   // Packed row of each row of the design; -1 for those that do not count.
   const std::vector<int>& packed() const { return packed_; }
   const Vector& frequency() const { return frequency_; }  // empty: 1 each
   const BlockLayout& layout() const { return layout_; }
-  const Matrix& fixed() const { return fixed_; }    // p x n
-  const Matrix& random() const { return random_; }  // all factors' columns side by side, k_total x n
-  Index random_start(int factor) const { return random_start_[factor]; }  // first of a factor's columns
+  const Matrix& fixed() const { return fixed_; }  // p x n
+  const Matrix& random() const {
+    return random_;
+  }  // all factors' columns side by side, k_total x n
+  Index random_start(int factor) const {
+    return random_start_[factor];
+  }  // first of a factor's columns
   Index level(Index row, int factor) const { return level_[row * factors_ + factor]; }
   // First coordinate of a row's level of a factor.
-  Index first(Index row, int factor) const { return layout_.coordinate(factor, level(row, factor)); }
+  Index first(Index row, int factor) const {
+    return layout_.coordinate(factor, level(row, factor));
+  }
   // Place among the leaf unit's cells of a row's level of the r-th factor of the remainder.
   Index cell(Index row, Index r) const { return cell_[row * remainder_ + r]; }
   // Rows of one leaf unit: [unit_start(u), unit_start(u + 1)).
@@ -33,8 +42,8 @@ class PackedRows {
 
   // to += Z b (n), b a vector over all coordinates.
   void add_random(const Vector& b, Vector& to) const { add_random(b, 0, size(), to); }
-  Vector project_random(const Vector& r) const;                              // Z'r, q
-  Vector project_fixed(const Vector& r) const { return fixed_ * r; }         // X'r, p
+  Vector project_random(const Vector& r) const;                                           // Z'r, q
+  Vector project_fixed(const Vector& r) const { return fixed_ * r; }                      // X'r, p
   Vector fixed_predictor(const Vector& beta) const { return fixed_.transpose() * beta; }  // X beta
 
   // Rows that a pass of several steps takes through all of them before it goes on: they stay in the
@@ -58,8 +67,8 @@ class PackedRows {
   std::vector<Index> unit_start_;
 };
 
-// A row's random columns among the coordinates of its leaf unit: the unit's own, its ancestors', its
-// cells (BlockLayout's panel order, with the unit's own columns before it).
+// A row's random columns among the coordinates of its leaf unit: the unit's own, its ancestors',
+// its cells (BlockLayout's panel order, with the unit's own columns before it).
 class LocalRows {
  public:
   explicit LocalRows(const PackedRows& rows);
@@ -73,7 +82,8 @@ class LocalRows {
 
  private:
   const PackedRows& rows_;
-  std::vector<Index> place_, remainder_at_;  // remainder_at_: first entry of each factor of the remainder
+  std::vector<Index> place_,
+      remainder_at_;  // remainder_at_: first entry of each factor of the remainder
   std::vector<double> value_;
   std::vector<Index> source_;  // entry -> row of PackedRows::random()
   Index ancestors_ = 0;        // leaf's columns and its ancestors'

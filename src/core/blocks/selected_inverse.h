@@ -26,7 +26,8 @@ inline void BlockedCholesky::gather_inverse(const ScaledInverse& inverse, int c,
   const int* column = level.cell_column.data() + level.cell_start[unit];
   for (Index j = 0; j < cells; ++j) {
     for (Index i = 0; i < cells; ++i) {
-      block(level.ancestor_columns + i, level.ancestor_columns + j) = inverse.dense(column[i], column[j]);
+      block(level.ancestor_columns + i, level.ancestor_columns + j) =
+          inverse.dense(column[i], column[j]);
     }
   }
   Index above = unit, first = 0;
@@ -34,7 +35,8 @@ inline void BlockedCholesky::gather_inverse(const ScaledInverse& inverse, int c,
   for (Index i = 0; i < cells; ++i) position[i] = static_cast<int>(i);
   for (std::size_t up = c + 1; up < layout.chain().size(); ++up) {
     const ChainLevel& child = layout.chain()[up - 1];
-    for (Index i = 0; i < cells; ++i) position[i] = child.cell_in_parent[child.cell_start[above] + position[i]];
+    for (Index i = 0; i < cells; ++i)
+      position[i] = child.cell_in_parent[child.cell_start[above] + position[i]];
     above = child.parent[above];
     const ChainLevel& target = layout.chain()[up];
     const Matrix& panel = inverse.panel[up][above];  // (further ancestors + its cells) x k
@@ -55,8 +57,8 @@ inline void BlockedCholesky::gather_inverse(const ScaledInverse& inverse, int c,
 // visit(unit, (Omega^-1)_uu, I + H'QH, W~ over the unit's ancestors and cells); for a leaf the last
 // is empty unless asked for.
 template <class Visitor>
-void BlockedCholesky::visit_level(int c, ScaledInverse& inverse, const Visitor& visit, bool leaf_block,
-                                  const Poll& poll) const {
+void BlockedCholesky::visit_level(int c, ScaledInverse& inverse, const Visitor& visit,
+                                  bool leaf_block, const Poll& poll) const {
   const BlockLayout& layout = cross_.layout();
   const ChainLevel& level = layout.chain()[c];
   const Index k = level.columns;
@@ -131,21 +133,26 @@ void BlockedCholesky::visit_inverse(const Visitor& visit, const Local& local, bo
   for (int c = static_cast<int>(layout.chain().size()) - 1; c >= 0; --c) {
     const int f = layout.chain()[c].factor;
     const Index k = layout.chain()[c].columns;
-    visit_level(c, inverse,
-                [&](Index unit, const Matrix& result, const Matrix& inner, const Matrix& block) {
-      visit(f, unit, result);
-      if (c > 0 || !with_local) return;
-      const ConstMatrixMap h(spread_[0].data() + unit * k * k, k, k);
-      const ConstMatrixMap a(panel(0).data() + layout.chain()[0].panel_start[unit], k, block.rows());
-      scaled.resize(k + block.rows(), k + block.rows());
-      scaled.topLeftCorner(k, k).noalias() = h * inner * h.transpose();
-      if (block.rows() > 0) {
-        scaled.bottomLeftCorner(block.rows(), k).noalias() = -(block * a.transpose()) * (h * h.transpose());
-        scaled.topRightCorner(k, block.rows()) = scaled.bottomLeftCorner(block.rows(), k).transpose();
-        scaled.bottomRightCorner(block.rows(), block.rows()) = block;
-      }
-      local(unit, scaled);
-    }, with_local, poll);
+    visit_level(
+        c, inverse,
+        [&](Index unit, const Matrix& result, const Matrix& inner, const Matrix& block) {
+          visit(f, unit, result);
+          if (c > 0 || !with_local) return;
+          const ConstMatrixMap h(spread_[0].data() + unit * k * k, k, k);
+          const ConstMatrixMap a(panel(0).data() + layout.chain()[0].panel_start[unit], k,
+                                 block.rows());
+          scaled.resize(k + block.rows(), k + block.rows());
+          scaled.topLeftCorner(k, k).noalias() = h * inner * h.transpose();
+          if (block.rows() > 0) {
+            scaled.bottomLeftCorner(block.rows(), k).noalias() =
+                -(block * a.transpose()) * (h * h.transpose());
+            scaled.topRightCorner(k, block.rows()) =
+                scaled.bottomLeftCorner(block.rows(), k).transpose();
+            scaled.bottomRightCorner(block.rows(), block.rows()) = block;
+          }
+          local(unit, scaled);
+        },
+        with_local, poll);
   }
 }
 

@@ -85,7 +85,8 @@ class CovarianceStructure {
   virtual Vector reduce(const Vector& theta, const Matrix& mean_cross, double threshold,
                         std::vector<bool>& free) const = 0;
   // Which parameters stay free where the data do not tell the variance along `directions` (k x d,
-  // orthonormal): the others are zero, and what is left describes every Sigma up to these directions.
+  // orthonormal): the others are zero, and what is left describes every Sigma up to these
+  // directions.
   virtual std::vector<bool> free_without(const Matrix& directions) const;
   // Where Sigma is singular: the unit directions (k x d) with zero variance that may be opened, and
   // for each the derivative of the deviance with respect to the variance along it, given

@@ -8,7 +8,8 @@ namespace tiers {
 
 namespace {
 
-constexpr double kSameColumn = 1e-10;  // squared distance of a unit vector from a space that it is in
+constexpr double kSameColumn =
+    1e-10;  // squared distance of a unit vector from a space that it is in
 
 class Diagonal final : public CovarianceStructure {
  public:
@@ -53,10 +54,12 @@ class Diagonal final : public CovarianceStructure {
     return reduced;
   }
 
-  // A column of its own must be among the directions: a combination with others is told by their variances.
+  // A column of its own must be among the directions: a combination with others is told by their
+  // variances.
   std::vector<bool> free_without(const Matrix& directions) const override {
     std::vector<bool> free(columns());
-    for (Index i = 0; i < columns(); ++i) free[i] = !(directions.row(i).squaredNorm() > 1.0 - kSameColumn);
+    for (Index i = 0; i < columns(); ++i)
+      free[i] = !(directions.row(i).squaredNorm() > 1.0 - kSameColumn);
     return free;
   }
 

@@ -1,15 +1,16 @@
 // us: every variance and covariance free. theta = lower triangle of Lambda, column by column.
 #include "unstructured.h"
 
-#include "../model/lower_factor.h"
-
 #include <cmath>
+
+#include "../model/lower_factor.h"
 
 namespace tiers {
 
 namespace {
 
-constexpr double kPresent = 1e-6;  // length of a direction's part in a column that it is said to have
+constexpr double kPresent =
+    1e-6;  // length of a direction's part in a column that it is said to have
 
 class Unstructured final : public CovarianceStructure {
  public:
@@ -135,7 +136,8 @@ class Unstructured final : public CovarianceStructure {
     const Index rank = (values.array() > 1e-12 * largest).count();
     if (!(largest > 0.0) || rank < 2) return Vector();
     const Index kept = rank - 1;
-    const Matrix root = sigma.eigenvectors().rightCols(kept) * values.tail(kept).cwiseSqrt().asDiagonal();
+    const Matrix root =
+        sigma.eigenvectors().rightCols(kept) * values.tail(kept).cwiseSqrt().asDiagonal();
     return parameters(lower_factor(scale.cwiseInverse().asDiagonal() * root));
   }
 

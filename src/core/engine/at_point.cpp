@@ -1,8 +1,8 @@
 #include "at_point.h"
 
+#include "../inference/kenward_roger.h"
 #include "linear_engine.h"
 #include "write_result.h"
-#include "../inference/kenward_roger.h"
 
 namespace tiers {
 

@@ -1,12 +1,13 @@
-// A linear model at given factors relative to sigma (user's scale, one per term), whoever found them.
-// Pure functions of the specification and the factors.
+// A linear model at given factors relative to sigma (user's scale, one per term), whoever found
+// them. Pure functions of the specification and the factors.
 #pragma once
 
 #include "../model/fit_result.h"
 
 namespace tiers {
 
-// `free` says of each parameter of theta whether it was estimated, other than as a variance of zero.
+// `free` says of each parameter of theta whether it was estimated, other than as a variance of
+// zero.
 KenwardRoger kenward_roger(const Specification& spec, const std::vector<Matrix>& lambda,
                            const std::vector<bool>& free, const Control& control);
 DevianceAt evaluate(const Specification& spec, const std::vector<Matrix>& lambda,

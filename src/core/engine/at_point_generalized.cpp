@@ -4,9 +4,9 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "../model/lower_factor.h"
 #include "generalized_engine.h"
 #include "write_result.h"
-#include "../model/lower_factor.h"
 
 namespace tiers {
 
@@ -29,9 +29,10 @@ std::vector<Matrix> user_maps(const GeneralizedEngine& engine, const Vector& psi
   return out;
 }
 
-// From the gradient in the parameters of the internal factor to that in those of the user's, of one term.
-// Quadrature with few points is not a function of Sigma alone, so the chain rule goes through the map of
-// the factors, Lambda_i = lower_factor(M Lambda): dtheta_i solves sum dtheta_i dLambda_i = its derivative.
+// From the gradient in the parameters of the internal factor to that in those of the user's, of one
+// term. Quadrature with few points is not a function of Sigma alone, so the chain rule goes through
+// the map of the factors, Lambda_i = lower_factor(M Lambda): dtheta_i solves sum dtheta_i dLambda_i
+// = its derivative.
 Vector user_gradient(const CovarianceStructure& structure, const Matrix& map, const Matrix& lambda,
                      const Vector& gradient) {
   const Index k = structure.columns(), count = structure.parameter_count();
@@ -68,8 +69,8 @@ Vector user_gradient(const GeneralizedEngine& engine, const GeneralizedPoint& po
 
 }  // namespace
 
-GeneralizedAt evaluate_generalized(const GeneralizedSpecification& spec, const GeneralizedPoint& point,
-                                   const Control& control) {
+GeneralizedAt evaluate_generalized(const GeneralizedSpecification& spec,
+                                   const GeneralizedPoint& point, const Control& control) {
   GeneralizedEngine engine(spec, control);
   ModalDeviance& objective = *engine.objective;
   objective.tighten();
@@ -97,7 +98,8 @@ RandomMoments random_moments(const GeneralizedSpecification& spec, const General
   out.variances.resize(maps.size());
   for (std::size_t f = 0; f < engine.layout.factors().size(); ++f) {
     const Factor& factor = engine.layout.factors()[f];
-    const Matrix &mean = engine.quadrature->means()[f], &square = engine.quadrature->second_moments()[f];
+    const Matrix &mean = engine.quadrature->means()[f],
+                 &square = engine.quadrature->second_moments()[f];
     for (std::size_t t = 0; t < factor.terms.size(); ++t) {
       const int j = factor.terms[t];
       const Index k = maps[j].cols(), first = factor.first_column[t];

@@ -1,5 +1,5 @@
-// A generalized model at a given point, whoever found it. Pure functions of the specification and the
-// point.
+// A generalized model at a given point, whoever found it. Pure functions of the specification and
+// the point.
 #pragma once
 
 #include "../model/generalized_result.h"

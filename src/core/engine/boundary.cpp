@@ -11,11 +11,12 @@ namespace {
 constexpr double kTryZero = 1e-4;
 // Left to gain, at most, where a fit that stopped early is taken to be on a ridge.
 constexpr double kRidgeGain = 1e-3;
-constexpr double kNegative = 1e-6;  // relative size at which a multiplier counts as negative
+constexpr double kNegative = 1e-6;      // relative size at which a multiplier counts as negative
 constexpr double kReopenedShare = 0.1;  // of the residual variance, in the mean level
-constexpr double kFlatTerm = 1e-7;  // change of the deviance over the whole range of a term
+constexpr double kFlatTerm = 1e-7;      // change of the deviance over the whole range of a term
 constexpr int kMaxReopenings = 5;
-constexpr Index kCheapColumns = 300;  // random columns up to which an evaluation costs next to nothing
+constexpr Index kCheapColumns =
+    300;  // random columns up to which an evaluation costs next to nothing
 
 struct Reduced {
   Vector psi;
@@ -26,7 +27,8 @@ struct Reduced {
 // psi may go on after the covariance parameters: the others are always free.
 class BoundarySearch {
  public:
-  BoundarySearch(MixedObjective& objective, const CovarianceParameters& parameters, const Control& control)
+  BoundarySearch(MixedObjective& objective, const CovarianceParameters& parameters,
+                 const Control& control)
       : objective_(objective), parameters_(parameters), control_(control) {}
 
   BoundaryOptimum run(const Vector& start, const std::vector<bool>& allowed);
@@ -81,8 +83,8 @@ Reduced BoundarySearch::reduce(const Vector& psi) const {
   Reduced out{psi, all_, false};
   for (int j = 0; j < parameters_.terms(); ++j) {
     std::vector<bool> free;
-    const Vector part = parameters_.structure(j).reduce(parameters_.part(psi, j), objective_.mean_cross(j),
-                                                        kTryZero, free);
+    const Vector part = parameters_.structure(j).reduce(parameters_.part(psi, j),
+                                                        objective_.mean_cross(j), kTryZero, free);
     out.psi.segment(parameters_.offset(j), part.size()) = part;
     for (std::size_t i = 0; i < free.size(); ++i) {
       out.free[parameters_.offset(j) + i] = out.free[parameters_.offset(j) + i] && free[i];
@@ -121,7 +123,8 @@ void BoundarySearch::leave_ridge() {
     std::vector<bool> free = all_;
     free[i] = false;
     const Optimum other = minimize_from(start, free);
-    if (!other.convergence.converged || !(other.value <= out_.optimum.value + same_deviance())) continue;
+    if (!other.convergence.converged || !(other.value <= out_.optimum.value + same_deviance()))
+      continue;
     accept(other, all_);
   }
 }
@@ -170,8 +173,8 @@ bool BoundarySearch::read_multipliers(Vector& reopened) {
   bool negative = false;
   out_.at_boundary = false;
   for (int j = 0; j < parameters_.terms(); ++j) {
-    out_.boundary[j] = parameters_.structure(j).boundary(parameters_.part(psi, j),
-                                                         objective_.sigma_gradient()[j]);
+    out_.boundary[j] =
+        parameters_.structure(j).boundary(parameters_.part(psi, j), objective_.sigma_gradient()[j]);
     out_.at_boundary = out_.at_boundary || out_.boundary[j].multipliers.size() > 0;
     negative = reopen_term(j, out_.boundary[j], reopened) || negative;
   }
@@ -187,8 +190,9 @@ bool BoundarySearch::reopen_term(int term, const Boundary& boundary, Vector& reo
     const double share = direction.dot(cross * direction);
     if (!(boundary.multipliers[i] < -kNegative * (1.0 + share))) continue;
     const Vector before = parameters_.part(reopened, term);
-    const Vector part = kept(term, parameters_.structure(term).reopen(
-        before, direction, kReopenedShare / (share > 0.0 ? share : 1.0)));
+    const Vector part =
+        kept(term, parameters_.structure(term).reopen(
+                       before, direction, kReopenedShare / (share > 0.0 ? share : 1.0)));
     negative = negative || part != before;
     reopened.segment(parameters_.offset(term), part.size()) = part;
   }
@@ -218,7 +222,8 @@ bool BoundarySearch::lower_ranks() {
     start.segment(parameters_.offset(j), part.size()) = part;
     const Reduced reduced = reduce(start);
     const Optimum other = minimize_from(reduced.psi, reduced.free);
-    if (!other.convergence.converged || !(other.value < out_.optimum.value - same_deviance())) continue;
+    if (!other.convergence.converged || !(other.value < out_.optimum.value - same_deviance()))
+      continue;
     accept(other, reduced.free);
     ranks_lowered_ = true;
   }
@@ -234,12 +239,14 @@ BoundaryOptimum minimize_with_boundary(MixedObjective& objective,
 }
 
 void go_on_from_lower(MixedObjective& objective, const CovarianceParameters& parameters,
-                      const std::vector<Vector>& points, const Control& control, BoundaryOptimum& found) {
+                      const std::vector<Vector>& points, const Control& control,
+                      BoundaryOptimum& found) {
   if (control.max_iterations == 0) return;  // the fit is asked for at its start
   for (const Vector& point : points) {
     const double value = found.optimum.value, here = objective.value(point);
     if (!(here < value - objective.resolution(value)) && std::isfinite(value)) continue;
-    BoundaryOptimum lower = minimize_with_boundary(objective, parameters, point, control, found.allowed);
+    BoundaryOptimum lower =
+        minimize_with_boundary(objective, parameters, point, control, found.allowed);
     if (!(lower.optimum.value < value)) continue;
     lower.optimum.convergence.iterations += found.optimum.convergence.iterations;
     lower.optimum.convergence.evaluations += found.optimum.convergence.evaluations;

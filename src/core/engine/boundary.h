@@ -1,6 +1,6 @@
 // The boundary of the covariance parameters: which variances are exactly zero, whether that is a
-// minimum (its multipliers say so), and minimization that ends at one. The covariance parameters are
-// the first of the objective's; others may follow.
+// minimum (its multipliers say so), and minimization that ends at one. The covariance parameters
+// are the first of the objective's; others may follow.
 #pragma once
 
 #include "../covariance/covariance_parameters.h"
@@ -12,7 +12,7 @@ namespace tiers {
 struct BoundaryOptimum {
   Optimum optimum;
   std::vector<Boundary> boundary;  // per term; no directions in the interior
-  std::vector<bool> free;  // of all the objective's parameters
+  std::vector<bool> free;          // of all the objective's parameters
   bool at_boundary = false;
   std::vector<bool> allowed;  // as given
 };
@@ -20,12 +20,14 @@ struct BoundaryOptimum {
 // Parameters not `allowed` (empty: all are) keep their start.
 BoundaryOptimum minimize_with_boundary(MixedObjective& objective,
                                        const CovarianceParameters& parameters, const Vector& start,
-                                       const Control& control, const std::vector<bool>& allowed = {});
+                                       const Control& control,
+                                       const std::vector<bool>& allowed = {});
 
 // A fit never ends above a simpler one: where the deviance at one of `points` (the same model with
 // variances of zero) is below what was found, the search goes on from there.
 void go_on_from_lower(MixedObjective& objective, const CovarianceParameters& parameters,
-                      const std::vector<Vector>& points, const Control& control, BoundaryOptimum& found);
+                      const std::vector<Vector>& points, const Control& control,
+                      BoundaryOptimum& found);
 
 // What was found with each term alone at zero, where there are several and evaluations are cheap.
 std::vector<Vector> without_each_term(const CovarianceParameters& parameters, const Vector& psi,

@@ -113,9 +113,9 @@ BoundaryOptimum minimize(GeneralizedEngine& engine, const Vector& start, const C
   return found;
 }
 
-// Terms of binary data whose groups, with the fixed effects, tell the successes from the failures: the
-// first factor that does so alone (its largest term), or with the random effects of all others. Then these
-// are named too where they are large. lambda: internal, by term.
+// Terms of binary data whose groups, with the fixed effects, tell the successes from the failures:
+// the first factor that does so alone (its largest term), or with the random effects of all others.
+// Then these are named too where they are large. lambda: internal, by term.
 std::vector<int> separated_terms(const GeneralizedEngine& engine, const std::vector<Matrix>& lambda,
                                  const Control& control) {
   if (!engine.spec.family->uses_trials()) return {};
@@ -136,10 +136,12 @@ std::vector<int> separated_terms(const GeneralizedEngine& engine, const std::vec
   for (const bool alone : {true, false}) {
     if (!alone && count == 1) break;
     for (int f = 0; f < count; ++f) {
-      if (!groups_separated(engine.rows, f, joint[f], engine.response.rows(), alone, control.poll)) continue;
+      if (!groups_separated(engine.rows, f, joint[f], engine.response.rows(), alone, control.poll))
+        continue;
       std::vector<int> out;
       for (int other = 0; other < count; ++other) {
-        const bool named = other == f || (!alone && has_large_effects(engine.rows, other, joint[other]));
+        const bool named =
+            other == f || (!alone && has_large_effects(engine.rows, other, joint[other]));
         if (named) out.push_back(largest[other]);
       }
       return out;

@@ -102,12 +102,13 @@ LinearOptimum search(LinearEngine& engine, const HeldParameters& held, const Con
 }
 
 // Of variances that are neither held nor tied.
-Unidentified unidentified(const LinearEngine& engine, const HeldParameters& held, const Control& control) {
+Unidentified unidentified(const LinearEngine& engine, const HeldParameters& held,
+                          const Control& control) {
   const Index count = engine.parameters.size();
   if (held.ties(count)) return Unidentified();
   return find_unidentified(engine.cross, engine.parameters,
-                           engine.saturation.free_parameters(engine.parameters), !held.is_held(count),
-                           control.poll);
+                           engine.saturation.free_parameters(engine.parameters),
+                           !held.is_held(count), control.poll);
 }
 
 // Estimates and fitted values, at the point of the last value().

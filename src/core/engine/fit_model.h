@@ -1,5 +1,5 @@
-// The core's entry: specification in, fit out. A pure function: the same specification gives the same
-// bits.
+// The core's entry: specification in, fit out. A pure function: the same specification gives the
+// same bits.
 #pragma once
 
 #include "../model/fit_result.h"

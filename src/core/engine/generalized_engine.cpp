@@ -4,8 +4,8 @@
 #include <cmath>
 #include <stdexcept>
 
-#include "write_result.h"
 #include "../blocks/level_blocks.h"
+#include "write_result.h"
 
 namespace tiers {
 
@@ -47,14 +47,18 @@ bool constant_dispersion(const GeneralizedSpecification& spec) {
 }
 
 GeneralizedEngine::GeneralizedEngine(const GeneralizedSpecification& given, const Control& control)
-    : spec(given), parameters(spec.model.terms),
+    : spec(given),
+      parameters(spec.model.terms),
       saturation(find_saturation(
-          spec.model, parameters, Scaling{rescaling_of(parameters, spec.model), false, unit_of_response(spec)},
+          spec.model, parameters,
+          Scaling{rescaling_of(parameters, spec.model), false, unit_of_response(spec)},
           control.poll)),
-      design(spec.model, saturation.scaling), layout(design),
+      design(spec.model, saturation.scaling),
+      layout(design),
       rows((layout.require_memory(), design), layout,
            [&given](Index a, Index b) { return PackedResponse::same(given, a, b); }),
-      response(spec, rows), cross(design, layout),
+      response(spec, rows),
+      cross(design, layout),
       mode(*spec.family, response, rows, cross, fast(spec), control.poll) {
   use_points(spec.points);
 }

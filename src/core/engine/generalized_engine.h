@@ -5,9 +5,9 @@
 #include <memory>
 
 #include "../model/generalized_result.h"
-#include "saturation.h"
 #include "../objective/laplace_deviance.h"
 #include "../objective/quadrature_deviance.h"
+#include "saturation.h"
 
 namespace tiers {
 

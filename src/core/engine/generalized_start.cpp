@@ -9,14 +9,16 @@ namespace tiers {
 
 namespace {
 
-// Covariance parameters are halved so often before they are set to zero, and then fixed effects are no
-// longer to blame.
+// Covariance parameters are halved so often before they are set to zero, and then fixed effects are
+// no longer to blame.
 constexpr int kHalvings = 20;
 constexpr int kMaxAttempts = 40;
 
-// A factor for every term: the user's, or of the variances found at the start without random effects.
+// A factor for every term: the user's, or of the variances found at the start without random
+// effects.
 std::vector<Matrix> start_factors(GeneralizedEngine& engine, const GlmStart& start) {
-  const double change = engine.spec.family->predictor_unit(engine.response.rows(), start.eta.data());
+  const double change =
+      engine.spec.family->predictor_unit(engine.response.rows(), start.eta.data());
   const std::vector<Matrix> by_factor =
       variance_start(engine.cross, engine.rows.project_random(start.score),
                      change / engine.scaling.predictor_unit);
@@ -42,8 +44,8 @@ bool given(const Vector& start, Index size) { return size > 0 && start.size() ==
 GlmStart glm_start(const GeneralizedEngine& engine, const Control& control) {
   const Matrix& d = engine.response.dispersion();
   return fit_glm_start(*engine.spec.family, engine.response.rows(), engine.x(),
-                       engine.response.offset().data(), ConstMatrixMap(d.data(), d.rows(), d.cols()),
-                       control.poll);
+                       engine.response.offset().data(),
+                       ConstMatrixMap(d.data(), d.rows(), d.cols()), control.poll);
 }
 
 Vector start_point(GeneralizedEngine& engine, const GlmStart& start, const Control& control) {

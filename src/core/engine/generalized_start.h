@@ -1,8 +1,8 @@
 // Where the search for a generalized model's optimum starts.
 #pragma once
 
-#include "generalized_engine.h"
 #include "../start/glm_start.h"
+#include "generalized_engine.h"
 
 namespace tiers {
 

@@ -26,7 +26,8 @@ Vector generic_parameters(const CovarianceStructure& structure) {
   Matrix lambda = Matrix::Zero(k, k);
   for (Index j = 0; j < k; ++j) {
     for (Index i = j; i < k; ++i) {
-      const double irregular = std::cos(1.3 + 2.9 * static_cast<double>(i) + 4.1 * static_cast<double>(j));
+      const double irregular =
+          std::cos(1.3 + 2.9 * static_cast<double>(i) + 4.1 * static_cast<double>(j));
       lambda(i, j) = (i == j ? 1.0 : 0.0) + 0.2 * irregular / std::sqrt(static_cast<double>(k));
     }
   }
@@ -34,8 +35,8 @@ Vector generic_parameters(const CovarianceStructure& structure) {
 }
 
 // Sigma's derivatives with respect to a term's free parameters, at generic values of these.
-std::vector<Matrix> sigma_derivatives(const CovarianceStructure& structure, const std::vector<bool>& free,
-                                      Index offset) {
+std::vector<Matrix> sigma_derivatives(const CovarianceStructure& structure,
+                                      const std::vector<bool>& free, Index offset) {
   Vector theta = generic_parameters(structure);
   for (Index i = 0; i < theta.size(); ++i) theta[i] = free[offset + i] ? theta[i] : 0.0;
   const Matrix lambda = structure.factor(theta);
@@ -75,18 +76,21 @@ class VarianceGram {
   const bool residual_;
   const Poll& poll_;
   std::vector<Place> places_;
-  std::vector<std::vector<Index>> by_factor_;   // entries of each factor
+  std::vector<std::vector<Index>> by_factor_;    // entries of each factor
   std::vector<std::vector<Matrix>> derivative_;  // per term, of its free parameters
   Matrix gram_;
   Matrix tangent_;  // entries and residual x free parameters and residual
-  // The random columns may be of any size (that of the linear predictor's unit): squares of them are
-  // taken relative to the largest, which is this to the power of -1/2.
+  // The random columns may be of any size (that of the linear predictor's unit): squares of them
+  // are taken relative to the largest, which is this to the power of -1/2.
   double scale_ = 1.0;
 };
 
 VarianceGram::VarianceGram(const CrossProducts& cross, const CovarianceParameters& parameters,
                            const std::vector<bool>& free, bool residual, const Poll& poll)
-    : cross_(cross), parameters_(parameters), residual_(residual), poll_(poll),
+    : cross_(cross),
+      parameters_(parameters),
+      residual_(residual),
+      poll_(poll),
       by_factor_(cross.layout().factors().size()) {
   find_entries(free);
   double largest = 0.0;
@@ -109,21 +113,25 @@ void VarianceGram::find_entries(const std::vector<bool>& free) {
   std::vector<Index> first_column(parameters_.terms());
   for (std::size_t f = 0; f < by_factor_.size(); ++f) {
     const Factor& factor = cross_.layout().factors()[f];
-    for (std::size_t t = 0; t < factor.terms.size(); ++t) first_column[factor.terms[t]] = factor.first_column[t];
+    for (std::size_t t = 0; t < factor.terms.size(); ++t)
+      first_column[factor.terms[t]] = factor.first_column[t];
   }
   for (int j = 0; j < parameters_.terms(); ++j) {
-    Matrix present = Matrix::Zero(parameters_.structure(j).columns(), parameters_.structure(j).columns());
+    Matrix present =
+        Matrix::Zero(parameters_.structure(j).columns(), parameters_.structure(j).columns());
     for (const Matrix& d : derivative_[j]) present += d.cwiseAbs();
     for (Index b = 0; b < present.cols(); ++b) {
       for (Index a = b; a < present.rows(); ++a) {
-        if (present(a, b) > 0.0) places_.push_back({j, a, b, first_column[j] + a, first_column[j] + b});
+        if (present(a, b) > 0.0)
+          places_.push_back({j, a, b, first_column[j] + a, first_column[j] + b});
       }
     }
   }
   for (std::size_t f = 0; f < by_factor_.size(); ++f) {
     const auto& terms = cross_.layout().factors()[f].terms;
     for (Index e = 0; e < residual_at(); ++e) {
-      if (std::find(terms.begin(), terms.end(), places_[e].term) != terms.end()) by_factor_[f].push_back(e);
+      if (std::find(terms.begin(), terms.end(), places_[e].term) != terms.end())
+        by_factor_[f].push_back(e);
     }
   }
   tangent_ = Matrix::Zero(size(), columns);
@@ -148,8 +156,9 @@ void VarianceGram::add(int f, int g, const Block& block) {
     for (const Index h : by_factor_[g]) {
       if (f == g && h < e) continue;
       const Place& r = places_[h];
-      const double trace = (scale_ * block(p.at_row, r.at_row)) * (scale_ * block(p.at_column, r.at_column)) +
-                           (scale_ * block(p.at_row, r.at_column)) * (scale_ * block(p.at_column, r.at_row));
+      const double trace =
+          (scale_ * block(p.at_row, r.at_row)) * (scale_ * block(p.at_column, r.at_column)) +
+          (scale_ * block(p.at_row, r.at_column)) * (scale_ * block(p.at_column, r.at_row));
       gram_(h, e) += (r.row == r.column ? half : 2.0 * half) * trace;
     }
   }
@@ -161,14 +170,16 @@ void VarianceGram::add_own(int f, const Block& block) {
   if (!residual_) return;
   for (const Index e : by_factor_[f]) {
     const Place& p = places_[e];
-    gram_(residual_at(), e) += (p.row == p.column ? 1.0 : 2.0) * scale_ * block(p.at_row, p.at_column);
+    gram_(residual_at(), e) +=
+        (p.row == p.column ? 1.0 : 2.0) * scale_ * block(p.at_row, p.at_column);
   }
 }
 
 void VarianceGram::accumulate() {
   for (std::size_t c = 0; c < cross_.layout().chain().size(); ++c) add_chain(static_cast<int>(c));
   if (!cross_.layout().remainder().empty()) add_remainder();
-  if (residual_) gram_(residual_at(), residual_at()) = static_cast<double>(cross_.design().used_rows());
+  if (residual_)
+    gram_(residual_at(), residual_at()) = static_cast<double>(cross_.design().used_rows());
   // Entries of two factors stand in either triangle.
   for (Index e = 0; e < size(); ++e) {
     for (Index h = 0; h < e; ++h) {
@@ -227,7 +238,9 @@ void VarianceGram::add_remainder() {
           const Index row = from + a * factor.columns, column = to + b * other.columns;
           const Matrix block =
               below ? Matrix(cross_.remainder().block(row, column, factor.columns, other.columns))
-                    : Matrix(cross_.remainder().block(column, row, other.columns, factor.columns).transpose());
+                    : Matrix(cross_.remainder()
+                                 .block(column, row, other.columns, factor.columns)
+                                 .transpose());
           if (!block.isZero(0.0)) add(remainder[i], remainder[h], block);
         }
       }
@@ -245,8 +258,8 @@ bool VarianceGram::full_rank(Vector& null_vector) const {
   return eigen.eigenvalues()[0] > kSuspectEigenvalue;
 }
 
-// The rank of a Gram matrix is uncertain where columns are nearly proportional. D r of D = sum c_a V_a and
-// an irregular vector r is zero to rounding only if D is: three passes over the rows.
+// The rank of a Gram matrix is uncertain where columns are nearly proportional. D r of D = sum c_a
+// V_a and an irregular vector r is zero to rounding only if D is: three passes over the rows.
 double VarianceGram::combination_size(const Vector& coefficients) const {
   const Design& design = cross_.design();
   const auto& terms = design.specification().terms;
@@ -291,8 +304,9 @@ double VarianceGram::combination_size(const Vector& coefficients) const {
   return parts > 0.0 ? sum.norm() / parts : 0.0;
 }
 
-// On the user's scale: Sigma = M Sigma_user M', so that the entries of the one are linear in the other's.
-// M is taken relative to its largest element: the ranks do not depend on the units of a term.
+// On the user's scale: Sigma = M Sigma_user M', so that the entries of the one are linear in the
+// other's. M is taken relative to its largest element: the ranks do not depend on the units of a
+// term.
 Unidentified VarianceGram::describe() const {
   Unidentified out;
   out.found = true;

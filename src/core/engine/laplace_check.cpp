@@ -7,16 +7,18 @@ namespace tiers {
 
 namespace {
 
-// Work in the unit of one Newton step of the search for the mode: what a comparison costs whatever its
-// nodes, and for each node that the rows are evaluated at (measured; families and links differ little).
+// Work in the unit of one Newton step of the search for the mode: what a comparison costs whatever
+// its nodes, and for each node that the rows are evaluated at (measured; families and links differ
+// little).
 constexpr double kBase = 0.6, kNode = 0.09;
-// Parts of the work of the fit: of a comparison, and of a second one where the first leaves open on which
-// side of the limits the fit lies.
+// Parts of the work of the fit: of a comparison, and of a second one where the first leaves open on
+// which side of the limits the fit lies.
 constexpr double kShare = 0.1, kSecondShare = 0.2;
-// Evaluations of a row, those that go with each unit counted as rows, that pass as nothing beside the rest
-// of a call.
+// Evaluations of a row, those that go with each unit counted as rows, that pass as nothing beside
+// the rest of a call.
 constexpr double kSmall = 2e4, kUnit = 10.0;
-// Points in each dimension, from the best: three are the fewest that see how skewed the integrand is.
+// Points in each dimension, from the best: three are the fewest that see how skewed the integrand
+// is.
 constexpr int kPoints[] = {9, 7, 5, 4, 3};
 // From here on the number of points makes no difference to the verdict.
 constexpr int kSure = 7;
@@ -24,12 +26,13 @@ constexpr int kSure = 7;
 bool affordable(const GeneralizedEngine& engine, int points, double share) {
   const double nodes = engine.nodes(points);
   const Index units = engine.layout.chain()[0].units;
-  return nodes * (static_cast<double>(engine.rows.size()) + kUnit * static_cast<double>(units)) <= kSmall ||
-      kBase + kNode * nodes <= share * engine.mode.steps();
+  return nodes * (static_cast<double>(engine.rows.size()) + kUnit * static_cast<double>(units)) <=
+             kSmall ||
+         kBase + kNode * nodes <= share * engine.mode.steps();
 }
 
-// log of the standard deviations of a term's columns, moved to first order by a change of its factor:
-// d log sd_a = (Lambda dLambda')_aa / (Lambda Lambda')_aa on the user's scale.
+// log of the standard deviations of a term's columns, moved to first order by a change of its
+// factor: d log sd_a = (Lambda dLambda')_aa / (Lambda Lambda')_aa on the user's scale.
 Vector log_sd_moves(const Matrix& map, const Matrix& lambda, const Matrix& change) {
   const Matrix user = map * lambda, moved = map * change;
   Vector out = Vector::Zero(user.rows());
@@ -62,7 +65,8 @@ LaplaceCheck compare(GeneralizedEngine& engine, int points, const Vector& psi, d
 // Whether few points leave the verdict open: within a factor of the limits on either side.
 bool near_limits(const LaplaceCheck& check) {
   double move = 0.0;
-  for (const Vector& of_term : check.log_sd_move) move = std::max(move, of_term.cwiseAbs().maxCoeff());
+  for (const Vector& of_term : check.log_sd_move)
+    move = std::max(move, of_term.cwiseAbs().maxCoeff());
   const double size = std::max(std::abs(check.difference), move / 0.05);
   return size > 0.4 && size < 4.0;
 }

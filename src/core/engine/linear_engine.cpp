@@ -13,8 +13,8 @@ namespace {
 constexpr int kMaxDivisions = 400;
 // Residual standard deviation, in units of the response's, that rounding of sums of squares leaves.
 constexpr double kRounding = 1e-14;
-// Of standard deviations of random effects that are as good as fixed, in units of the residual's; and how
-// often they are taken off the response.
+// Of standard deviations of random effects that are as good as fixed, in units of the residual's;
+// and how often they are taken off the response.
 constexpr double kLarge = 1e4;
 constexpr int kPasses = 5;
 
@@ -22,8 +22,10 @@ constexpr int kPasses = 5;
 
 LinearEngine::LinearEngine(const Specification& spec, const Control& control)
     : parameters(spec.terms),
-      saturation(find_saturation(spec, parameters, Scaling{rescaling_of(parameters, spec)}, control.poll)),
-      design(spec, saturation.scaling), layout(design),
+      saturation(
+          find_saturation(spec, parameters, Scaling{rescaling_of(parameters, spec)}, control.poll)),
+      design(spec, saturation.scaling),
+      layout(design),
       cross((layout.require_memory(), design), layout, control.poll),
       objective(design, cross, parameters, spec.reml, control.poll) {}
 
@@ -47,8 +49,8 @@ Vector LinearEngine::start() {
   throw std::runtime_error("the deviance is not finite anywhere near the start");
 }
 
-// What is left of the response when the random effects are taken off it again and again: each time what
-// of it lies in their span is smaller by about the ratio of the residual's variance to theirs.
+// What is left of the response when the random effects are taken off it again and again: each time
+// what of it lies in their span is smaller by about the ratio of the residual's variance to theirs.
 bool LinearEngine::fits_perfectly() {
   std::vector<Matrix> large;
   for (const auto& term : design.specification().terms) {
@@ -67,8 +69,8 @@ bool LinearEngine::fits_perfectly() {
   objective.set_response(response);
   double sum = 0.0;
   for (Index i = 0; i < rest.size(); ++i) sum += design.weight(i) * rest[i] * rest[i];
-  const double floor =
-      std::max(kRounding, 4.0 * std::numeric_limits<double>::epsilon() * design.response_magnitude());
+  const double floor = std::max(
+      kRounding, 4.0 * std::numeric_limits<double>::epsilon() * design.response_magnitude());
   return defined && std::sqrt(sum / static_cast<double>(objective.degrees())) < floor;
 }
 

@@ -1,9 +1,9 @@
-// Everything between the rows of a linear model and its objective, in the order in which each needs the
-// one before.
+// Everything between the rows of a linear model and its objective, in the order in which each needs
+// the one before.
 #pragma once
 
-#include "saturation.h"
 #include "../objective/profiled_deviance.h"
+#include "saturation.h"
 
 namespace tiers {
 

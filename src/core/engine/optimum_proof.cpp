@@ -11,7 +11,8 @@ namespace {
 
 constexpr int kVerdictSteps = 3;
 
-// The step of the Hessian that is there costs one more value and leaves next to nothing of the gain.
+// The step of the Hessian that is there costs one more value and leaves next to nothing of the
+// gain.
 void polish(ModalDeviance& objective, const Verdict& verdict, Proof& proof, Optimum& optimum) {
   const Vector next = optimum.psi + verdict.step;
   const double value = objective.value(next);
@@ -28,8 +29,8 @@ void polish(ModalDeviance& objective, const Verdict& verdict, Proof& proof, Opti
 
 }  // namespace
 
-Proof prove(ModalDeviance& objective, const CovarianceParameters& parameters, BoundaryOptimum& found,
-            const Control& control) {
+Proof prove(ModalDeviance& objective, const CovarianceParameters& parameters,
+            BoundaryOptimum& found, const Control& control) {
   Optimum& optimum = found.optimum;
   objective.tighten();
   if (objective.size() == 0) {
@@ -41,7 +42,8 @@ Proof prove(ModalDeviance& objective, const CovarianceParameters& parameters, Bo
     out.enough = small_gain(control);
     Matrix curvature;
     optimum.value = objective.value(optimum.psi);
-    // A mode found better may turn out to lie beyond the edge of the domain of the link: back inside.
+    // A mode found better may turn out to lie beyond the edge of the domain of the link: back
+    // inside.
     for (double share = 1e-9; share < 1e-2 && !std::isfinite(optimum.value); share *= 10.0) {
       optimum.psi.head(parameters.size()) *= 1.0 - share;
       optimum.value = objective.value(optimum.psi);
@@ -68,7 +70,8 @@ Proof prove(ModalDeviance& objective, const CovarianceParameters& parameters, Bo
         out.positive = true;
         return out;
       }
-      BoundaryOptimum lower = minimize_with_boundary(objective, parameters, below, control, found.allowed);
+      BoundaryOptimum lower =
+          minimize_with_boundary(objective, parameters, below, control, found.allowed);
       lower.optimum.convergence.iterations += optimum.convergence.iterations;
       lower.optimum.convergence.evaluations += optimum.convergence.evaluations;
       if (!(lower.optimum.value < optimum.value)) {

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "boundary.h"
 #include "../objective/modal_deviance.h"
+#include "boundary.h"
 
 namespace tiers {
 
@@ -17,7 +17,7 @@ struct Proof {
 
 // Moves `found` to the optimum that was proved; its value is not finite where nothing can be said.
 // A dispersion at its limit is no longer free.
-Proof prove(ModalDeviance& objective, const CovarianceParameters& parameters, BoundaryOptimum& found,
-            const Control& control);
+Proof prove(ModalDeviance& objective, const CovarianceParameters& parameters,
+            BoundaryOptimum& found, const Control& control);
 
 }  // namespace tiers

@@ -8,8 +8,8 @@ namespace tiers {
 
 namespace {
 
-// Share of |Z_l v|^2 outside the span of X: below the first a direction is looked at, below the second
-// (from the rows themselves, where nothing cancels) it is saturated.
+// Share of |Z_l v|^2 outside the span of X: below the first a direction is looked at, below the
+// second (from the rows themselves, where nothing cancels) it is saturated.
 constexpr double kSuspect = 1e-9, kSaturated = 1e-16;
 constexpr Index kPollRows = 4096;
 
@@ -48,7 +48,8 @@ class FixedSpan {
 Matrix FixedSpan::directions(int term) const {
   const RandomTerm& t = design_.specification().terms[term];
   const Index k = t.columns;
-  Matrix fixed = Matrix::Zero(design_.rank(), k * t.n_levels), own = Matrix::Zero(k, k);  // X'Z, sum Z_l'Z_l
+  Matrix fixed = Matrix::Zero(design_.rank(), k * t.n_levels),
+         own = Matrix::Zero(k, k);  // X'Z, sum Z_l'Z_l
   Vector x(design_.rank()), z(k);
   visit_rows(design_, poll_, [&](Index i) {
     design_.fixed_row(i, x.data());
@@ -63,7 +64,8 @@ Matrix FixedSpan::directions(int term) const {
     outside.noalias() -= mine.transpose() * mine;
   }
   const Vector scale = own.diagonal().cwiseMax(1e-300).cwiseSqrt().cwiseInverse();
-  const Eigen::SelfAdjointEigenSolver<Matrix> eigen(scale.asDiagonal() * outside * scale.asDiagonal());
+  const Eigen::SelfAdjointEigenSolver<Matrix> eigen(scale.asDiagonal() * outside *
+                                                    scale.asDiagonal());
   Index count = 0;
   Matrix found(k, k);
   for (Index a = 0; a < k && eigen.eigenvalues()[a] < kSuspect; ++a) {
@@ -75,7 +77,8 @@ Matrix FixedSpan::directions(int term) const {
   return basis.householderQ() * Matrix::Identity(k, count);
 }
 
-// Of a combination of the levels' columns Z_l v with irregular weights: in the span only if all are.
+// Of a combination of the levels' columns Z_l v with irregular weights: in the span only if all
+// are.
 double FixedSpan::share_outside(int term, const Vector& direction) const {
   const RandomTerm& t = design_.specification().terms[term];
   Vector x(design_.rank()), z(t.columns), cross = Vector::Zero(design_.rank());
@@ -129,7 +132,8 @@ Saturation find_saturation(const Specification& spec, const CovarianceParameters
     again = false;
     out.directions = directions(Design(spec, out.scaling), poll);
     for (std::size_t j = 0; j < spec.terms.size(); ++j) {
-      const bool some = out.directions[j].cols() > 0 && out.directions[j].cols() < spec.terms[j].columns;
+      const bool some =
+          out.directions[j].cols() > 0 && out.directions[j].cols() < spec.terms[j].columns;
       if (!some || out.scaling.terms[j] != Rescaling::affine) continue;
       out.scaling.terms[j] = Rescaling::per_column;
       again = true;

@@ -1,7 +1,7 @@
-// Random effects that are fixed effects too. Where every level's column Z_l v lies in the span of X, the
-// fixed effects take up whatever the levels do in the direction v: the variance along it is zero by
-// maximum likelihood (the fixed effects can be put where the likelihood, of which a variance only
-// makes an average, is largest), and the REML criterion does not depend on it.
+// Random effects that are fixed effects too. Where every level's column Z_l v lies in the span of
+// X, the fixed effects take up whatever the levels do in the direction v: the variance along it is
+// zero by maximum likelihood (the fixed effects can be put where the likelihood, of which a
+// variance only makes an average, is largest), and the REML criterion does not depend on it.
 #pragma once
 
 #include "../covariance/covariance_parameters.h"
@@ -10,8 +10,8 @@
 namespace tiers {
 
 struct Saturation {
-  // Where only some of a term's directions are saturated its columns are not centred: what is left out on
-  // the internal scale is then left out on the user's.
+  // Where only some of a term's directions are saturated its columns are not centred: what is left
+  // out on the internal scale is then left out on the user's.
   Scaling scaling;
   std::vector<Matrix> directions;  // per term, k x d orthonormal on that scale; empty: none
 
@@ -21,8 +21,9 @@ struct Saturation {
   std::vector<Index> columns(int term, const CovarianceStructure& structure) const;
 };
 
-// Costs a design and a pass over the rows for each term that has no more levels than there are fixed
-// effects; otherwise nothing. None where covariance parameters are held or tied: they say what they are.
+// Costs a design and a pass over the rows for each term that has no more levels than there are
+// fixed effects; otherwise nothing. None where covariance parameters are held or tied: they say
+// what they are.
 Saturation find_saturation(const Specification& spec, const CovarianceParameters& parameters,
                            Scaling scaling, const Poll& poll);
 

@@ -78,9 +78,10 @@ Index others(const GeneralizedEngine& whole) {
   return static_cast<Index>(whole.spec.model.held.free_count(count));
 }
 
-// What the fit of the rest, `out`, says of all columns. Those that it dropped count as zero there, which
-// holds for the combinations of coefficients that it can tell.
-void keep_finite_part(const GeneralizedEngine& whole, const Separation& separation, GeneralizedResult& out) {
+// What the fit of the rest, `out`, says of all columns. Those that it dropped count as zero there,
+// which holds for the combinations of coefficients that it can tell.
+void keep_finite_part(const GeneralizedEngine& whole, const Separation& separation,
+                      GeneralizedResult& out) {
   const Index p = whole.spec.model.X.cols(), known = static_cast<Index>(out.kept.size());
   out.finite_coefficients = Vector::Zero(p);
   out.finite_vcov = Matrix::Zero(p, p);

@@ -124,8 +124,8 @@ class LinkOf final : public Link {
   void eta(const double* mu, Index n, double* eta, const int*) const override {
     for (Index i = 0; i < n; ++i) eta[i] = Formula::eta(mu[i]);
   }
-  void base(const double* eta, Index n, int, double* x, double* x1, double* x2,
-            double* x3, const int*) const override {
+  void base(const double* eta, Index n, int, double* x, double* x1, double* x2, double* x3,
+            const int*) const override {
     for (Index i = 0; i < n; ++i) {
       const Base b = Formula::base(eta[i]);
       x[i] = Formula::in_domain(eta[i]) ? b.x : std::numeric_limits<double>::quiet_NaN();

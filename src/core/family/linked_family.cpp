@@ -110,7 +110,8 @@ double LinkedFamily::predictor_unit(const ResponseRows& rows, const double* eta)
 double log_without_overdispersion(const ResponseRows& rows, bool trials) {
   double largest = 1.0;
   for (Index i = 0; i < rows.n; ++i) {
-    if (weight_of(rows, i) > 0.0) largest = std::max(largest, trials ? size_of(rows, i) : rows.y[i]);
+    if (weight_of(rows, i) > 0.0)
+      largest = std::max(largest, trials ? size_of(rows, i) : rows.y[i]);
   }
   return std::log(1e9) + 2.0 * std::log(largest);
 }

@@ -87,8 +87,8 @@ double ratio_of_sums(const ResponseRows& rows, const double* mu, Value value, Sh
   return above / below;
 }
 
-// log of 1e9 times the square of the largest y (m, with trials): where terms of the order y^2 / size are
-// lost in the digits of a deviance.
+// log of 1e9 times the square of the largest y (m, with trials): where terms of the order y^2 /
+// size are lost in the digits of a deviance.
 double log_without_overdispersion(const ResponseRows& rows, bool trials);
 
 // log(x) for a start value, kept within -10 .. highest; `otherwise` where x is not positive.

@@ -38,14 +38,14 @@ namespace tiers {
 // What is known of the rows before any parameter; arrays of length n, not owned.
 struct ResponseRows {
   Index n = 0;
-  const double* y = nullptr;         // binomial kinds: the number of successes
-  const double* size = nullptr;      // trials m; nullptr: 1 each
-  const double* weight = nullptr;    // prior weight a; nullptr: 1 each
+  const double* y = nullptr;          // binomial kinds: the number of successes
+  const double* size = nullptr;       // trials m; nullptr: 1 each
+  const double* weight = nullptr;     // prior weight a; nullptr: 1 each
   const double* frequency = nullptr;  // equal rows that this one stands for; nullptr: 1 each
-  const double* constant = nullptr;  // from ResponseFamily::constants(); nullptr: computed anew
-  const double* phi = nullptr;       // may be nullptr where dispersion_count() is 0
-  bool phi_by_row = false;           // false: phi[0] holds for all rows
-  const int* row = nullptr;          // of the data, read by a link that differs by row; nullptr: the first
+  const double* constant = nullptr;   // from ResponseFamily::constants(); nullptr: computed anew
+  const double* phi = nullptr;        // may be nullptr where dispersion_count() is 0
+  bool phi_by_row = false;            // false: phi[0] holds for all rows
+  const int* row = nullptr;  // of the data, read by a link that differs by row; nullptr: the first
 };
 
 inline double size_of(const ResponseRows& rows, Index i) { return rows.size ? rows.size[i] : 1.0; }
@@ -113,7 +113,8 @@ class ResponseFamily {
   virtual void evaluate(const ResponseRows& rows, const double* eta, Detail detail,
                         const RowDerivatives& out) const = 0;
 
-  // Expected response at eta; of ONE trial where the response counts successes. `row` as in ResponseRows.
+  // Expected response at eta; of ONE trial where the response counts successes. `row` as in
+  // ResponseRows.
   virtual void mean(const double* eta, Index n, double* mu, const int* row = nullptr) const = 0;
   // Var(y) of the response as it stands in rows.y (the count of successes, not the share).
   virtual void variance(const ResponseRows& rows, const double* mu, double* out) const = 0;
@@ -127,8 +128,8 @@ class ResponseFamily {
   // phi by moments, given mu = mean(eta) of some first fit; 0 without dispersion. In rows, phi is
   // not read. Always finite, within about -10 .. 10 of the scale-free value.
   virtual double start_phi(const ResponseRows& rows, const double* mu) const = 0;
-  // Between these phi is worth looking for in these data: beyond, the family is its own limit (without
-  // overdispersion, say) to all digits of a deviance.
+  // Between these phi is worth looking for in these data: beyond, the family is its own limit
+  // (without overdispersion, say) to all digits of a deviance.
   struct PhiRange {
     double lowest = -600.0, highest = 600.0;
   };

@@ -45,8 +45,8 @@ class UserLink final : public Link {
     return count - 1;
   }
 
-  void base(const double* eta, Index n, int order, double* x, double* x1, double* x2,
-            double* x3, const int* row) const override {
+  void base(const double* eta, Index n, int order, double* x, double* x1, double* x2, double* x3,
+            const int* row) const override {
     std::vector<double> mu(n), step(n);
     evaluate(eta, n, mu.data(), x1, row);
     std::vector<Index> which;
@@ -107,14 +107,16 @@ class UserLink final : public Link {
     const Index size = static_cast<Index>(which.size());
     std::vector<double> mu_inside(size), slope_inside(size);
     if (size > 0) {
-      evaluate_inside(some.data(), size, mu_inside.data(), slope_inside.data(), row ? rows.data() : nullptr);
+      evaluate_inside(some.data(), size, mu_inside.data(), slope_inside.data(),
+                      row ? rows.data() : nullptr);
     }
     for (Index j = 0; j < size; ++j) {
       mu[which[j]] = mu_inside[j];
       slope[which[j]] = slope_inside[j];
     }
   }
-  void evaluate_inside(const double* eta, Index n, double* mu, double* slope, const int* row) const {
+  void evaluate_inside(const double* eta, Index n, double* mu, double* slope,
+                       const int* row) const {
     f_.mean(eta, n, mu, row);
     f_.slope(eta, n, slope, row);
     for (Index i = 0; i < n; ++i) {

@@ -1,5 +1,6 @@
-// A link that a user wrote: four functions of whole vectors, as in R's class "link-glm". It may be another
-// function in each row (logistic exposure): then the functions are told the rows of their values.
+// A link that a user wrote: four functions of whole vectors, as in R's class "link-glm". It may be
+// another function in each row (logistic exposure): then the functions are told the rows of their
+// values.
 //
 // The first derivative of the base scale x(eta) (link.h) is exact; the second and third are central
 // differences of it over nine points, of order h^8, with steps of 1/40 in x. Against links written

@@ -23,8 +23,8 @@ Matrix expected_information(const VarianceProducts& at, const Vector& psi, doubl
   return out;
 }
 
-// dg_i = s dtheta_i + (s theta_i / 2) dlog s; ds = s dlog s: the covariance of psi from that of theta
-// and log s.
+// dg_i = s dtheta_i + (s theta_i / 2) dlog s; ds = s dlog s: the covariance of psi from that of
+// theta and log s.
 Matrix linear_coordinates(const Matrix& covariance, const Vector& theta, double s) {
   const Index count = theta.size();
   Matrix jacobian = s * Matrix::Identity(count + 1, count + 1);
@@ -38,9 +38,10 @@ Matrix linear_coordinates(const Matrix& covariance, const Vector& theta, double 
   return out;
 }
 
-// sum_ij W_ij A_ij. With e_i = (1, 0, ..) - g_i/s that A_is and A_ss follow from, this is the sum over
-// the g's own A_ij of E W E', E = [I, -g/s].
-Matrix contract(const std::vector<std::vector<Matrix>>& products, const Matrix& w, const Vector& psi) {
+// sum_ij W_ij A_ij. With e_i = (1, 0, ..) - g_i/s that A_is and A_ss follow from, this is the sum
+// over the g's own A_ij of E W E', E = [I, -g/s].
+Matrix contract(const std::vector<std::vector<Matrix>>& products, const Matrix& w,
+                const Vector& psi) {
   const Index count = psi.size() - 1;
   Matrix spread(count, count + 1);
   spread << Matrix::Identity(count, count), -psi.head(count) / psi[count];

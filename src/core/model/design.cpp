@@ -14,8 +14,8 @@ constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
 // Pivot of the correlations below which they do not decide the rank, because half of its digits are
 // gone: the rows do.
 constexpr double kSmallPivot = 1e-8;
-// Share of a column's length that is left beside the ones before it: below it the column is a linear
-// combination of them; and below which cross-products would lose too many digits of it.
+// Share of a column's length that is left beside the ones before it: below it the column is a
+// linear combination of them; and below which cross-products would lose too many digits of it.
 constexpr double kCollinear = 1e-11;
 constexpr double kNearlyCollinear = 1e-4;
 
@@ -240,8 +240,8 @@ Design::Orthogonal Design::gram_schmidt(const std::vector<Index>& order, double 
   return out;
 }
 
-// What takes coefficients of the centred and scaled columns, in the order given, to those of the kept
-// columns of X.
+// What takes coefficients of the centred and scaled columns, in the order given, to those of the
+// kept columns of X.
 Matrix Design::scaled_map(const std::vector<Index>& columns) const {
   const Index rank = static_cast<Index>(columns.size());
   Matrix map = Matrix::Zero(rank, rank);
@@ -256,7 +256,8 @@ Matrix Design::scaled_map(const std::vector<Index>& columns) const {
   return map;
 }
 
-// Decides the rank, and replaces X by an orthogonal basis where what is left is still nearly collinear.
+// Decides the rank, and replaces X by an orthogonal basis where what is left is still nearly
+// collinear.
 void Design::orthogonalize_rows(const std::vector<Index>& order, double tolerance) {
   const Orthogonal found = gram_schmidt(order, tolerance);
   const Index n = spec_.n, rank = static_cast<Index>(found.columns.size());

@@ -45,13 +45,13 @@ class Design {
     const auto& map = random_[term];
     for (Index a = 0; a < t.columns; ++a) {
       z[a] = t.basis ? (t.basis[row + t.n * a] - map.centre[a]) * map.inverse_scale[a]
-                       : map.inverse_scale[a];
+                     : map.inverse_scale[a];
     }
   }
 
   // The way back to the user's scale.
-  Vector user_coefficients(const Vector& beta) const;             // p of the user, NaN if dropped
-  Matrix user_covariance(const Matrix& vcov) const;               // internal sigma^2 included
+  Vector user_coefficients(const Vector& beta) const;  // p of the user, NaN if dropped
+  Matrix user_covariance(const Matrix& vcov) const;    // internal sigma^2 included
   // The two for a response that is not rescaled: beta of the kept columns from the user's, and the
   // gradient with respect to the user's kept coefficients.
   Vector internal_coefficients(const Vector& user) const;
@@ -79,8 +79,8 @@ class Design {
   void scale_response();
   void scale_random();
   void apply_unit();
-  // Columns of X that are no combinations of earlier ones, as basis * r (n x rank, upper triangular),
-  // and the smallest share of one that the others leave of it.
+  // Columns of X that are no combinations of earlier ones, as basis * r (n x rank, upper
+  // triangular), and the smallest share of one that the others leave of it.
   struct Orthogonal {
     Matrix basis, r;
     std::vector<Index> columns;
@@ -108,11 +108,11 @@ class Design {
   const Scaling scaling_;
   Index used_rows_ = 0;
   double weight_scale_ = 1.0, sum_log_weights_ = 0.0;
-  Vector ones_;  // p: X ones_ = 1; empty where 1 is not in the column space
+  Vector ones_;                    // p: X ones_ = 1; empty where 1 is not in the column space
   Vector centre_, inverse_scale_;  // p
   std::vector<Index> kept_;
-  Matrix map_;              // rank x rank, T
-  Matrix orthogonal_;       // n x rank, in use only where X is nearly collinear
+  Matrix map_;         // rank x rank, T
+  Matrix orthogonal_;  // n x rank, in use only where X is nearly collinear
   double reciprocal_condition_ = 1.0;
   double response_centre_ = 0.0, response_scale_ = 1.0, response_magnitude_ = 0.0;
   std::vector<RandomScale> random_;

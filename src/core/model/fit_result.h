@@ -7,9 +7,9 @@
 
 namespace tiers {
 
-// undefined: no point with a finite likelihood was found, or none that could be evaluated once more;
-// unidentified: variances that cannot be told apart, found before the search. Then, and with a perfect
-// fit, nothing else is filled.
+// undefined: no point with a finite likelihood was found, or none that could be evaluated once
+// more; unidentified: variances that cannot be told apart, found before the search. Then, and with
+// a perfect fit, nothing else is filled.
 enum class FitStatus { converged, boundary, not_converged, perfect_fit, undefined, unidentified };
 
 struct TermBoundary {
@@ -34,8 +34,8 @@ struct Inference {
   std::vector<Matrix> dvcov;  // of the kept coefficients' covariance, for every psi
 };
 
-// What can be said of variances that cannot be told apart. An entry is a variance or a covariance of one
-// term, Sigma_ab with a >= b; on the user's scale.
+// What can be said of variances that cannot be told apart. An entry is a variance or a covariance
+// of one term, Sigma_ab with a >= b; on the user's scale.
 struct Unidentified {
   struct Entry {
     int term;
@@ -43,8 +43,8 @@ struct Unidentified {
   };
   bool found = false;
   std::vector<Entry> entries;
-  // tr(V_e V_f) for all entries and, last, the residual's where it is a parameter; those of a term in a
-  // unit of their own.
+  // tr(V_e V_f) for all entries and, last, the residual's where it is a parameter; those of a term
+  // in a unit of their own.
   Matrix gram;
   // Per term the derivatives of its entries with respect to its free parameters.
   std::vector<Matrix> tangents;
@@ -66,8 +66,8 @@ struct FitResult {
   double gain = 0.0, gradient_norm = 0.0, reciprocal_condition = 1.0;
   int iterations = 0, evaluations = 0;
   std::vector<TermBoundary> boundary;  // per term
-  // Per term the columns (0-based) whose variance is zero because the fixed effects take up all that the
-  // levels could do.
+  // Per term the columns (0-based) whose variance is zero because the fixed effects take up all
+  // that the levels could do.
   std::vector<std::vector<Index>> saturated;
   Unidentified unidentified;
   std::vector<Vector> theta;  // per term: the structure's parameters of lambda

@@ -6,14 +6,18 @@
 
 namespace tiers {
 
-enum class SeparationKind { none, quasi, complete };  // complete: every row that counts is separated
+enum class SeparationKind {
+  none,
+  quasi,
+  complete
+};  // complete: every row that counts is separated
 
 // How far Laplace's approximation is off at its optimum, by adaptive quadrature with few points.
 struct LaplaceCheck {
   int points = 0;           // of the quadrature in each dimension; 0: there was no comparison
   double difference = 0.0;  // -2 log-likelihood by quadrature less that by Laplace
-  // Per term and column: log of the standard deviation that the best fit by quadrature is predicted to
-  // have over that of this one.
+  // Per term and column: log of the standard deviation that the best fit by quadrature is predicted
+  // to have over that of this one.
   std::vector<Vector> log_sd_move;
 };
 
@@ -21,20 +25,22 @@ struct GeneralizedResult : FitResult {
   Vector linear_predictor;  // n, offset included; `fitted` is the mean at it
   Vector dispersion;        // d coefficients of the log dispersion
   Matrix vcov_dispersion;
-  int inner_steps = 0;      // Newton steps for the modes, in all
-  std::vector<int> points;  // of quadrature, per term
+  int inner_steps = 0;                         // Newton steps for the modes, in all
+  std::vector<int> points;                     // of quadrature, per term
   double accuracy = 0.0, largest_error = 0.0;  // bound on the quadrature's error; NaN: not known
   LaplaceCheck laplace;
-  // Of the fixed effects, in the user's columns. Deviance and everything finite are the limit in that
-  // direction; infinite coefficients have its sign, if it has one: the data may not tell it.
+  // Of the fixed effects, in the user's columns. Deviance and everything finite are the limit in
+  // that direction; infinite coefficients have its sign, if it has one: the data may not tell it.
   SeparationKind separation = SeparationKind::none;
   std::vector<Index> infinite;
   Vector separating_direction;  // p
-  // What stays finite, in the user's columns: l'beta for every l with l'd = 0 for the columns d (p x r) of
-  // unidentified_directions. Its estimate is l'finite_coefficients, its variance l'finite_vcov l (p x p).
+  // What stays finite, in the user's columns: l'beta for every l with l'd = 0 for the columns d (p
+  // x r) of unidentified_directions. Its estimate is l'finite_coefficients, its variance
+  // l'finite_vcov l (p x p).
   Vector finite_coefficients;
   Matrix finite_vcov, unidentified_directions;
-  // Terms whose groups are separated: one, or several of crossed factors that separate the data together.
+  // Terms whose groups are separated: one, or several of crossed factors that separate the data
+  // together.
   std::vector<int> separated_terms;
 };
 
@@ -52,7 +58,8 @@ struct GeneralizedAt {
   double accuracy = 0.0, largest_error = 0.0;  // as in GeneralizedResult
 };
 
-// Mean and covariance of the random effects given the data: levels x k, and k x (k levels), per term.
+// Mean and covariance of the random effects given the data: levels x k, and k x (k levels), per
+// term.
 struct RandomMoments {
   std::vector<Matrix> means, variances;
 };

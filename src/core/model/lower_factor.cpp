@@ -14,9 +14,9 @@ Matrix lower_factor(const Matrix& a) {
   return lower;
 }
 
-// L = a Q with Q orthogonal, so dL = da Q + L S with S skew, the one that leaves dL lower triangular: row
-// by row from the top. A zero pivot leaves its row of S open, and a column of L that is zero feels none
-// of it.
+// L = a Q with Q orthogonal, so dL = da Q + L S with S skew, the one that leaves dL lower
+// triangular: row by row from the top. A zero pivot leaves its row of S open, and a column of L
+// that is zero feels none of it.
 Matrix lower_factor_derivative(const Matrix& a, const Matrix& da) {
   const Index k = a.rows();
   const Eigen::HouseholderQR<Matrix> qr(a.transpose());

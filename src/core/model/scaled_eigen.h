@@ -26,7 +26,8 @@ struct ScaledEigen {
   Matrix pseudo_inverse() const {
     if (scale.size() == 0) return Matrix(0, 0);
     const Vector sizes = eigen.eigenvalues().cwiseAbs();
-    const double zero = std::numeric_limits<double>::epsilon() * static_cast<double>(scale.size()) * sizes.maxCoeff();
+    const double zero = std::numeric_limits<double>::epsilon() * static_cast<double>(scale.size()) *
+                        sizes.maxCoeff();
     const Vector inverse = (sizes.array() > zero).select(eigen.eigenvalues().cwiseInverse(), 0.0);
     const Matrix half = scale.asDiagonal() * eigen.eigenvectors();
     return half * inverse.asDiagonal() * half.transpose();

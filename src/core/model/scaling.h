@@ -5,7 +5,8 @@
 
 namespace tiers {
 
-// Which linear maps of a term's columns leave its covariance structure's family of models unchanged.
+// Which linear maps of a term's columns leave its covariance structure's family of models
+// unchanged.
 enum class Rescaling { affine, per_column, common };
 
 struct Scaling {
@@ -14,8 +15,8 @@ struct Scaling {
   // which only say which rows count.
   bool response = true;
   // A power of two, of the order of the changes in the linear predictor that the data can tell:
-  // internal columns are multiplied by it, so that coefficients and standard deviations are of order
-  // one.
+  // internal columns are multiplied by it, so that coefficients and standard deviations are of
+  // order one.
   double predictor_unit = 1.0;
 };
 

@@ -77,9 +77,9 @@ class ResponseFamily;
 struct GeneralizedSpecification {
   Specification model;
   const ResponseFamily* family = nullptr;
-  const double* size = nullptr;              // trials; nullptr: 1 each
-  // Whether the rows have an unknown variance of their own, from which random effects of rows could not
-  // be told apart: a gaussian response, or single trials.
+  const double* size = nullptr;  // trials; nullptr: 1 each
+  // Whether the rows have an unknown variance of their own, from which random effects of rows could
+  // not be told apart: a gaussian response, or single trials.
   bool row_variance = false;
   ConstMatrixMap dispersion{nullptr, 0, 0};  // n x d, model of the family's log dispersion
   std::vector<int>

@@ -23,8 +23,13 @@ constexpr Index kPollRows = 32 * PackedRows::kStrip;
 ConditionalMode::ConditionalMode(const ResponseFamily& family, PackedResponse& response,
                                  const PackedRows& rows, CrossProducts& cross, bool fixed_in_mode,
                                  const Poll& poll)
-    : family_(family), response_(response), rows_(rows), cross_(cross), poll_(poll),
-      random_count_(rows.layout().random_columns()), fixed_count_(fixed_in_mode ? rows.fixed().rows() : 0),
+    : family_(family),
+      response_(response),
+      rows_(rows),
+      cross_(cross),
+      poll_(poll),
+      random_count_(rows.layout().random_columns()),
+      fixed_count_(fixed_in_mode ? rows.fixed().rows() : 0),
       factor_(cross) {
   for (Vector* v : {&logp_, &s_, &w_, &w_fallback_, &dw_, &dlogp_dphi_, &ds_dphi_, &dw_dphi_}) {
     *v = Vector::Zero(rows.size());
@@ -33,7 +38,8 @@ ConditionalMode::ConditionalMode(const ResponseFamily& family, PackedResponse& r
 
 Vector ConditionalMode::predictor(const Vector& of_mode) const {
   Vector out = Vector::Zero(rows_.size());
-  if (random_count_ > 0) rows_.add_random(apply_factors(rows_.layout(), lambda_, of_mode, false), out);
+  if (random_count_ > 0)
+    rows_.add_random(apply_factors(rows_.layout(), lambda_, of_mode, false), out);
   if (fixed_count_ > 0) out += rows_.fixed_predictor(of_mode.tail(fixed_count_));
   return out;
 }
@@ -75,7 +81,8 @@ double ConditionalMode::pass(const Vector& of_mode, Detail detail, bool with_fix
   Vector random_score = Vector::Zero(random_count_), fixed_score = Vector::Zero(fixed_count_);
   double sum = 0.0;
   cross_.clear(with_fixed || fixed_count_ > 0);
-  eta_.setZero(rows_.size());  // the offset comes last: a large one costs digits of what is added to it
+  eta_.setZero(
+      rows_.size());  // the offset comes last: a large one costs digits of what is added to it
   for (Index start = 0; start < rows_.size(); start += PackedRows::kStrip) {
     if (poll_ && start > 0 && start % kPollRows == 0) poll_();
     const Index count = std::min(PackedRows::kStrip, rows_.size() - start);
@@ -92,7 +99,8 @@ double ConditionalMode::pass(const Vector& of_mode, Detail detail, bool with_fix
     cross_.add(rows_, w_, start, count);
   }
   residual_.resize(size());
-  residual_ << apply_factors(rows_.layout(), lambda_, random_score, true) - of_mode.head(random_count_),
+  residual_ << apply_factors(rows_.layout(), lambda_, random_score, true) -
+                   of_mode.head(random_count_),
       fixed_score;
   return of_mode.head(random_count_).squaredNorm() - 2.0 * sum;
 }
@@ -101,8 +109,9 @@ bool ConditionalMode::factorize() {
   return factor_.factorize(lambda_, poll_) && (fixed_count_ == 0 || factor_.fixed_definite());
 }
 
-bool ConditionalMode::find(const Vector& beta, const std::vector<Matrix>& lambda, const Vector& start,
-                           double tolerance, bool with_fixed, double accepted) {
+bool ConditionalMode::find(const Vector& beta, const std::vector<Matrix>& lambda,
+                           const Vector& start, double tolerance, bool with_fixed,
+                           double accepted) {
   lambda_ = lambda;
   u_ = start;
   fixed_part_ = response_.offset();

@@ -24,11 +24,12 @@ class ConditionalMode {
   Index fixed_in_mode() const { return fixed_count_; }
 
   // Finds the mode from `start`; false where it does not exist or H is not positive definite there.
-  // The Newton step before the last has a decrement below `tolerance`; `residual()` is what is left.
-  // beta is empty where it is part of the mode. The factor has the part of X only if `with_fixed`:
-  // gradients do without. A start with a decrement below `accepted` is taken for the mode.
-  bool find(const Vector& beta, const std::vector<Matrix>& lambda, const Vector& start, double tolerance,
-            bool with_fixed, double accepted = 0.0);
+  // The Newton step before the last has a decrement below `tolerance`; `residual()` is what is
+  // left. beta is empty where it is part of the mode. The factor has the part of X only if
+  // `with_fixed`: gradients do without. A start with a decrement below `accepted` is taken for the
+  // mode.
+  bool find(const Vector& beta, const std::vector<Matrix>& lambda, const Vector& start,
+            double tolerance, bool with_fixed, double accepted = 0.0);
 
   // At the mode:
   const Vector& u() const { return u_; }
@@ -40,7 +41,7 @@ class ConditionalMode {
   const Vector& dlogp_dphi() const { return dlogp_dphi_; }
   const Vector& ds_dphi() const { return ds_dphi_; }
   const Vector& dw_dphi() const { return dw_dphi_; }
-  const Vector& residual() const { return residual_; }  // (U's - u, X's)
+  const Vector& residual() const { return residual_; }                     // (U's - u, X's)
   double penalty() const { return u_.head(random_count_).squaredNorm(); }  // u'u
   const BlockedCholesky& factor() const { return factor_; }
   BlockedCholesky& factor() { return factor_; }
@@ -59,8 +60,9 @@ class ConditionalMode {
   Matrix solve(const Matrix& of_mode) const;
 
  private:
-  // The penalized deviance at a vector of the mode, with all that one pass over the rows gives there:
-  // their derivatives, residual(), A by the observed weights (with the part of X if asked for).
+  // The penalized deviance at a vector of the mode, with all that one pass over the rows gives
+  // there: their derivatives, residual(), A by the observed weights (with the part of X if asked
+  // for).
   double pass(const Vector& of_mode, Detail detail, bool with_fixed);
   bool factorize();
   RowDerivatives row_derivatives();

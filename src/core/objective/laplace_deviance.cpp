@@ -9,9 +9,10 @@ namespace tiers {
 
 namespace {
 
-// Where -logp is not convex a mode can come close to a saddle: log|H| falls to -infinity there, and with
-// it a deviance that means nothing. It has lost its meaning where a conditional variance is as many
-// times its prior variance, or where rounding has made the leverage of a row (at most 1 by w >= 0) larger.
+// Where -logp is not convex a mode can come close to a saddle: log|H| falls to -infinity there, and
+// with it a deviance that means nothing. It has lost its meaning where a conditional variance is as
+// many times its prior variance, or where rounding has made the leverage of a row (at most 1 by w
+// >= 0) larger.
 constexpr double kWidest = 100.0;
 constexpr double kLargestLeverage = 1.1;
 // The corrections for what the mode search left: where they are larger, their weights are noise.
@@ -48,11 +49,13 @@ bool LaplaceDeviance::integrate(Integral& out) {
   const Vector& r = mode().residual();
   const Vector d = r.size() > 0 ? Vector(mode().solve(r)) : r;
   const Vector moved = mode().predictor(d);
-  const double decrement = r.dot(d), moved_log_det = mode().dw().cwiseProduct(out.leverage).dot(moved);
-  if (!(decrement < kLargestCorrection && std::abs(moved_log_det) < kLargestCorrection)) return false;
+  const double decrement = r.dot(d),
+               moved_log_det = mode().dw().cwiseProduct(out.leverage).dot(moved);
+  if (!(decrement < kLargestCorrection && std::abs(moved_log_det) < kLargestCorrection))
+    return false;
   out.u = mode().u() + d;
   out.value = mode().penalty() - 2.0 * mode().logp().sum() + mode().factor().log_det_random() -
-      decrement + moved_log_det;
+              decrement + moved_log_det;
   out.score_at_mode = mode().s() - mode().w().cwiseProduct(moved);
   out.score = out.score_at_mode;
   out.dispersion_score = mode().dlogp_dphi() + mode().ds_dphi().cwiseProduct(moved);
@@ -74,8 +77,8 @@ bool LaplaceDeviance::integrate(Integral& out) {
   return true;
 }
 
-// D_j = Lambda^-T (q I - T) Lambda^-1 - sum_l z_l z_l' + (tau_l z_l' + z_l tau_l')/2 with T of the moved
-// Lambda alone.
+// D_j = Lambda^-T (q I - T) Lambda^-1 - sum_l z_l z_l' + (tau_l z_l' + z_l tau_l')/2 with T of the
+// moved Lambda alone.
 std::vector<Matrix> LaplaceDeviance::sigma_gradient_beside_zero(const Adjoint& at_mode) {
   const auto& factors = mode().rows().layout().factors();
   const std::vector<Matrix>& moved = divisible_lambda();

@@ -11,20 +11,21 @@ namespace tiers {
 namespace {
 
 constexpr double kDispersionStep = 3.0;
-// Of a step in the covariance parameters, in their sizes: half of a linear model's, because a trial of
-// the line search costs a search for modes, which may fail far from where it starts.
+// Of a step in the covariance parameters, in their sizes: half of a linear model's, because a trial
+// of the line search costs a search for modes, which may fail far from where it starts.
 constexpr double kModalReach = 1.0;
 // Step of the differences of the gradient, in standard errors of the parameter.
 constexpr double kDifference = 1e-3;
-// Decrement at a mode that was predicted to first order from one that close: what is left of it is the
-// same on both sides and leaves the difference of the gradients.
+// Decrement at a mode that was predicted to first order from one that close: what is left of it is
+// the same on both sides and leaves the difference of the gradients.
 constexpr double kPredicted = 1e-8;
 
 // Standard errors by a curvature matrix that need not be positive definite.
 Vector standard_errors(const Matrix& curvature) {
   const ScaledEigen scaled(curvature);
   if (curvature.rows() == 0) return Vector();
-  const Matrix root = scaled.eigen.eigenvectors() * scaled.positive_values(1e-4).cwiseSqrt().cwiseInverse().asDiagonal();
+  const Matrix root = scaled.eigen.eigenvectors() *
+                      scaled.positive_values(1e-4).cwiseSqrt().cwiseInverse().asDiagonal();
   // The curvature is that of -2 log-likelihood.
   return std::sqrt(2.0) * scaled.scale.cwiseProduct(root.rowwise().norm());
 }
@@ -33,8 +34,11 @@ Vector standard_errors(const Matrix& curvature) {
 
 ModalDeviance::ModalDeviance(ConditionalMode& mode, const CovarianceParameters& parameters,
                              double mode_tolerance)
-    : mode_(mode), parameters_(parameters), fixed_count_(mode.fixed_in_mode() > 0 ? 0 : mode.rows().fixed().rows()),
-      dispersion_count_(mode.response().dispersion().cols()), places_(mode.rows().layout(), parameters),
+    : mode_(mode),
+      parameters_(parameters),
+      fixed_count_(mode.fixed_in_mode() > 0 ? 0 : mode.rows().fixed().rows()),
+      dispersion_count_(mode.response().dispersion().cols()),
+      places_(mode.rows().layout(), parameters),
       tolerance_(mode_tolerance) {
   mode_start_ = Vector::Zero(mode.size());
 }
@@ -59,9 +63,9 @@ double ModalDeviance::evaluate(const Vector& psi, const Vector& start, bool diff
   mode_.response().set_dispersion(psi.tail(dispersion_count_));
   integral_ = Integral();
   integral_.u = Vector::Zero(start.size());
-  defined_ = psi.allFinite() &&
-      mode_.find(psi.segment(fixed_start(), fixed_count_), lambda_, start, tolerance_, !differenced,
-                 differenced ? kPredicted : 0.0);
+  defined_ =
+      psi.allFinite() && mode_.find(psi.segment(fixed_start(), fixed_count_), lambda_, start,
+                                    tolerance_, !differenced, differenced ? kPredicted : 0.0);
   return defined_ ? integrate_at_mode() : std::numeric_limits<double>::infinity();
 }
 
@@ -96,8 +100,8 @@ Vector ModalDeviance::predicted_start(const Vector& psi) {
   return base_mode_ + length * base_change_;
 }
 
-// dU = H^-1 [ dLambda'z - U'W (X dbeta + Z dLambda u) + U' (ds/dphi) D dphi ], one column a step; at
-// the base, while its factor is at hand.
+// dU = H^-1 [ dLambda'z - U'W (X dbeta + Z dLambda u) + U' (ds/dphi) D dphi ], one column a step;
+// at the base, while its factor is at hand.
 Matrix ModalDeviance::mode_changes(const Matrix& steps) const {
   const PackedRows& rows = mode_.rows();
   const auto& factors = rows.layout().factors();
@@ -112,7 +116,8 @@ Matrix ModalDeviance::mode_changes(const Matrix& steps) const {
     rows.add_random(apply_factors(rows.layout(), change, mode_.u(), false), moved);
     Vector r = -mode_.w().cwiseProduct(moved);
     if (dispersion_count_ > 0) {
-      r += mode_.ds_dphi().cwiseProduct(mode_.response().dispersion_slope() * step.tail(dispersion_count_));
+      r += mode_.ds_dphi().cwiseProduct(mode_.response().dispersion_slope() *
+                                        step.tail(dispersion_count_));
     }
     right.col(column) = mode_.project(r);
     right.col(column).head(z.size()) += apply_factors(rows.layout(), change, z, true);
@@ -166,8 +171,9 @@ Matrix ModalDeviance::factor_gradient(int f, const Adjoint& adjoint) const {
   const auto part = [&factor](const Vector& x) {
     return Eigen::Map<const Matrix>(x.data() + factor.offset, factor.columns, factor.levels);
   };
-  return integral_.outer[f] + integral_.variance[f] + part(adjoint.tau) * part(integral_.u).transpose() +
-      part(adjoint.z) * part(adjoint.v).transpose();
+  return integral_.outer[f] + integral_.variance[f] +
+         part(adjoint.tau) * part(integral_.u).transpose() +
+         part(adjoint.z) * part(adjoint.v).transpose();
 }
 
 Vector ModalDeviance::gradient() {
@@ -176,11 +182,13 @@ Vector ModalDeviance::gradient() {
   const Adjoint at_mode = adjoint();
   Vector out(size());
   if (fixed_count_ > 0) {
-    out.segment(fixed_start(), fixed_count_) = rows.project_fixed(at_mode.t - 2.0 * integral_.score);
+    out.segment(fixed_start(), fixed_count_) =
+        rows.project_fixed(at_mode.t - 2.0 * integral_.score);
   }
   if (dispersion_count_ > 0) {
     const Vector by_row = -2.0 * integral_.dispersion_score +
-        mode_.dw_dphi().cwiseProduct(integral_.leverage) + at_mode.moved.cwiseProduct(mode_.ds_dphi());
+                          mode_.dw_dphi().cwiseProduct(integral_.leverage) +
+                          at_mode.moved.cwiseProduct(mode_.ds_dphi());
     out.tail(dispersion_count_) = mode_.response().dispersion_slope().transpose() * by_row;
   }
 
@@ -194,8 +202,9 @@ Vector ModalDeviance::gradient() {
   sigma_gradient_.assign(parameters_.terms(), Matrix());
   for (int j = 0; j < parameters_.terms(); ++j) {
     by_term[j] = places_.block(by_factor, j);
-    sigma_gradient_[j] = near_zero(places_.factor(j)) ? places_.block(beside_zero, j)
-                                                      : sigma_gradient(by_term[j], places_.block(lambda_, j));
+    sigma_gradient_[j] = near_zero(places_.factor(j))
+                             ? places_.block(beside_zero, j)
+                             : sigma_gradient(by_term[j], places_.block(lambda_, j));
   }
   out.head(parameters_.size()) = parameters_.gradient(psi_, by_term);
   return out;
@@ -208,15 +217,17 @@ Matrix ModalDeviance::sigma_gradient(const Matrix& by_lambda, const Matrix& lamb
   return 0.25 * (transposed + transposed.transpose());
 }
 
-// D of every factor with Lambda's diagonal moved just off zero: there it is to be had, and is that of the
-// point to 8 digits. As a rule from df/dLambda there; then the mode of the point is put back.
+// D of every factor with Lambda's diagonal moved just off zero: there it is to be had, and is that
+// of the point to 8 digits. As a rule from df/dLambda there; then the mode of the point is put
+// back.
 std::vector<Matrix> ModalDeviance::sigma_gradient_beside_zero(const Adjoint&) {
   const std::vector<Matrix> lambda = lambda_;
   const Integral integral = integral_;
   const Vector beta = psi_.segment(fixed_start(), fixed_count_);
   lambda_ = divisible_lambda_;
   integral_ = Integral();
-  const bool defined = mode_.find(beta, lambda_, integral.u, tolerance_, false) && integrate(integral_);
+  const bool defined =
+      mode_.find(beta, lambda_, integral.u, tolerance_, false) && integrate(integral_);
   std::vector<Matrix> out;
   for (const auto& factor : lambda_) out.push_back(Matrix::Zero(factor.rows(), factor.cols()));
   if (defined) {
@@ -292,7 +303,8 @@ Matrix ModalDeviance::hessian() {
 double ModalDeviance::step_limit(const Vector& psi, const Vector& step) const {
   double limit = places_.step_limit(psi, step, kModalReach);
   for (Index i = dispersion_start(); i < psi.size(); ++i) {
-    if (step[i] != 0.0) limit = std::min(limit, (kDispersionStep + std::abs(psi[i])) / std::abs(step[i]));
+    if (step[i] != 0.0)
+      limit = std::min(limit, (kDispersionStep + std::abs(psi[i])) / std::abs(step[i]));
   }
   return limit;
 }

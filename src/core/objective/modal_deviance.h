@@ -1,11 +1,12 @@
-// -2 log-likelihood of a generalized linear mixed model, integrated around the conditional mode: what
-// Laplace's approximation and adaptive quadrature share. A subclass integrates; from what it says
-// of the rows come here the exact gradient, a curvature from the same factor (average information
-// for the covariance parameters, 2 X'V^-1X for beta, outer products for the dispersion), modes
-// predicted from one point to the next, and the Hessian (vignettes/algorithm.Rmd 3.3, 3.5, 3.6).
+// -2 log-likelihood of a generalized linear mixed model, integrated around the conditional mode:
+// what Laplace's approximation and adaptive quadrature share. A subclass integrates; from what it
+// says of the rows come here the exact gradient, a curvature from the same factor (average
+// information for the covariance parameters, 2 X'V^-1X for beta, outer products for the
+// dispersion), modes predicted from one point to the next, and the Hessian
+// (vignettes/algorithm.Rmd 3.3, 3.5, 3.6).
 //
-// psi = (theta, beta, phi): covariance parameters first, then the fixed effects on the internal scale
-// of X (unless they are part of the mode), then the coefficients of the log dispersion.
+// psi = (theta, beta, phi): covariance parameters first, then the fixed effects on the internal
+// scale of X (unless they are part of the mode), then the coefficients of the log dispersion.
 #pragma once
 
 #include <cmath>
@@ -19,13 +20,14 @@ namespace tiers {
 class ModalDeviance : public MixedObjective {
  public:
   // mode_tolerance: decrement of the mode search below which one more step is enough.
-  ModalDeviance(ConditionalMode& mode, const CovarianceParameters& parameters, double mode_tolerance);
+  ModalDeviance(ConditionalMode& mode, const CovarianceParameters& parameters,
+                double mode_tolerance);
 
   Index size() const override { return parameters_.size() + fixed_count_ + dispersion_count_; }
   double value(const Vector& psi) override;
   void derivatives(Vector& gradient, Matrix& curvature) override;
-  // The value at psi and nothing but the gradient beside it, for a mode that another objective has just
-  // found at this psi.
+  // The value at psi and nothing but the gradient beside it, for a mode that another objective has
+  // just found at this psi.
   double value_and_gradient(const Vector& psi, Vector& gradient_out);
   // Central differences of the exact gradient, from predicted modes.
   Matrix hessian() override;
@@ -57,15 +59,16 @@ class ModalDeviance : public MixedObjective {
  protected:
   // What a subclass says of the point at which the mode has just been found. Rows as in PackedRows.
   struct Integral {
-    double value = 0.0;               // f
-    Vector u;                         // the mode, corrected (a vector of the mode)
-    Vector score_at_mode;             // s there (n)
-    Vector score;                     // the mean of s under the integrand (n)
-    Vector dispersion_score;          // the mean of dlogp/dphi (n)
-    Vector leverage;                  // h_i = U_i V U_i' (n)
-    Vector node_score;                // gbar: mean of U's - u over the nodes (q); empty: zero
-    std::vector<Matrix> outer;        // per factor: -2 mean of sum_l (Z's)_l u_l'
-    // Per factor 2 sum_l (Z'WUV)_ll; empty: not to be had at this Lambda, but sigma_gradient_beside_zero().
+    double value = 0.0;         // f
+    Vector u;                   // the mode, corrected (a vector of the mode)
+    Vector score_at_mode;       // s there (n)
+    Vector score;               // the mean of s under the integrand (n)
+    Vector dispersion_score;    // the mean of dlogp/dphi (n)
+    Vector leverage;            // h_i = U_i V U_i' (n)
+    Vector node_score;          // gbar: mean of U's - u over the nodes (q); empty: zero
+    std::vector<Matrix> outer;  // per factor: -2 mean of sum_l (Z's)_l u_l'
+    // Per factor 2 sum_l (Z'WUV)_ll; empty: not to be had at this Lambda, but
+    // sigma_gradient_beside_zero().
     std::vector<Matrix> variance;
   };
   virtual bool integrate(Integral& out) = 0;
@@ -75,11 +78,13 @@ class ModalDeviance : public MixedObjective {
     Vector z, tau;       // Z' of the scores at the mode and of t
   };
   // D = df/dSigma of every factor; read where near_zero(). May leave the mode's factor at
-  // divisible_lambda(): until the next value() it serves the prediction of modes and the curvature, to
-  // which it is near enough.
+  // divisible_lambda(): until the next value() it serves the prediction of modes and the curvature,
+  // to which it is near enough.
   virtual std::vector<Matrix> sigma_gradient_beside_zero(const Adjoint& at_mode);
   const std::vector<Matrix>& lambda() const { return lambda_; }  // per factor
-  const std::vector<Matrix>& divisible_lambda() const { return divisible_lambda_; }  // moved off zero
+  const std::vector<Matrix>& divisible_lambda() const {
+    return divisible_lambda_;
+  }  // moved off zero
   // Whether a diagonal element of the factor's Lambda is too small to divide by.
   bool near_zero(int factor) const { return lambda_[factor] != divisible_lambda_[factor]; }
   ConditionalMode& mode() { return mode_; }

@@ -10,7 +10,8 @@ namespace tiers {
 enum class CurvaturePlan {
   // It leads fast as a rule; where it does not, and for the last step, the Hessian is asked for.
   average_information,
-  // The Hessian is dear and never asked for: the last pairs of steps and changes of the gradient are laid
+  // The Hessian is dear and never asked for: the last pairs of steps and changes of the gradient
+  // are laid
   // over the curvature as BFGS updates, and the objective's owner judges the end.
   secant,
 };
@@ -28,8 +29,9 @@ class Objective {
   // The Hessian itself at the point of the last value(), after derivatives(). Dearer than the
   // curvature: for the last word, and where the curvature leads slowly.
   virtual Matrix hessian() = 0;
-  // A matrix that the Hessian (at the point of the last derivatives()) exceeds by something positive
-  // semidefinite, where one comes at next to no cost: if it is positive, so is the Hessian. Empty: none.
+  // A matrix that the Hessian (at the point of the last derivatives()) exceeds by something
+  // positive semidefinite, where one comes at next to no cost: if it is positive, so is the
+  // Hessian. Empty: none.
   virtual Matrix hessian_bound() const { return Matrix(); }
   virtual CurvaturePlan curvature_plan() const = 0;
   // By how much two values of about this size may differ without a reason.

@@ -18,7 +18,8 @@ Vector packed(const double* values, const std::vector<int>& source) {
 
 }  // namespace
 
-PackedResponse::PackedResponse(const GeneralizedSpecification& spec, const PackedRows& packed_rows) {
+PackedResponse::PackedResponse(const GeneralizedSpecification& spec,
+                               const PackedRows& packed_rows) {
   const auto& source = packed_rows.source();
   const Index n = packed_rows.size();
   y_ = packed(spec.model.y, source);
@@ -44,7 +45,7 @@ PackedResponse::PackedResponse(const GeneralizedSpecification& spec, const Packe
   range_ = spec.family->phi_range(rows_);
   const ResponseFamily::PhiRange unlimited;
   const bool single = n > 0 && dispersion_.cols() == 1 && dispersion_(0, 0) != 0.0 &&
-      (dispersion_.array() == dispersion_(0, 0)).all();
+                      (dispersion_.array() == dispersion_(0, 0)).all();
   if (single && range_.highest < unlimited.highest) root_ = -1.0;
   if (single && range_.lowest > unlimited.lowest) root_ = 1.0;
 }
@@ -76,7 +77,8 @@ void PackedResponse::set_dispersion(const Vector& parameters) {
   }
 }
 
-// Near the limit the deviance is f + c tau^2, so f'' in phi is |f'| there, which outer products miss:
+// Near the limit the deviance is f + c tau^2, so f'' in phi is |f'| there, which outer products
+// miss:
 //   f_tau,tau = f_phi,phi (4 / tau^2) - (+-) f_phi (2 / tau^2).
 Matrix PackedResponse::dispersion_curvature(const Vector& scores) const {
   Matrix out = 2.0 * (slope_.transpose() * scores.cwiseAbs2().asDiagonal() * slope_);
@@ -99,7 +101,8 @@ Vector PackedResponse::parameters(const Vector& coefficients) const {
 Vector PackedResponse::coefficients(const Vector& parameters) const {
   if (root_ == 0.0) return parameters;
   const double phi = root_ * 2.0 * std::log(std::max(std::abs(parameters[0]), kSmallestRoot));
-  return Vector::Constant(1, std::min(std::max(phi, range_.lowest), range_.highest) / dispersion_(0, 0));
+  return Vector::Constant(
+      1, std::min(std::max(phi, range_.lowest), range_.highest) / dispersion_(0, 0));
 }
 
 Matrix PackedResponse::coefficient_slope() const {

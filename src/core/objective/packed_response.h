@@ -1,7 +1,7 @@
-// The response in the order of PackedRows, and the map from the dispersion parameters of an objective
-// to phi by row. As a rule these are the coefficients delta of phi = D delta. A single phi of a family
-// that is another one in the limit (no overdispersion) has tau instead, phi = -+2 log|tau|: there the
-// deviance is quadratic in tau, and the limit is tau = 0.
+// The response in the order of PackedRows, and the map from the dispersion parameters of an
+// objective to phi by row. As a rule these are the coefficients delta of phi = D delta. A single
+// phi of a family that is another one in the limit (no overdispersion) has tau instead, phi = -+2
+// log|tau|: there the deviance is quadratic in tau, and the limit is tau = 0.
 #pragma once
 
 #include "../blocks/packed_rows.h"
@@ -24,8 +24,8 @@ class PackedResponse {
   // d phi / d parameters (n x d); zero in rows in which phi is held at the end of its range.
   const Matrix& dispersion_slope() const { return slope_; }
   bool at_limit() const { return held_rows_ > 0 && held_rows_ == rows_.n; }
-  // Model of the second derivative of the deviance in the parameters, from the scores dlogp/dphi: outer
-  // products; for tau with what the map bends.
+  // Model of the second derivative of the deviance in the parameters, from the scores dlogp/dphi:
+  // outer products; for tau with what the map bends.
   Matrix dispersion_curvature(const Vector& scores) const;
   Vector parameters(const Vector& coefficients) const;
   Vector coefficients(const Vector& parameters) const;

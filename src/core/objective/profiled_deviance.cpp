@@ -23,8 +23,13 @@ const double kLogTwoPi = std::log(2.0 * std::acos(-1.0));
 ProfiledDeviance::ProfiledDeviance(const Design& design, CrossProducts& cross,
                                    const CovarianceParameters& parameters, bool reml,
                                    const Poll& poll)
-    : design_(design), cross_(cross), parameters_(parameters), reml_(reml), poll_(poll),
-      degrees_(design.used_rows() - (reml ? design.rank() : 0)), places_(cross.layout(), parameters),
+    : design_(design),
+      cross_(cross),
+      parameters_(parameters),
+      reml_(reml),
+      poll_(poll),
+      degrees_(design.used_rows() - (reml ? design.rank() : 0)),
+      places_(cross.layout(), parameters),
       factor_(cross) {
   for (std::size_t f = 0; f < cross.layout().factors().size(); ++f) {
     mean_own_.push_back(cross.mean_own(static_cast<int>(f)));
@@ -88,7 +93,7 @@ void ProfiledDeviance::evaluate(const std::vector<Matrix>& lambda) {
   const double m = static_cast<double>(degrees_);
   const double explained = scale_kind_ == Scale::fixed ? residual_ / fixed_sigma2_ : m;
   deviance_ = factor_.log_det_random() + m * (kLogTwoPi + std::log(sigma2())) + explained -
-      design_.sum_log_weights();
+              design_.sum_log_weights();
   if (reml_) deviance_ += factor_.log_det_fixed();
 }
 
@@ -210,12 +215,12 @@ Matrix ProfiledDeviance::theta_information(const Solution& solution) {
     by_residual[j] = -2.0 * places_.part(z, j) * places_.part(solution.u, j).transpose();
   }
   residual_gradient_ = parameters_.gradient(theta_, by_residual);
-  information_ = average_information(
-      cross_, factor_, places_.directions(theta_, floored_, solution.u, z), true);
+  information_ = average_information(cross_, factor_,
+                                     places_.directions(theta_, floored_, solution.u, z), true);
   path_correction_ = parameters_.second_derivative_product(theta_, sigma_gradient_);
   return scale_ * information_ -
-      profile_share(floored_residual_) * residual_gradient_ * residual_gradient_.transpose() +
-      path_correction_;
+         profile_share(floored_residual_) * residual_gradient_ * residual_gradient_.transpose() +
+         path_correction_;
 }
 
 // E_i = Lambda^-1 Ldot_i + (.)' of every parameter: what V_i is in u-space.
@@ -246,9 +251,10 @@ Matrix ProfiledDeviance::hessian_bound() const {
     for (Index j = 0; j < count; ++j) {
       const int f = forms[i].factor;
       if (forms[j].factor != f) continue;
-      const Matrix product = 0.5 * (forms[i].block * forms[j].block + forms[j].block * forms[i].block);
+      const Matrix product =
+          0.5 * (forms[i].block * forms[j].block + forms[j].block * forms[i].block);
       trace(i, j) = static_cast<double>(factors[f].levels) * product.trace() -
-          product.cwiseProduct(inverse_sum_[f]).sum();
+                    product.cwiseProduct(inverse_sum_[f]).sum();
     }
   }
   return assemble_hessian(trace);
@@ -256,8 +262,8 @@ Matrix ProfiledDeviance::hessian_bound() const {
 
 Matrix ProfiledDeviance::assemble_hessian(const Matrix& trace) const {
   return 2.0 * scale_ * information_ -
-      profile_share(floored_residual_) * residual_gradient_ * residual_gradient_.transpose() +
-      path_correction_ - trace;
+         profile_share(floored_residual_) * residual_gradient_ * residual_gradient_.transpose() +
+         path_correction_ - trace;
 }
 
 Matrix ProfiledDeviance::hessian() {
@@ -332,9 +338,11 @@ Vector ProfiledDeviance::safe_step(const Vector&) {
     const Matrix lambda = places_.block(floored_, j);
     const Matrix m = places_.block(m_, j);
     const Index k = lambda.rows();
-    const Matrix inner = Matrix::Identity(k, k) - m / static_cast<double>(factors[places_.factor(j)].levels);
+    const Matrix inner =
+        Matrix::Identity(k, k) - m / static_cast<double>(factors[places_.factor(j)].levels);
     Eigen::SelfAdjointEigenSolver<Matrix> eigen(inner);
-    const Matrix root = eigen.eigenvectors() * eigen.eigenvalues().cwiseMax(0.0).cwiseSqrt().asDiagonal();
+    const Matrix root =
+        eigen.eigenvectors() * eigen.eigenvalues().cwiseMax(0.0).cwiseSqrt().asDiagonal();
     next[j] = lower_factor(lambda * root);
   }
   return parameters_.parameters(next);

@@ -3,8 +3,8 @@
 //   REML  log|Omega| + log|X'V^-1X| + m (1 + log(2 pi r2 / m)),  m = n - p
 // Omega = Lambda'Z'WZ Lambda + I, r2 = min over u, beta of |y - X beta - Z Lambda u|^2_W + |u|^2.
 // Its gradient is exact, its curvature the average information (vignettes/algorithm.Rmd 2.4, 2.5):
-//   M_j = q_j I - T_j - [REML] sum B_l S^-1 B_l' - (m/r2) sum u_l u_l',  D_j = Lambda^-T M Lambda^-1
-//   gradient 2 D Lambda;  H = (m/r2) Q - (m/r2^2) d d' + <D, Sigma''>.
+//   M_j = q_j I - T_j - [REML] sum B_l S^-1 B_l' - (m/r2) sum u_l u_l',  D_j = Lambda^-T M
+//   Lambda^-1 gradient 2 D Lambda;  H = (m/r2) Q - (m/r2^2) d d' + <D, Sigma''>.
 //
 // Where r2 is a small difference of large cross-products, the response is replaced by the residual
 // of a solution in hand (the anchor): y = e + X b0 + Z Lambda0 u0, and the system is solved for the
@@ -18,11 +18,12 @@
 
 namespace tiers {
 
-// Whether sigma is the best one for each theta (and its derivatives those of the profile), or given.
+// Whether sigma is the best one for each theta (and its derivatives those of the profile), or
+// given.
 enum class Scale { profiled, fixed };
 
-// At sigma = 1 and theta away from zero, with P that of restricted maximum likelihood in either case,
-// and C = L_XX^-T, (X'V^-1X)^-1 = C C':
+// At sigma = 1 and theta away from zero, with P that of restricted maximum likelihood in either
+// case, and C = L_XX^-T, (X'V^-1X)^-1 = C C':
 struct VarianceProducts {
   Vector theta;                               // K
   Vector first;                               // tr(P V_i)
@@ -38,8 +39,8 @@ class ProfiledDeviance final : public MixedObjective {
 
   Index size() const override { return parameters_.size(); }
   double value(const Vector& theta) override;
-  // Where Lambda has a zero on its diagonal, from a point just beside it: the factor, and hessian(),
-  // fixed_derivatives() and solve() until the next value(), are of that point.
+  // Where Lambda has a zero on its diagonal, from a point just beside it: the factor, and
+  // hessian(), fixed_derivatives() and solve() until the next value(), are of that point.
   void derivatives(Vector& gradient, Matrix& curvature) override;
   // H = 2 (m/r2) Q - (m/r2^2) d d' + <D, Sigma''> - TT, TT_ij = tr(K V_i K V_j), K = V^-1 or P.
   Matrix hessian() override;
@@ -122,7 +123,7 @@ class ProfiledDeviance final : public MixedObjective {
   std::vector<Matrix> mean_own_;  // per factor
 
   Vector theta_;
-  std::vector<Matrix> lambda_;  // per factor, at theta_
+  std::vector<Matrix> lambda_;             // per factor, at theta_
   Matrix forward_random_, forward_fixed_;  // c and s
   double constant_ = 0.0, residual_ = 0.0, deviance_ = 0.0;
   Scale scale_kind_ = Scale::profiled;
@@ -131,10 +132,10 @@ class ProfiledDeviance final : public MixedObjective {
   Anchor anchor_;
   std::vector<Matrix> m_;  // M per factor of the last derivatives()
   std::vector<Matrix> sigma_gradient_;
-  Matrix information_;      // Q
+  Matrix information_;                           // Q
   double scale_ = 0.0, floored_residual_ = 0.0;  // m / r2 and r2 at the floored point
   std::vector<Matrix> inverse_sum_;              // sum over levels of (Omega^-1)_ll, per factor
-  Matrix path_correction_;  // <D, d2 Sigma / dtheta dtheta'>
+  Matrix path_correction_;                       // <D, d2 Sigma / dtheta dtheta'>
   Vector residual_gradient_;
   std::vector<Matrix> floored_;  // Lambda at which derivatives() worked
   Matrix projection_;            // B

@@ -32,7 +32,8 @@ Matrix mirrored(const Matrix& m) {
 
 }  // namespace
 
-QuadratureDeviance::QuadratureDeviance(ConditionalMode& mode, const CovarianceParameters& parameters,
+QuadratureDeviance::QuadratureDeviance(ConditionalMode& mode,
+                                       const CovarianceParameters& parameters,
                                        const std::vector<int>& points)
     : ModalDeviance(mode, parameters, 1e-4) {
   const BlockLayout& layout = mode.rows().layout();
@@ -77,7 +78,8 @@ bool QuadratureDeviance::integrate(Integral& out) {
   }
   for (int c = 0; c < depth; ++c) {
     const ChainLevel& level = layout.chain()[c];
-    products_[c].assign(level.units, Matrix::Zero(level.columns, level.columns + level.ancestor_columns));
+    products_[c].assign(level.units,
+                        Matrix::Zero(level.columns, level.columns + level.ancestor_columns));
   }
 
   out.value = mode().factor().log_det_random();
@@ -119,7 +121,7 @@ double QuadratureDeviance::descend(int c, Index unit, Point& point, Index& visit
   const Index above = start_.back() - start_[c + 1];
   if (above > 0) {
     centre = mode().factor().unit_spread(c, unit).transpose() *
-        (mode().factor().unit_ancestors(c, unit) * point.shift.tail(above));
+             (mode().factor().unit_ancestors(c, unit) * point.shift.tail(above));
   }
   Matrix moved = rules_[c].nodes.colwise() - centre;
   lower.transpose().triangularView<Eigen::Upper>().solveInPlace(moved);
@@ -129,7 +131,8 @@ double QuadratureDeviance::descend(int c, Index unit, Point& point, Index& visit
     visit.u = moved.colwise() + mode().u().segment(factor.offset + unit * k, k);
     visit.below.clear();
   }
-  Vector log_terms = log_scale_[c] - 0.5 * visits_[visit_index].u.colwise().squaredNorm().transpose();
+  Vector log_terms =
+      log_scale_[c] - 0.5 * visits_[visit_index].u.colwise().squaredNorm().transpose();
   if (c == 0) {
     evaluate_leaf(unit, point, visits_[visit_index], log_terms);
   } else {
@@ -148,7 +151,8 @@ double QuadratureDeviance::descend(int c, Index unit, Point& point, Index& visit
 }
 
 // Adds the rows' log density at every node of a leaf unit.
-void QuadratureDeviance::evaluate_leaf(Index unit, const Point& point, Visit& visit, Vector& log_density) {
+void QuadratureDeviance::evaluate_leaf(Index unit, const Point& point, Visit& visit,
+                                       Vector& log_density) {
   const PackedRows& rows = mode().rows();
   const BlockLayout& layout = rows.layout();
   const int depth = static_cast<int>(layout.chain().size());
@@ -162,7 +166,8 @@ void QuadratureDeviance::evaluate_leaf(Index unit, const Point& point, Visit& vi
   rest_ = mode().eta().segment(first, count);
   for (int c = 1; c < depth; ++c) {
     const Index at = rows.random_start(layout.chain()[c].factor), width = layout.chain()[c].columns;
-    rest_.noalias() += rows.random().block(at, first, width, count).transpose() * point.shift.segment(start_[c], width);
+    rest_.noalias() += rows.random().block(at, first, width, count).transpose() *
+                       point.shift.segment(start_[c], width);
   }
   const ResponseRows part = part_of(mode().response().rows(), first, count);
   const auto z = rows.random().block(rows.random_start(layout.chain()[0].factor), first, k, count);
@@ -192,7 +197,8 @@ void QuadratureDeviance::evaluate_leaf(Index unit, const Point& point, Visit& vi
 }
 
 // Means over the nodes, once the probability of what lies above a visit is known.
-void QuadratureDeviance::ascend(int c, Index unit, Index visit_index, double weight, Point& point, Integral& out) {
+void QuadratureDeviance::ascend(int c, Index unit, Index visit_index, double weight, Point& point,
+                                Integral& out) {
   const BlockLayout& layout = mode().rows().layout();
   const int f = layout.chain()[c].factor;
   const Factor& factor = layout.factors()[f];
@@ -221,7 +227,8 @@ void QuadratureDeviance::ascend(int c, Index unit, Index visit_index, double wei
 }
 
 // What the rows of a leaf unit add for every level of their path.
-void QuadratureDeviance::ascend_leaf(Index unit, const Visit& visit, double weight, Point& point, Integral& out) {
+void QuadratureDeviance::ascend_leaf(Index unit, const Visit& visit, double weight, Point& point,
+                                     Integral& out) {
   const PackedRows& rows = mode().rows();
   const BlockLayout& layout = rows.layout();
   const int depth = static_cast<int>(layout.chain().size());
@@ -230,7 +237,8 @@ void QuadratureDeviance::ascend_leaf(Index unit, const Visit& visit, double weig
   const Vector p = weight * visit.probability;
   const Vector score = visit.score * p;
   out.score.segment(first, count) += score;
-  if (visit.dispersion.rows() > 0) out.dispersion_score.segment(first, count).noalias() += visit.dispersion * p;
+  if (visit.dispersion.rows() > 0)
+    out.dispersion_score.segment(first, count).noalias() += visit.dispersion * p;
 
   Index above_unit = unit;
   for (int c = 0; c < depth; ++c) {
@@ -240,8 +248,8 @@ void QuadratureDeviance::ascend_leaf(Index unit, const Visit& visit, double weig
     const Index k = factor.columns, above = start_.back() - start_[c + 1];
     const auto z = rows.random().block(rows.random_start(f), first, k, count);
     const Matrix& factor_lambda = lambda()[f];
-    const Vector total = z * score;                       // mean of Z's
-    const Vector g = factor_lambda.transpose() * total;   // and of U's
+    const Vector total = z * score;                      // mean of Z's
+    const Vector g = factor_lambda.transpose() * total;  // and of U's
     out.node_score.segment(factor.offset + above_unit * k, k) += g;
     Matrix& product = products_[c][above_unit];
     if (above > 0) product.rightCols(above).noalias() += g * point.x.tail(above).transpose();
@@ -251,12 +259,14 @@ void QuadratureDeviance::ascend_leaf(Index unit, const Visit& visit, double weig
       continue;
     }
     const Matrix by_node = z * visit.score * p.asDiagonal();  // k x Q
-    product.leftCols(k).noalias() += factor_lambda.transpose() * by_node * rules_[0].nodes.transpose();
+    product.leftCols(k).noalias() +=
+        factor_lambda.transpose() * by_node * rules_[0].nodes.transpose();
     out.outer[f].noalias() -= 2.0 * by_node * visit.u.transpose();
   }
 }
 
-// From the means of g x' to S, leaf to root: T_a = C_a^-1 (G_a - sum over descendants b of C_ab T_b).
+// From the means of g x' to S, leaf to root: T_a = C_a^-1 (G_a - sum over descendants b of C_ab
+// T_b).
 bool QuadratureDeviance::couple_levels(Integral& out) {
   const BlockLayout& layout = mode().rows().layout();
   const int depth = static_cast<int>(layout.chain().size());
@@ -281,16 +291,19 @@ bool QuadratureDeviance::couple_levels(Integral& out) {
         above = layout.chain()[up - 1].parent[above];
         const Factor& upper = layout.factors()[layout.chain()[up].factor];
         const Index at = start_[up] - start_[c + 1], width = upper.columns;
-        coupling.middleRows(at, width).noalias() = lambda()[layout.chain()[up].factor].transpose() *
+        coupling.middleRows(at, width).noalias() =
+            lambda()[layout.chain()[up].factor].transpose() *
             mode().factor().unit_ancestors(c, unit).middleCols(at, width).transpose() *
             mode().factor().unit_spread(c, unit);
-        products_[up][above].noalias() -= coupling.middleRows(at, width) * t.rightCols(start_.back() - start_[up]);
-        forward.segment(upper.offset + above * width, width).noalias() -= coupling.middleRows(at, width) * mine;
+        products_[up][above].noalias() -=
+            coupling.middleRows(at, width) * t.rightCols(start_.back() - start_[up]);
+        forward.segment(upper.offset + above * width, width).noalias() -=
+            coupling.middleRows(at, width) * mine;
       }
       t.leftCols(k) = mirrored(t.leftCols(k));
       square_shift[above] += mine.squaredNorm();
       square_spread[above] += (t.leftCols(k) + Matrix::Identity(k, k)).squaredNorm() +
-          2.0 * t.rightCols(level.ancestor_columns).squaredNorm();
+                              2.0 * t.rightCols(level.ancestor_columns).squaredNorm();
     }
   }
   const Vector error = square_shift.cwiseSqrt() + square_spread.cwiseSqrt();
@@ -299,8 +312,8 @@ bool QuadratureDeviance::couple_levels(Integral& out) {
   return std::isfinite(accuracy_);
 }
 
-// h_i = U_i V U_i' and the sums Z'WUV with V = C^-T (I + S) C^-1; all rows of a leaf unit, which share
-// their path, together (columns).
+// h_i = U_i V U_i' and the sums Z'WUV with V = C^-T (I + S) C^-1; all rows of a leaf unit, which
+// share their path, together (columns).
 void QuadratureDeviance::spread_over_rows(Integral& out) {
   const PackedRows& rows = mode().rows();
   const BlockLayout& layout = rows.layout();
@@ -313,7 +326,8 @@ void QuadratureDeviance::spread_over_rows(Integral& out) {
     if (count == 0) continue;
     for (int c = 1; c < depth; ++c) unit[c] = layout.chain()[c - 1].parent[unit[c - 1]];
     const auto random = [&](int c) {
-      return rows.random().block(rows.random_start(layout.chain()[c].factor), first, layout.chain()[c].columns, count);
+      return rows.random().block(rows.random_start(layout.chain()[c].factor), first,
+                                 layout.chain()[c].columns, count);
     };
     y.resize(total, count);
     for (int c = 0; c < depth; ++c) {
@@ -332,7 +346,8 @@ void QuadratureDeviance::spread_over_rows(Integral& out) {
       const Matrix& s = products_[c][unit[c]];
       spread.middleRows(start_[c], k).noalias() += s * y.bottomRows(total - start_[c]);
       if (above > 0) {
-        spread.bottomRows(above).noalias() += s.rightCols(above).transpose() * y.middleRows(start_[c], k);
+        spread.bottomRows(above).noalias() +=
+            s.rightCols(above).transpose() * y.middleRows(start_[c], k);
       }
     }
     out.leverage.segment(first, count) = spread.cwiseProduct(y).colwise().sum().transpose();
@@ -340,7 +355,12 @@ void QuadratureDeviance::spread_over_rows(Integral& out) {
       const Index above = total - start_[c + 1];
       auto mine = spread.middleRows(start_[c], layout.chain()[c].columns);
       if (above > 0) mine.noalias() -= coupling_[c][unit[c]].transpose() * spread.bottomRows(above);
-      mode().factor().unit_lower(c, unit[c]).transpose().triangularView<Eigen::Upper>().solveInPlace(mine);
+      mode()
+          .factor()
+          .unit_lower(c, unit[c])
+          .transpose()
+          .triangularView<Eigen::Upper>()
+          .solveInPlace(mine);
       out.variance[layout.chain()[c].factor].noalias() +=
           2.0 * (random(c) * mode().w().segment(first, count).asDiagonal()) * mine.transpose();
     }

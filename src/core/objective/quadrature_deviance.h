@@ -4,8 +4,8 @@
 //   u_a = mode_a + C_a^-T (x_a - sum over ancestors c of C_ca'(u_c - mode_c)).
 // One point everywhere is Laplace's approximation.
 //
-// "Path" below: a leaf unit, its parent, and so on to the root. Vectors over a path are stacked leaf
-// first, so that the ancestors of one level are the tail after it.
+// "Path" below: a leaf unit, its parent, and so on to the root. Vectors over a path are stacked
+// leaf first, so that the ancestors of one level are the tail after it.
 #pragma once
 
 #include "hermite_rule.h"
@@ -34,12 +34,12 @@ class QuadratureDeviance final : public ModalDeviance {
  private:
   // A unit's nodes for one choice of its ancestors' nodes.
   struct Visit {
-    Matrix u, shift;            // k x Q: values, and Lambda (u - mode)
-    Vector probability;         // Q, given the ancestors
-    std::vector<Index> below;   // visits of the children, node by node; empty for a leaf
-    Matrix score, dispersion;   // leaf: rows x Q, s and dlogp/dphi
+    Matrix u, shift;           // k x Q: values, and Lambda (u - mode)
+    Vector probability;        // Q, given the ancestors
+    std::vector<Index> below;  // visits of the children, node by node; empty for a leaf
+    Matrix score, dispersion;  // leaf: rows x Q, s and dlogp/dphi
   };
-  struct Point {  // the nodes chosen on the path above a visit
+  struct Point {   // the nodes chosen on the path above a visit
     Vector shift;  // stacked over the whole path; entries of levels not chosen yet are stale
     Vector x;
     std::vector<Vector> u;  // per level
@@ -51,16 +51,16 @@ class QuadratureDeviance final : public ModalDeviance {
   bool couple_levels(Integral& out);
   void spread_over_rows(Integral& out);
 
-  std::vector<HermiteRule> rules_;     // per chain level
-  std::vector<Vector> log_scale_;      // per chain level: log weight + x'x/2 of every node
-  std::vector<Index> start_;           // per chain level: its first entry in a stacked path; and the end
+  std::vector<HermiteRule> rules_;  // per chain level
+  std::vector<Vector> log_scale_;   // per chain level: log weight + x'x/2 of every node
+  std::vector<Index> start_;  // per chain level: its first entry in a stacked path; and the end
   std::vector<std::vector<std::vector<int>>> children_;  // per level above the leaf, per unit
   std::vector<Visit> visits_;
   Index used_visits_ = 0;
-  struct LeafRows {                    // of one leaf unit at one node, overwritten at the next
+  struct LeafRows {  // of one leaf unit at one node, overwritten at the next
     Vector eta, logp, w, dw, ds_dphi, dw_dphi;
   } leaf_rows_;
-  Vector rest_;                        // Z_ancestors shift of one leaf unit's rows
+  Vector rest_;  // Z_ancestors shift of one leaf unit's rows
   // Per chain level and unit: mean of g x' for the unit and (itself, its ancestors), later S of
   // (I + S); and C between (ancestors, unit).
   std::vector<std::vector<Matrix>> products_, coupling_;

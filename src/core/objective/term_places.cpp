@@ -11,7 +11,10 @@ constexpr double kDiagonalFloor = 1e-4;
 }  // namespace
 
 TermPlaces::TermPlaces(const BlockLayout& layout, const CovarianceParameters& parameters)
-    : layout_(layout), parameters_(parameters), factor_(parameters.terms()), column_(parameters.terms()) {
+    : layout_(layout),
+      parameters_(parameters),
+      factor_(parameters.terms()),
+      column_(parameters.terms()) {
   for (std::size_t f = 0; f < layout.factors().size(); ++f) {
     const Factor& factor = layout.factors()[f];
     for (std::size_t t = 0; t < factor.terms.size(); ++t) {
@@ -23,7 +26,8 @@ TermPlaces::TermPlaces(const BlockLayout& layout, const CovarianceParameters& pa
 
 std::vector<Matrix> TermPlaces::factors(const Vector& psi) const {
   std::vector<Matrix> out;
-  for (const auto& factor : layout_.factors()) out.push_back(Matrix::Zero(factor.columns, factor.columns));
+  for (const auto& factor : layout_.factors())
+    out.push_back(Matrix::Zero(factor.columns, factor.columns));
   const std::vector<Matrix> by_term = parameters_.factors(psi);
   for (int j = 0; j < parameters_.terms(); ++j) {
     const Index k = by_term[j].rows();
@@ -52,8 +56,10 @@ Matrix TermPlaces::directions(const Vector& psi, const std::vector<Matrix>& lamb
     const Vector theta = parameters_.part(psi, j);
     for (Index i = 0; i < theta.size(); ++i) {
       const Matrix derivative = parameters_.structure(j).factor_derivative(theta, i);
-      Eigen::Map<Matrix>(out.col(parameters_.offset(j) + i).data() + factor.offset, factor.columns, factor.levels)
-          .middleRows(column_[j], own.rows()) = derivative * u_j + own * (derivative.transpose() * z_j);
+      Eigen::Map<Matrix>(out.col(parameters_.offset(j) + i).data() + factor.offset, factor.columns,
+                         factor.levels)
+          .middleRows(column_[j], own.rows()) =
+          derivative * u_j + own * (derivative.transpose() * z_j);
     }
   }
   return out;
@@ -69,8 +75,8 @@ double TermPlaces::step_limit(const Vector& psi, const Vector& step, double reac
   return limit;
 }
 
-Matrix average_information(const CrossProducts& cross, const BlockedCholesky& factor, const Matrix& directions,
-                           bool without_fixed) {
+Matrix average_information(const CrossProducts& cross, const BlockedCholesky& factor,
+                           const Matrix& directions, bool without_fixed) {
   Matrix random, fixed;
   cross.multiply(directions, random, fixed);
   Matrix out = directions.transpose() * random;
@@ -82,7 +88,8 @@ Matrix average_information(const CrossProducts& cross, const BlockedCholesky& fa
   return out;
 }
 
-std::vector<Matrix> away_from_zero(const std::vector<Matrix>& lambda, const std::vector<Matrix>& mean_own) {
+std::vector<Matrix> away_from_zero(const std::vector<Matrix>& lambda,
+                                   const std::vector<Matrix>& mean_own) {
   std::vector<Matrix> out = lambda;
   for (std::size_t f = 0; f < out.size(); ++f) {
     for (Index a = 0; a < out[f].rows(); ++a) {

@@ -1,5 +1,5 @@
-// Where each random term sits among the factors of the layout, and what the objectives of mixed models
-// compute alike from that.
+// Where each random term sits among the factors of the layout, and what the objectives of mixed
+// models compute alike from that.
 #pragma once
 
 #include "../blocks/blocked_cholesky.h"
@@ -13,19 +13,22 @@ class TermPlaces {
 
   int factor(int term) const { return factor_[term]; }
   Index column(int term) const { return column_[term]; }  // first of the term's within its factor
-  // Lambda of every factor, block diagonal over its terms. psi begins with the covariance parameters.
+  // Lambda of every factor, block diagonal over its terms. psi begins with the covariance
+  // parameters.
   std::vector<Matrix> factors(const Vector& psi) const;
   // The term's diagonal block of one matrix per factor (k x k).
   Matrix block(const std::vector<Matrix>& by_factor, int term) const;
   // The term's entries of a vector over all coordinates (k x levels).
   Matrix part(const Vector& v, int term) const;
 
-  // Ldot_i u + Lambda Ldot_i'z for every covariance parameter (q x parameters): how b moves with it.
-  Matrix directions(const Vector& psi, const std::vector<Matrix>& lambda, const Vector& u, const Vector& z) const;
+  // Ldot_i u + Lambda Ldot_i'z for every covariance parameter (q x parameters): how b moves with
+  // it.
+  Matrix directions(const Vector& psi, const std::vector<Matrix>& lambda, const Vector& u,
+                    const Vector& z) const;
 
-  // The factor in (0, 1] by which a step in the covariance parameters (the first of psi's and step's) is
-  // shortened: no term's parameters move by more than `reach` times their size and half a residual
-  // standard deviation, over which their curvature changes.
+  // The factor in (0, 1] by which a step in the covariance parameters (the first of psi's and
+  // step's) is shortened: no term's parameters move by more than `reach` times their size and half
+  // a residual standard deviation, over which their curvature changes.
   double step_limit(const Vector& psi, const Vector& step, double reach) const;
 
  private:
@@ -37,12 +40,13 @@ class TermPlaces {
 
 // W'Z'KZ W for directions W of b, K = V^-1, or without the part that X explains: the average
 // information of them.
-Matrix average_information(const CrossProducts& cross, const BlockedCholesky& factor, const Matrix& directions,
-                           bool without_fixed);
+Matrix average_information(const CrossProducts& cross, const BlockedCholesky& factor,
+                           const Matrix& directions, bool without_fixed);
 
 // Lambda with every diagonal element so far from zero that derivatives can divide by it: by 1e-4 of
 // what makes the term as large as the noise, given the mean over levels of Z_l'WZ_l. D moves by the
 // square of that, so 8 digits of D survive at a zero variance.
-std::vector<Matrix> away_from_zero(const std::vector<Matrix>& lambda, const std::vector<Matrix>& mean_own);
+std::vector<Matrix> away_from_zero(const std::vector<Matrix>& lambda,
+                                   const std::vector<Matrix>& mean_own);
 
 }  // namespace tiers

@@ -1,6 +1,7 @@
-// Traces and products of the V_i = dV/dtheta_i at sigma = 1. In u-space V_i is E_i = Lambda^-1 Ldot_i
-// + (.)' on the levels of its factor, Z'V^-1Z becomes N = I - Omega^-1 and Z'V^-1X becomes B; with b =
-// B L_XX^-T, P = V^-1 - V^-1 X S^-1 X'V^-1 becomes N - b b'.
+// Traces and products of the V_i = dV/dtheta_i at sigma = 1. In u-space V_i is E_i = Lambda^-1
+// Ldot_i
+// + (.)' on the levels of its factor, Z'V^-1Z becomes N = I - Omega^-1 and Z'V^-1X becomes B; with
+// b = B L_XX^-T, P = V^-1 - V^-1 X S^-1 X'V^-1 becomes N - b b'.
 #include "profiled_deviance.h"
 
 namespace tiers {
@@ -13,8 +14,9 @@ Matrix ProfiledDeviance::random_traces(const std::vector<BlockedCholesky::LevelF
     for (std::size_t j = 0; j < forms.size(); ++j) {
       if (forms[i].factor != forms[j].factor) continue;
       const Matrix product = forms[i].block * forms[j].block;
-      trace(i, j) += static_cast<double>(factors[forms[i].factor].levels) * product.trace() -
-                     (product + product.transpose()).cwiseProduct(inverse_sum_[forms[i].factor]).sum();
+      trace(i, j) +=
+          static_cast<double>(factors[forms[i].factor].levels) * product.trace() -
+          (product + product.transpose()).cwiseProduct(inverse_sum_[forms[i].factor]).sum();
     }
   }
   return trace;
@@ -23,8 +25,8 @@ Matrix ProfiledDeviance::random_traces(const std::vector<BlockedCholesky::LevelF
 ProfiledDeviance::FixedForms ProfiledDeviance::fixed_forms(
     const std::vector<BlockedCholesky::LevelForm>& forms) const {
   const Index p = design_.rank();
-  const Matrix half = factor_.fixed_lower().triangularView<Eigen::Lower>().solve(
-      Matrix(projection_.transpose()));
+  const Matrix half =
+      factor_.fixed_lower().triangularView<Eigen::Lower>().solve(Matrix(projection_.transpose()));
   const Matrix b = half.transpose();
   FixedForms out;
   for (const auto& form : forms) {

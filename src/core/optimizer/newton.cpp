@@ -53,9 +53,12 @@ class Minimizer {
  public:
   Minimizer(Objective& objective, const Vector& start, const std::vector<bool>& free,
             const Control& control)
-      : objective_(objective, start, free), control_(control), psi_(objective_.reduce(start)),
+      : objective_(objective, start, free),
+        control_(control),
+        psi_(objective_.reduce(start)),
         small_gain_(small_gain(control)),
-        secant_(objective_.curvature_plan() == CurvaturePlan::secant), pairs_(kSecantPairs) {}
+        secant_(objective_.curvature_plan() == CurvaturePlan::secant),
+        pairs_(kSecantPairs) {}
 
   Optimum run();
 
@@ -126,8 +129,9 @@ Optimum Minimizer::run() {
 
 Proposal Minimizer::propose() {
   Proposal out;
-  out.verdict = judge(secant_ ? pairs_.update(made_positive(curvature_, kSecantEigenFloor)) : curvature_,
-                      gradient_);
+  out.verdict =
+      judge(secant_ ? pairs_.update(made_positive(curvature_, kSecantEigenFloor)) : curvature_,
+            gradient_);
   const bool by_hessian = wants_hessian(out.verdict.gain);
   if (by_hessian) {
     const Matrix hessian = objective_.hessian();
@@ -156,8 +160,8 @@ bool Minimizer::surely_minimum() const {
   return bound.size() > 0 && judge(bound, gradient_).smallest > 0.0;
 }
 
-// Steps by the curvature converge linearly, at the rate that the last two gains show; a rate that is
-// less than a tenth of the one before may be luck.
+// Steps by the curvature converge linearly, at the rate that the last two gains show; a rate that
+// is less than a tenth of the one before may be luck.
 double Minimizer::predict_left(double gain, bool by_hessian) {
   if (by_hessian) return std::min(gain, kThirdDerivatives * gain * gain);
   if (last_by_hessian_ || std::isinf(last_gain_)) return gain;
@@ -316,7 +320,7 @@ Optimum Minimizer::result() {
   out.gradient = objective_.expand_step(gradient_);
   out.curvature = objective_.expand_matrix(curvature_);
   out.convergence.converged = converged_;
-  out.convergence.ending = converged_                                ? Ending::converged
+  out.convergence.ending = converged_                               ? Ending::converged
                            : iterations_ >= control_.max_iterations ? Ending::iterations
                            : at_edge_                               ? Ending::edge
                                                                     : Ending::stuck;
@@ -361,8 +365,8 @@ Verdict judge(const Matrix& hessian, const Vector& gradient, const std::vector<b
 
 Vector point_below(Objective& objective, const Vector& psi, Vector downward) {
   const double here = objective.value(psi);
-  // A Hessian of the size of rounding is flat, not a saddle: no direction is followed beyond where the
-  // deviance of a model could not but change.
+  // A Hessian of the size of rounding is flat, not a saddle: no direction is followed beyond where
+  // the deviance of a model could not but change.
   downward *= objective.step_limit(psi, downward);
   for (const double length : {1.0, 0.1, 0.01}) {
     const Vector ends[] = {psi + length * downward, psi - length * downward};

@@ -1,7 +1,8 @@
-// Newton's method on an Objective's own curvature, with a line search that shortens or lengthens the
-// step. It stops on the decrease of the deviance that the next step would bring, which does not
+// Newton's method on an Objective's own curvature, with a line search that shortens or lengthens
+// the step. It stops on the decrease of the deviance that the next step would bring, which does not
 // depend on the scale of anything. By the objective's CurvaturePlan:
-//   average_information   the curvature; the Hessian where that is slow, and at the end, to say whether
+//   average_information   the curvature; the Hessian where that is slow, and at the end, to say
+//   whether
 //                         it is a minimum, unless a bound already says so;
 //   secant                the curvature with BFGS updates on top.
 #pragma once
@@ -21,19 +22,19 @@ struct Convergence {
 struct Optimum {
   Vector psi;
   double value = 0.0;
-  Vector gradient;   // zero, as the curvature, in parameters that are not free
+  Vector gradient;  // zero, as the curvature, in parameters that are not free
   Matrix curvature;
   Convergence convergence;
 };
 
-// Minimizes over the parameters marked free; the others keep their start value. Where the deviance is
-// not finite at the start, that start comes back with it.
+// Minimizes over the parameters marked free; the others keep their start value. Where the deviance
+// is not finite at the start, that start comes back with it.
 Optimum minimize(Objective& objective, const Vector& start, const std::vector<bool>& free,
                  const Control& control);
 
-// The gain below which a fit is finished whatever the tolerance, or the tolerance if that is larger: a
-// step that gains less (a ten-thousandth of a standard error) is taken without a line search, because
-// the deviance hardly resolves it.
+// The gain below which a fit is finished whatever the tolerance, or the tolerance if that is
+// larger: a step that gains less (a ten-thousandth of a standard error) is taken without a line
+// search, because the deviance hardly resolves it.
 double small_gain(const Control& control);
 
 // What a Hessian (or a model of it) says about a point with this gradient.

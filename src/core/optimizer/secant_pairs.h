@@ -31,8 +31,8 @@ class SecantPairs {
       if (!(bend > 0.0) || !gradient_change.allFinite()) continue;
       const double share = seen < kDamp * bend ? (1.0 - kDamp) * bend / (bend - seen) : 1.0;
       const Vector change = share * gradient_change + (1.0 - share) * expected;
-      curvature += change * change.transpose() / step.dot(change) -
-                   expected * expected.transpose() / bend;
+      curvature +=
+          change * change.transpose() / step.dot(change) - expected * expected.transpose() / bend;
     }
     return curvature;
   }

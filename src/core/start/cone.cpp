@@ -16,7 +16,8 @@ class NonNegativeSum {
     basis_ = Matrix::Zero(rows.rows(), 0);
   }
 
-  // The direction of the vector of least length; of size 0 if that is zero, next to `size` and the lambdas.
+  // The direction of the vector of least length; of size 0 if that is zero, next to `size` and the
+  // lambdas.
   Vector minimize(double size, double zero) {
     const Index limit = 500 + 10 * rows_.rows();
     for (Index step = 0; step < limit; ++step) {

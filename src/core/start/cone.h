@@ -33,8 +33,8 @@ Matrix null_space(const ConstMatrixMap& x, const std::vector<char>& chosen, cons
 // The columns of `rows` have length 1.
 Vector find_cone_direction(const Matrix& rows);
 
-// Weights >= 0 of sum 1 by which the columns add up to zero; of size 0: there are none, so that some d has
-// a'd > 0 for every column. The columns have length 1.
+// Weights >= 0 of sum 1 by which the columns add up to zero; of size 0: there are none, so that
+// some d has a'd > 0 for every column. The columns have length 1.
 Vector vanishing_combination(const Matrix& rows);
 
 }  // namespace tiers

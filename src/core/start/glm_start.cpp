@@ -13,7 +13,7 @@ constexpr int largest_step = 25;      // in one round
 constexpr int quadratic_within = 10;  // steps
 constexpr double quadratic_step = 1e-3;
 constexpr double largest_change = 30.0;  // of a linear predictor in a step, in units of order one
-constexpr double enough = 1e-9;  // gain in log-likelihood that is not worth another step
+constexpr double enough = 1e-9;          // gain in log-likelihood that is not worth another step
 
 // Solves h x = g for a positive semidefinite h of any scale; directions without information get 0.
 Vector solve_semidefinite(const Matrix& h, const Vector& g) {
@@ -276,13 +276,16 @@ class Climb {
     return false;
   }
 
-  // At a finite maximum the rows at the edge of their response still pull. In a family whose weights
-  // vanish faster than its scores (beta-binomial) the climb also ends where nothing pulls any more.
+  // At a finite maximum the rows at the edge of their response still pull. In a family whose
+  // weights vanish faster than its scores (beta-binomial) the climb also ends where nothing pulls
+  // any more.
   bool scores_left() const {
     const double least = 1e-8 * now_.score.lpNorm<Eigen::Infinity>();
     for (Index i = 0; i < rows_.n; ++i) {
-      const bool edge = rows_.y[i] <= 0.0 || (family_.uses_trials() && rows_.y[i] == size_of(rows_, i));
-      if (counts(i) && edge && size_of(rows_, i) > 0.0 && !(std::fabs(now_.score[i]) > least)) return false;
+      const bool edge =
+          rows_.y[i] <= 0.0 || (family_.uses_trials() && rows_.y[i] == size_of(rows_, i));
+      if (counts(i) && edge && size_of(rows_, i) > 0.0 && !(std::fabs(now_.score[i]) > least))
+        return false;
     }
     return true;
   }

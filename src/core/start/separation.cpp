@@ -61,8 +61,8 @@ bool counts(const ResponseRows& rows, Index i) {
   return !(rows.weight && rows.weight[i] == 0.0) && size_of(rows, i) > 0.0;
 }
 
-// x with the random effects of all other factors beside it, without linear combinations. Where that is
-// too wide to be worth it, x alone.
+// x with the random effects of all other factors beside it, without linear combinations. Where that
+// is too wide to be worth it, x alone.
 Matrix fixed_and_other_effects(const PackedRows& rows, int factor) {
   const auto& factors = rows.layout().factors();
   constexpr Index most_columns = 300;
@@ -80,7 +80,8 @@ Matrix fixed_and_other_effects(const PackedRows& rows, int factor) {
   for (const int f : others) {
     for (Index i = 0; i < rows.size(); ++i) {
       const Index k = factors[f].columns;
-      wide.row(i).segment(at + rows.level(i, f) * k, k) = rows.random().col(i).segment(rows.random_start(f), k);
+      wide.row(i).segment(at + rows.level(i, f) * k, k) =
+          rows.random().col(i).segment(rows.random_start(f), k);
     }
     at += factors[f].levels * factors[f].columns;
   }
@@ -95,7 +96,9 @@ constexpr double kLargeSd = 10.0;  // of random effects, in the linear predictor
 // Of a factor's effects in each row.
 Vector effect_sd(const PackedRows& packed, int factor, const Matrix& lambda) {
   const Index k = lambda.rows();
-  return (lambda.transpose() * packed.random().middleRows(packed.random_start(factor), k)).colwise().norm();
+  return (lambda.transpose() * packed.random().middleRows(packed.random_start(factor), k))
+      .colwise()
+      .norm();
 }
 
 }  // namespace
@@ -151,8 +154,8 @@ Separation find_separation(const ResponseFamily& family, const ResponseRows& row
   return out;
 }
 
-bool groups_separated(const int* codes, Index levels, const ConstMatrixMap& z, const ResponseRows& rows,
-                      const ConstMatrixMap& x, const Poll& poll) {
+bool groups_separated(const int* codes, Index levels, const ConstMatrixMap& z,
+                      const ResponseRows& rows, const ConstMatrixMap& x, const Poll& poll) {
   const Index n = rows.n, p = x.rows(), k = z.rows();
   std::vector<signed char> side(n, 0);
   std::vector<char> mixed(n, 0);
@@ -167,12 +170,13 @@ bool groups_separated(const int* codes, Index levels, const ConstMatrixMap& z, c
     mixed[i] = !random && side[i] == 0;
     if (!random && side[i] != 0) plain.push_back(i);
   }
-  groups.erase(std::remove_if(groups.begin(), groups.end(), [](const auto& group) { return group.empty(); }),
-               groups.end());
+  groups.erase(
+      std::remove_if(groups.begin(), groups.end(), [](const auto& group) { return group.empty(); }),
+      groups.end());
   if (groups.empty()) return false;
 
-  // Positive multiples of a group's rows that add up to zero in z, and to no more than zero in x'd, prove
-  // that no v serves d. Their sum in x is a row that d must make positive.
+  // Positive multiples of a group's rows that add up to zero in z, and to no more than zero in x'd,
+  // prove that no v serves d. Their sum in x is a row that d must make positive.
   const Matrix within = null_space(x, mixed, Matrix::Identity(p, p), poll);
   Vector d = Vector::Zero(p);
   std::vector<Vector> cuts;
@@ -197,7 +201,8 @@ bool groups_separated(const int* codes, Index levels, const ConstMatrixMap& z, c
         cut += weight[a] / length[a] * x.col(group[a]);
         scale += weight[a] / std::fabs(length[a]) * x.col(group[a]).norm();
       }
-      cuts.push_back(cut.norm() > cone_tolerance * scale ? Vector(cut / scale) : Vector(Vector::Zero(p)));
+      cuts.push_back(cut.norm() > cone_tolerance * scale ? Vector(cut / scale)
+                                                         : Vector(Vector::Zero(p)));
       return false;
     };
     groups.erase(std::remove_if(groups.begin(), groups.end(), settled), groups.end());
@@ -211,7 +216,8 @@ bool groups_separated(const int* codes, Index levels, const ConstMatrixMap& z, c
       joined.col(count + a) = x.col(plain[a]);
       sign[count + a] = side[plain[a]];
     }
-    const Cone cone = find_cone(ConstMatrixMap(joined.data(), p, count + others), sign, within, poll);
+    const Cone cone =
+        find_cone(ConstMatrixMap(joined.data(), p, count + others), sign, within, poll);
     for (Index c = 0; c < count; ++c) {
       if (!cone.separated[c]) return false;
     }
@@ -220,8 +226,8 @@ bool groups_separated(const int* codes, Index levels, const ConstMatrixMap& z, c
   return false;
 }
 
-bool groups_separated(const PackedRows& packed, int factor, const Matrix& lambda, const ResponseRows& rows,
-                      bool alone, const Poll& poll) {
+bool groups_separated(const PackedRows& packed, int factor, const Matrix& lambda,
+                      const ResponseRows& rows, bool alone, const Poll& poll) {
   const Index k = lambda.rows(), n = packed.size();
   const Matrix z = packed.random().middleRows(packed.random_start(factor), k);
   const Vector sd = effect_sd(packed, factor, lambda);
@@ -234,7 +240,8 @@ bool groups_separated(const PackedRows& packed, int factor, const Matrix& lambda
     codes[i] = static_cast<int>(packed.level(i, factor)) + 1;
     moderate[i] = !(sd[i] > kLargeSd);
   }
-  const Matrix free = null_space(ConstMatrixMap(z.data(), k, n), moderate, Matrix::Identity(k, k), poll);
+  const Matrix free =
+      null_space(ConstMatrixMap(z.data(), k, n), moderate, Matrix::Identity(k, k), poll);
   const bool most = 2 * wide > n, some = free.cols() > 0 && free.cols() < k;
   if (!most && !some) return false;
   const Matrix x = alone ? packed.fixed() : fixed_and_other_effects(packed, factor);

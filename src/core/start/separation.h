@@ -23,9 +23,9 @@ struct Separation {
   // p x r, orthonormal: what the rows that are not separated say nothing about. The coefficients
   // with a zero row here keep finite estimates; the others are infinite or not identified.
   Matrix unidentified;
-  std::vector<char> separated_row;    // n
-  // True: rows have a density in the limit, of a mean of zero, that depends on the dispersion (gaussian,
-  // log link). False: a probability of one.
+  std::vector<char> separated_row;  // n
+  // True: rows have a density in the limit, of a mean of zero, that depends on the dispersion
+  // (gaussian, log link). False: a probability of one.
   bool rows_inform = false;
 };
 
@@ -34,21 +34,21 @@ struct Separation {
 Separation find_separation(const ResponseFamily& family, const ResponseRows& rows,
                            const ConstMatrixMap& x, const Poll& poll);
 
-// Random effects b_l of binary data (or counts of successes), z_i'b_l in the rows of level l: are there d
-// and for every level v_l by which x_i'd + z_i'v_l is positive for all successes and negative for all
-// failures? (A level's v_l then fill an open cone, so the likelihood stays above zero as d, and the
-// covariance matrix with it, grows without end.) Rows with z_i = 0 need no more than x_i'd = 0, or of the
-// sign of their response. Few rows a level are always told apart by enough columns: that the likelihood
-// has no maximum for finite variances follows only where they are found to be large.
-// codes: n, 1-based. z: k x n. Rows of prior weight 0 do not count.
-bool groups_separated(const int* codes, Index levels, const ConstMatrixMap& z, const ResponseRows& rows,
-                      const ConstMatrixMap& x, const Poll& poll);
-// The same for a factor of the layout with its estimated k x k factor lambda, with the random effects of
-// all others as if they were fixed. Asked for all directions of its effects where these have a large
-// standard deviation in most rows, and for those that leave alone the rows in which it is moderate.
-// `alone`: without the random effects of the others.
-bool groups_separated(const PackedRows& packed, int factor, const Matrix& lambda, const ResponseRows& rows,
-                      bool alone, const Poll& poll);
+// Random effects b_l of binary data (or counts of successes), z_i'b_l in the rows of level l: are
+// there d and for every level v_l by which x_i'd + z_i'v_l is positive for all successes and
+// negative for all failures? (A level's v_l then fill an open cone, so the likelihood stays above
+// zero as d, and the covariance matrix with it, grows without end.) Rows with z_i = 0 need no more
+// than x_i'd = 0, or of the sign of their response. Few rows a level are always told apart by
+// enough columns: that the likelihood has no maximum for finite variances follows only where they
+// are found to be large. codes: n, 1-based. z: k x n. Rows of prior weight 0 do not count.
+bool groups_separated(const int* codes, Index levels, const ConstMatrixMap& z,
+                      const ResponseRows& rows, const ConstMatrixMap& x, const Poll& poll);
+// The same for a factor of the layout with its estimated k x k factor lambda, with the random
+// effects of all others as if they were fixed. Asked for all directions of its effects where these
+// have a large standard deviation in most rows, and for those that leave alone the rows in which it
+// is moderate. `alone`: without the random effects of the others.
+bool groups_separated(const PackedRows& packed, int factor, const Matrix& lambda,
+                      const ResponseRows& rows, bool alone, const Poll& poll);
 // Whether the effects of a factor have a large standard deviation in a row.
 bool has_large_effects(const PackedRows& packed, int factor, const Matrix& lambda);
 

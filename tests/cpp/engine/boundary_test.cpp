@@ -9,11 +9,12 @@ using namespace tiers;
 
 namespace {
 
-// f = sum_j (c_j S_j + S_j^2 / 2) + (beta - 1)^2 + (beta - 1) S_1 / 2 of two variances S = theta^2 and
-// a parameter beta that is no covariance: what a generalized model looks like to the search.
+// f = sum_j (c_j S_j + S_j^2 / 2) + (beta - 1)^2 + (beta - 1) S_1 / 2 of two variances S = theta^2
+// and a parameter beta that is no covariance: what a generalized model looks like to the search.
 class TwoVariances : public MixedObjective {
  public:
-  TwoVariances(double c0, double c1, bool secant) : c_{c0, c1}, secant_(secant), d_(2, Matrix(1, 1)) {}
+  TwoVariances(double c0, double c1, bool secant)
+      : c_{c0, c1}, secant_(secant), d_(2, Matrix(1, 1)) {}
 
   Index size() const override { return 3; }
   double value(const Vector& psi) override {

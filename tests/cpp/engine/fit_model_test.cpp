@@ -1,7 +1,7 @@
-#include "core/covariance/covariance_registry.h"
 #include "core/engine/fit_model.h"
 
 #include "catch.h"
+#include "core/covariance/covariance_registry.h"
 #include "core/engine/at_point.h"
 #include "simulated_data.h"
 
@@ -66,7 +66,8 @@ TEST_CASE("a fit ends where no neighbour is better, and says so") {
           moved[j] = moved[j] * (1.0 + step);
           CHECK(dense_deviance(data, moved, reml) >= fit.deviance - 1e-9);
           for (const auto& boundary : fit.boundary) {
-            for (Index i = 0; i < boundary.multipliers.size(); ++i) CHECK(boundary.multipliers[i] >= -1e-5);
+            for (Index i = 0; i < boundary.multipliers.size(); ++i)
+              CHECK(boundary.multipliers[i] >= -1e-5);
           }
         }
       }
@@ -94,13 +95,15 @@ TEST_CASE("conditional variances are the diagonal blocks of the dense inverse") 
       first += mine.cols();
     }
     Matrix v = z * g * z.transpose();
-    for (Index i = 0; i < data.n; ++i) v(i, i) += data.weights.size() > 0 ? 1.0 / data.weights[i] : 1.0;
+    for (Index i = 0; i < data.n; ++i)
+      v(i, i) += data.weights.size() > 0 ? 1.0 / data.weights[i] : 1.0;
     const Matrix dense = g - g * z.transpose() * v.ldlt().solve(z * g);
     first = 0;
     for (std::size_t j = 0; j < lambda.size(); ++j) {
       const Index k = lambda[j].rows();
       for (Index l = 0; l < data.terms[j].levels; ++l) {
-        const Matrix difference = blocks[j].middleCols(l * k, k) - dense.block(first + l * k, first + l * k, k, k);
+        const Matrix difference =
+            blocks[j].middleCols(l * k, k) - dense.block(first + l * k, first + l * k, k, k);
         CHECK(difference.cwiseAbs().maxCoeff() < 1e-11);
       }
       first += data.terms[j].levels * k;
@@ -171,7 +174,8 @@ TEST_CASE("a response that X and Z reproduce has no residual variance") {
   Data data = simulate(Design::one_factor);
   data.y = data.X * Vector::Constant(3, 0.5);
   CHECK(fit_model(data.specification(true), Control()).status == FitStatus::perfect_fit);
-  for (Index i = 0; i < data.n; ++i) data.y[i] = std::sin(static_cast<double>(data.terms[0].codes[i]));
+  for (Index i = 0; i < data.n; ++i)
+    data.y[i] = std::sin(static_cast<double>(data.terms[0].codes[i]));
   CHECK(fit_model(data.specification(false), Control()).status == FitStatus::perfect_fit);
 }
 

@@ -1,8 +1,7 @@
-#include "core/engine/fit_model.h"
-
 #include <cmath>
 
 #include "catch.h"
+#include "core/engine/fit_model.h"
 #include "simulated_data.h"
 
 using namespace tiers;
@@ -16,7 +15,8 @@ Matrix derivative(const Data& data, const Unidentified::Entry& entry) {
   const Index k = data.terms[entry.term].basis.cols();
   Matrix sigma = Matrix::Zero(z.cols(), z.cols());
   for (Index l = 0; l < data.terms[entry.term].levels; ++l) {
-    sigma(l * k + entry.row, l * k + entry.column) = sigma(l * k + entry.column, l * k + entry.row) = 1.0;
+    sigma(l * k + entry.row, l * k + entry.column) =
+        sigma(l * k + entry.column, l * k + entry.row) = 1.0;
   }
   Matrix v = z * sigma * z.transpose();
   if (data.weights.size() > 0) {

@@ -1,7 +1,6 @@
-#include "core/engine/linear_engine.h"
-
 #include "catch.h"
 #include "core/engine/fit_model.h"
+#include "core/engine/linear_engine.h"
 #include "simulated_data.h"
 
 using namespace tiers;
@@ -39,7 +38,9 @@ TEST_CASE("columns that the fixed effects span have no variance, the others keep
         Data part = data;
         auto& mine = part.terms[term];
         const Index last = mine.basis.cols() - 1;
-        if (column < last) mine.basis.middleCols(column, last - column) = data.terms[term].basis.rightCols(last - column);
+        if (column < last)
+          mine.basis.middleCols(column, last - column) =
+              data.terms[term].basis.rightCols(last - column);
         mine.basis.conservativeResize(Eigen::NoChange, last);
         const FitResult less = fit_model(part.specification(reml), Control());
         CHECK(fit.deviance == Approx(less.deviance).epsilon(1e-10));

@@ -117,7 +117,8 @@ TEST_CASE("complementary log-log links keep finite values where e^eta is subnorm
   for (const double eta : {-705.0, -710.0, -720.0, -744.0, -760.0}) {
     const FamilyValues none = evaluate_at(*make_family("binomial", "cloglog"), {eta, 0, 1, 1, 0});
     const FamilyValues one = evaluate_at(*make_family("binomial", "cloglog"), {eta, 1, 1, 1, 0});
-    const FamilyValues mirrored = evaluate_at(*make_family("binomial", "loglog"), {-eta, 1, 1, 1, 0});
+    const FamilyValues mirrored =
+        evaluate_at(*make_family("binomial", "loglog"), {-eta, 1, 1, 1, 0});
     CHECK(none.logp == Approx(0.0).margin(1e-300));
     CHECK(one.logp == Approx(eta).epsilon(1e-12));
     CHECK(one.s == Approx(1.0));

@@ -26,8 +26,8 @@ TEST_CASE("ph keeps its digits near zero") {
 }
 
 TEST_CASE("Stirling's remainder is that of lgamma") {
-  for (const double x : {1e-12, 1e-3, 0.2, 1.0, 1.5, 4.0, 8.0, 8.9999, 9.0, 11.7, 14.9999, 15.0, 15.3, 15.9999, 16.0,
-                         40.0, 300.0}) {
+  for (const double x : {1e-12, 1e-3, 0.2, 1.0, 1.5, 4.0, 8.0, 8.9999, 9.0, 11.7, 14.9999, 15.0,
+                         15.3, 15.9999, 16.0, 40.0, 300.0}) {
     const double exact = static_cast<double>(de_exact(x));
     CHECK(stirling_remainder(x) == Approx(exact).epsilon(1e-13).margin(2e-14));
     CHECK(stirling<3>(x).de == Approx(exact).epsilon(1e-13).margin(2e-14));
@@ -55,7 +55,8 @@ TEST_CASE("e0, e1, e2 at arguments where psi and its derivatives are known") {
 
 // psi(x + 1) = psi(x) + 1/x and its derivatives tie each argument to the next, across the switch.
 TEST_CASE("e0, e1, e2 obey the recurrence of psi") {
-  for (const double x : {0.01, 0.7, 3.3, 7.999, 8.0, 8.5, 9.0, 13.999, 14.0, 14.999, 15.0, 15.5, 16.0, 22.0}) {
+  for (const double x :
+       {0.01, 0.7, 3.3, 7.999, 8.0, 8.5, 9.0, 13.999, 14.0, 14.999, 15.0, 15.5, 16.0, 22.0}) {
     const double next = x + 1.0;
     const Stirling at = stirling<3>(x), then = stirling<3>(next);
     const auto psi = [](double z, const Stirling& s) { return std::log(z) - 0.5 / z - s.e0 / z; };

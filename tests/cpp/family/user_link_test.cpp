@@ -186,7 +186,8 @@ TEST_CASE("the unit of the linear predictor follows the link") {
   CHECK(unit("poisson", "sqrt") == Approx(1.0));   // half of it
   CHECK(unit("gaussian", "identity") == Approx(3.0));
   rows.weight = weight.data();
-  CHECK(unit("gaussian", "identity") == Approx(3.0 / std::sqrt(7.0)));  // mean information of 1, 4 and 16
+  CHECK(unit("gaussian", "identity") ==
+        Approx(3.0 / std::sqrt(7.0)));  // mean information of 1, 4 and 16
   const std::vector<double> gone = {0.5, 2.0, -400.0};
   rows.n = 2;
   const double two = make_family("gaussian", "log")->predictor_unit(rows, gone.data());
@@ -194,7 +195,8 @@ TEST_CASE("the unit of the linear predictor follows the link") {
   rows.weight = nullptr;
   const double all = make_family("gaussian", "log")->predictor_unit(rows, gone.data());
   rows.n = 2;
-  CHECK(all == Approx(std::sqrt(1.5) * make_family("gaussian", "log")->predictor_unit(rows, gone.data())));
+  CHECK(all ==
+        Approx(std::sqrt(1.5) * make_family("gaussian", "log")->predictor_unit(rows, gone.data())));
   CHECK(two < all);
 }
 
@@ -206,7 +208,8 @@ TEST_CASE("a user's link with a value for each row is asked for the rows it is e
   f.name = "exposure";
   f.by_row = true;
   f.mean = [days](const double* eta, Index count, double* mu, const int* row) {
-    for (Index i = 0; i < count; ++i) mu[i] = std::pow(1.0 / (1.0 + std::exp(-eta[i])), days(row, i));
+    for (Index i = 0; i < count; ++i)
+      mu[i] = std::pow(1.0 / (1.0 + std::exp(-eta[i])), days(row, i));
   };
   f.slope = [days](const double* eta, Index count, double* slope, const int* row) {
     for (Index i = 0; i < count; ++i) {
@@ -238,7 +241,8 @@ TEST_CASE("a user's link with a value for each row is asked for the rows it is e
   family->evaluate(rows, eta.data(), Detail::gradient, out);
   for (Index i = 0; i < n; ++i) {
     // log mu = -d log(1 + e^-eta); of failures log(1 - mu), with odds r = mu / (1 - mu).
-    const double d = 1.0 + row[i] % 9, p = 1.0 / (1.0 + std::exp(-eta[i])), mu = std::pow(p, d), r = mu / (1.0 - mu);
+    const double d = 1.0 + row[i] % 9, p = 1.0 / (1.0 + std::exp(-eta[i])), mu = std::pow(p, d),
+                 r = mu / (1.0 - mu);
     const double slope = d * (1.0 - p), bend = -slope * p;  // of log mu
     const double failure = -r * slope, failure_bend = -r * bend - r * (1.0 + r) * slope * slope;
     CHECK(logp[i] == Approx(y[i] > 0.0 ? std::log(mu) : std::log1p(-mu)).epsilon(1e-12));

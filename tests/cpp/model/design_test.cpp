@@ -25,6 +25,8 @@ TEST_CASE("the unit of a linear predictor multiplies the internal rows and nothi
       other.random_row(static_cast<int>(j), i, z_unit.data());
       CHECK((z_unit - 1024.0 * z).norm() == 0.0);
     }
-    CHECK((other.mode_map(static_cast<int>(j)) - 1024.0 * one.mode_map(static_cast<int>(j))).norm() == 0.0);
+    CHECK(
+        (other.mode_map(static_cast<int>(j)) - 1024.0 * one.mode_map(static_cast<int>(j))).norm() ==
+        0.0);
   }
 }

@@ -9,8 +9,9 @@ using namespace tiers_test;
 
 namespace {
 
-const char* const kFamilies[] = {"gaussian", "binomial", "poisson", "nbinom1", "nbinom2",
-                                 "Gamma", "inverse.gaussian", "beta", "betabinomial"};
+const char* const kFamilies[] = {"gaussian",         "binomial", "poisson",
+                                 "nbinom1",          "nbinom2",  "Gamma",
+                                 "inverse.gaussian", "beta",     "betabinomial"};
 
 // Links whose domain is the whole line.
 std::string open_link(const std::string& family) {
@@ -44,7 +45,8 @@ void check_gradient(ModalDeviance& objective, const Vector& psi) {
 }
 
 // -2 sum logp + u'u + log|H| with dense Z and Newton steps on the whole H.
-double dense_laplace(const GeneralizedEngine& engine, const GeneralizedData& data, const Vector& psi) {
+double dense_laplace(const GeneralizedEngine& engine, const GeneralizedData& data,
+                     const Vector& psi) {
   const auto factors = engine.parameters.factors(psi);
   const Index n = data.data.n, p = engine.rows.fixed().rows();
   Index q = 0;
@@ -87,7 +89,8 @@ double dense_laplace(const GeneralizedEngine& engine, const GeneralizedData& dat
     const Vector eta = fixed + u_matrix * u;
     data.family->evaluate(rows, eta.data(), Detail::newton, out);
     const bool positive = w.minCoeff() >= 0.0;
-    h = u_matrix.transpose() * (step < 20 && !positive ? fallback : w).asDiagonal() * u_matrix + Matrix::Identity(q, q);
+    h = u_matrix.transpose() * (step < 20 && !positive ? fallback : w).asDiagonal() * u_matrix +
+        Matrix::Identity(q, q);
     Vector direction = h.ldlt().solve(u_matrix.transpose() * s - u);
     if (direction.norm() > 2.0) direction *= 2.0 / direction.norm();
     u += direction;
@@ -96,7 +99,7 @@ double dense_laplace(const GeneralizedEngine& engine, const GeneralizedData& dat
   data.family->evaluate(rows, eta.data(), Detail::newton, out);
   h = u_matrix.transpose() * w.asDiagonal() * u_matrix + Matrix::Identity(q, q);
   return u.squaredNorm() - 2.0 * logp.sum() +
-      2.0 * Matrix(h.llt().matrixL()).diagonal().array().log().sum();
+         2.0 * Matrix(h.llt().matrixL()).diagonal().array().log().sum();
 }
 
 }  // namespace
@@ -142,7 +145,8 @@ TEST_CASE("the gradient with the fixed effects in the mode is exact") {
 
 TEST_CASE("the gradient of quadrature is exact, at any number of points") {
   for (const char* family : kFamilies) {
-    const GeneralizedData data = generalized(tiers_test::Design::one_factor, family, open_link(family));
+    const GeneralizedData data =
+        generalized(tiers_test::Design::one_factor, family, open_link(family));
     const GeneralizedSpecification spec = data.specification();
     for (const int points : {1, 2, 5}) {
       GeneralizedEngine engine(spec);
@@ -223,7 +227,8 @@ TEST_CASE("the derivative with respect to Sigma holds where Sigma is zero") {
       moved[engine.parameters.offset(1) + 2] = std::sqrt(variance);
       return (objective.value(moved) - here) / variance;
     };
-    const double h = 1e-3, extrapolated = (8.0 * rise(h) - 6.0 * rise(2.0 * h) + rise(4.0 * h)) / 3.0;
+    const double h = 1e-3,
+                 extrapolated = (8.0 * rise(h) - 6.0 * rise(2.0 * h) + rise(4.0 * h)) / 3.0;
     CHECK(d(1, 1) == Approx(extrapolated).epsilon(1e-4).margin(1e-4));
   }
 }
@@ -242,6 +247,7 @@ TEST_CASE("Hermite rules integrate polynomials exactly") {
   const HermiteRule square = hermite_rule(3, 2);
   REQUIRE(square.nodes.cols() == 9);
   const Vector weights = square.log_weights.array().exp();
-  CHECK((square.nodes.row(0).array().square() * square.nodes.row(1).array().square()).matrix().dot(weights) ==
-        Approx(1.0).epsilon(1e-13));
+  CHECK((square.nodes.row(0).array().square() * square.nodes.row(1).array().square())
+            .matrix()
+            .dot(weights) == Approx(1.0).epsilon(1e-13));
 }

@@ -56,7 +56,8 @@ class RoughLogistic final : public Objective {
     at_ = beta;
     const Vector eta = x_ * beta;
     double sum = 1e5;
-    for (Index i = 0; i < eta.size(); ++i) sum += 2.0 * (std::log1p(std::exp(eta[i])) - y_[i] * eta[i]);
+    for (Index i = 0; i < eta.size(); ++i)
+      sum += 2.0 * (std::log1p(std::exp(eta[i])) - y_[i] * eta[i]);
     return sum * (1.0 + 2e-10 * std::sin(1e9 * sum));
   }
   void derivatives(Vector& gradient, Matrix& curvature) override {
@@ -360,7 +361,8 @@ class Slope final : public Objective {
 
 TEST_CASE("how the search ended is told") {
   Walled walled;
-  CHECK(minimize(walled, Vector::Ones(2), {true, true}, Control()).convergence.ending == Ending::converged);
+  CHECK(minimize(walled, Vector::Ones(2), {true, true}, Control()).convergence.ending ==
+        Ending::converged);
   Control few;
   few.max_iterations = 2;
   Slope endless(false), edge(true);

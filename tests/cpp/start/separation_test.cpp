@@ -214,7 +214,8 @@ TEST_CASE("families differ in the rows that can separate") {
   CHECK(kind("gaussian", "inverse", {0, 0, 1, 1}) == Kind::none);
   CHECK(kind("gaussian", "log", {1, 2, 0, -1}) == Kind::quasi);
   const auto inform = [&](const char* family) {
-    return find_separation(*make_family(family, "log"), problem.rows(), problem.map(), Poll()).rows_inform;
+    return find_separation(*make_family(family, "log"), problem.rows(), problem.map(), Poll())
+        .rows_inform;
   };
   CHECK(inform("gaussian"));
   CHECK_FALSE(inform("nbinom2"));
@@ -248,7 +249,8 @@ bool separated_at_once(const std::vector<int>& codes, int levels, const Matrix& 
     wide.col(i).segment(p + k * (codes[i] - 1), k) = z.col(i);
     sign[i] = y[i] > 0.0 ? 1 : -1;
   }
-  const Cone cone = find_cone(map_of(wide), sign, Matrix::Identity(wide.rows(), wide.rows()), Poll());
+  const Cone cone =
+      find_cone(map_of(wide), sign, Matrix::Identity(wide.rows(), wide.rows()), Poll());
   for (const char row : cone.separated) {
     if (!row) return false;
   }
@@ -278,7 +280,8 @@ TEST_CASE("groups with several random effects are separated as one wide design i
     CAPTURE(trial);
     const bool expected = separated_at_once(codes, levels, z, problem.x, problem.y);
     yes += expected;
-    CHECK(groups_separated(codes.data(), levels, map_of(z), problem.rows(), problem.map(), Poll()) == expected);
+    CHECK(groups_separated(codes.data(), levels, map_of(z), problem.rows(), problem.map(),
+                           Poll()) == expected);
   }
   CHECK(yes > 220);
   CHECK(yes < 380);
@@ -346,7 +349,9 @@ TEST_CASE("ordered groups are told from nearly ordered ones among very many") {
     const Vector score = problem.x.middleCols(4 * g, 4).transpose() * Eigen::Vector2d(1.0, 0.5);
     for (Index a = 0; a < 4; ++a) problem.y[4 * g + a] = score[a] > score.mean() ? 1.0 : 0.0;
   }
-  CHECK(groups_separated(codes.data(), groups, map_of(ones), problem.rows(), problem.map(), Poll()));
+  CHECK(
+      groups_separated(codes.data(), groups, map_of(ones), problem.rows(), problem.map(), Poll()));
   for (Index a = 0; a < 4; ++a) problem.y[4 * 4321 + a] = 1.0 - problem.y[4 * 4321 + a];
-  CHECK_FALSE(groups_separated(codes.data(), groups, map_of(ones), problem.rows(), problem.map(), Poll()));
+  CHECK_FALSE(
+      groups_separated(codes.data(), groups, map_of(ones), problem.rows(), problem.map(), Poll()));
 }
