@@ -68,7 +68,7 @@ bench:
 	@$(RUN_R) bench/run.R $(BENCH)
 
 # Needs pdflatex for the manual as PDF; without it that one part is left out.
-check:
+check: check-format
 	@.ci/install-dependencies check
 	@.ci/run-check $(BUILD)/check $(BUILD)/count-check
 

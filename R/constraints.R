@@ -3,7 +3,8 @@
 #   held   a value for each parameter in the order of fit$parameters, NA where it is free
 #   same   a number for each; equal ones share it
 
-# The parameters of a model before it is fitted: name, type, lower, upper, as in fit$parameters, term.
+# The parameters of a model before it is fitted: name, type, lower, upper, as in fit$parameters,
+# and term.
 parameters_of <- function(spec, terms) {
   names <- random_parameter_names(terms)
   random <- lapply(seq_along(terms), function(j) {

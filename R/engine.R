@@ -42,7 +42,8 @@ run_glmm_means <- function(spec, beta, Lambda, phi) {
 
 # Log density, score, weight, mean and variance of rows: `response` is list(y, size, weights).
 run_family <- function(family, response, phi, eta) {
-  compiled(family_cpp(family$name, engine_link(family), response$y, response$size, response$weights, phi, eta),
+  compiled(family_cpp(family$name, engine_link(family), response$y, response$size, response$weights,
+                      phi, eta),
            response)
 }
 

@@ -35,8 +35,8 @@
 #' @param ... Nothing: an argument of another name is an error.
 #' @return A fit of class `c("tiers_lmm", "tiers_fit")`: plain data that can be saved and used in
 #'   another session. Print it, or use `summary()`, `anova()`, `predict()`, [fixef()], [ranef()],
-#'   [VarCorr()] and so on. The fit keeps the data frame that it was given (not a copy of it), unless
-#'   [tiers_control()] says otherwise.
+#'   [VarCorr()] and so on. The fit keeps the data frame that it was given (not a copy of it),
+#'   unless [tiers_control()] says otherwise.
 #'
 #'   A variance of zero or a correlation of 1 is a valid estimate and comes with a message of class
 #'   `tiers_message_singular`. A warning means that a number of the output may be wrong. All errors
@@ -151,11 +151,11 @@ lmm <- function(formula, data, REML = TRUE, residual = NULL, dispersion = ~ 1, w
 #' infinite depends on the coding of the factors; what stays finite does not, and is in
 #' `fit$separation$finite`, a list:
 #'
-#' * `contrasts`: a data frame of the differences between the levels of each factor concerned that are
-#'   finite, with their standard errors;
+#' * `contrasts`: a data frame of the differences between the levels of each factor concerned that
+#'   are finite, with their standard errors;
 #' * `coefficients`, `vcov` and `infinite`: for any other combination `l` of the coefficients with
-#'   `l %*% infinite` zero, `l %*% coefficients` is the estimate and `l %*% vcov %*% l` its variance.
-#'   The rows of a model matrix, and their differences, are such combinations.
+#'   `l %*% infinite` zero, `l %*% coefficients` is the estimate and `l %*% vcov %*% l` its
+#'   variance. The rows of a model matrix, and their differences, are such combinations.
 #' @seealso [lmm()] for normal responses; [nbinom2()] and the other families; [marginal_coef()] for
 #'   effects in the population; [diagnose()], which says how far the approximation of the likelihood
 #'   may be off; [residuals()][residuals.tiers_fit] of type `"quantile"` and

@@ -22,8 +22,8 @@
 #'   `.hat`, `.cooksd`, `.fixed`, `.mu`, `.offset`, `.sqrtXwt`, `.sqrtrwt`, `.weights` and `.wtres`
 #'   (of a generalized fit without `.sqrtXwt`, `.sqrtrwt` and `.wtres`); with `newdata` only
 #'   `.fitted` and `.fixed`.
-#' @seealso [summary()][summary.tiers_fit] and [VarCorr()][VarCorr.tiers_fit], whose numbers these are;
-#'   [ranef()][ranef.tiers_fit].
+#' @seealso [summary()][summary.tiers_fit] and [VarCorr()][VarCorr.tiers_fit], whose numbers these
+#'   are; [ranef()][ranef.tiers_fit].
 #' @concept data frame of coefficients
 #' @concept odds ratio
 #' @concept regression table
@@ -219,8 +219,8 @@ augment_dots <- function(..., frame = parent.frame()) {
   passed <- names %in% setdiff(names(formals(predict.tiers_fit)), c("object", "newdata", "...")) &
     !is.null(frame$newdata)
   rest <- which(!passed)
-  do.call(check_dots, c("augment", lapply(stats::setNames(rest, names[rest]), function(i) ...elt(i))),
-          envir = frame)
+  refused <- lapply(stats::setNames(rest, names[rest]), function(i) ...elt(i))
+  do.call(check_dots, c("augment", refused), envir = frame)
   lapply(stats::setNames(nm = names[passed]), function(name) ...elt(match(name, names)))
 }
 
@@ -240,7 +240,8 @@ rows_left_out <- function(fit, data) {
   n <- nrow(fit$frame)
   if (nrow(data) == length(stats::naresid(fit$na.action, numeric(n)))) return(fit$na.action)
   at <- match(frame_row_labels(fit$frame), row.names(data))
-  if (anyNA(at) || is.unsorted(at, strictly = TRUE) || !same_values(fit, data[at, , drop = FALSE])) {
+  if (anyNA(at) || is.unsorted(at, strictly = TRUE) ||
+        !same_values(fit, data[at, , drop = FALSE])) {
     stop_input(c("{.arg data} has {nrow(data)} row{?s}, the fit {n}, and these are not among them.",
                  i = "Give the data that the fit was made with."))
   }

@@ -17,8 +17,9 @@
 #' @return What lme4 documents for each of them: `getME()` the part (a named list of parts, for
 #'   several names), `ngrps()` the number of levels of each grouping factor, `refit()` a fit to the
 #'   new response, the others `TRUE` or `FALSE`.
-#' @seealso [refit_response()] does what `refit()` does without lme4; [model.matrix()][formula.tiers_fit]
-#'   and [VarCorr()][VarCorr.tiers_fit] give the parts asked for most often.
+#' @seealso [refit_response()] does what `refit()` does without lme4;
+#'   [model.matrix()][formula.tiers_fit] and [VarCorr()][VarCorr.tiers_fit] give the parts asked for
+#'   most often.
 #' @examplesIf requireNamespace("lme4", quietly = TRUE)
 #' fit <- lmm(distance ~ age + (age | Subject), nlme::Orthodont)
 #' lme4::ngrps(fit)

@@ -104,8 +104,9 @@ kind_report.tiers_glmm <- function(fit) {
 
 #' @export
 kind_is_whole.tiers_glmm <- function(fit) {
-  is.list(fit[["family"]]) && isTRUE(fit$family$name %in% family_names()) && length(fit$eta) == nrow(fit$frame) &&
-    is.numeric(fit$eta) && length(fit$points) == length(fit$random) &&
+  is.list(fit[["family"]]) && isTRUE(fit$family$name %in% family_names()) &&
+    is.numeric(fit$eta) && length(fit$eta) == nrow(fit$frame) &&
+    length(fit$points) == length(fit$random) &&
     length(fit$dispersion$coefficients) == nrow(fit$dispersion$vcov) &&
     length(fit$accuracy) == 2L
 }

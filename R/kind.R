@@ -75,8 +75,8 @@ kind_is_whole <- function(fit) UseMethod("kind_is_whole")
 #   direct     the verdict where there is no random effect; NULL where that needs iterations too
 kind_words <- function(fit) UseMethod("kind_words")
 
-# Lines on a search that ended before the optimum: `cause`, what in the data explains it, in place of
-# all others (NULL: nothing does); `edge`, where the deviance falls up to the edge of its domain
+# Lines on a search that ended before the optimum: `cause`, what in the data explains it, in place
+# of all others (NULL: nothing does); `edge`, where the deviance falls up to the edge of its domain
 # (NULL: it has none); `stuck`, what to do where no step helps.
 kind_endings <- function(fit) UseMethod("kind_endings")
 

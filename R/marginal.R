@@ -125,8 +125,8 @@ check_mean_exists <- function(family, sd) {
 #' fixed effects; the variances of the random effects are taken as known.
 #'
 #' With an identity link the two kinds of coefficients are the same, with a log link they differ by
-#' the intercept alone where the random effects are intercepts (not for probabilities, where the mean
-#' is over the random effects that keep them below 1), and with the probit link the
+#' the intercept alone where the random effects are intercepts (not for probabilities, where the
+#' mean is over the random effects that keep them below 1), and with the probit link the
 #' marginal ones are smaller by the factor `1 / sqrt(1 + variance)`.
 #'
 #' @param fit A fit made by [glmm()] or [lmm()].

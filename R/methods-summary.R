@@ -20,8 +20,8 @@
 #'   `coefficients` (a matrix with columns `Estimate`, `Std. Error`, `df`, `t value`, `Pr(>|t|)`,
 #'   or `z value`, `Pr(>|z|)` without `df`, which `coef()` gets), `random` and `correlations` (data
 #'   frames of the random effects, with standard errors and 95% limits), `dispersion` (of a
-#'   generalized model: a matrix of the coefficients of the log dispersion parameter), `criteria`, `data`, `groups`, `status`, `title`,
-#'   `formula` and `vcov`.
+#'   generalized model: a matrix of the coefficients of the log dispersion parameter), `criteria`,
+#'   `data`, `groups`, `status`, `title`, `formula` and `vcov`.
 #' @seealso [anova()][anova.tiers_fit] for tests of whole terms, [confint()][vcov.tiers_fit],
 #'   [VarCorr()][VarCorr.tiers_fit], [tidy()][tidy.tiers_fit] for data frames, [diagnose()].
 #'   [ddf_kr()] for Kenward and Roger's method.

@@ -109,9 +109,10 @@ light_call <- function(call, fun, typed) {
   call
 }
 
-fit_fields <- c("call", "formula", "full_formula", "REML", "coefficients", "vcov", "sigma", "logLik", "deviance",
-                "npar", "random", "fitted", "nobs", "convergence", "frame", "terms",
-                "random_terms", "data", "data_name", "version", "parameters", "vcov_parameters")
+fit_fields <- c("call", "formula", "full_formula", "REML", "coefficients", "vcov", "sigma",
+                "logLik", "deviance", "npar", "random", "fitted", "nobs", "convergence", "frame",
+                "terms", "random_terms", "data", "data_name", "version", "parameters",
+                "vcov_parameters")
 
 # Methods call this first where a damaged object could make them read nonsense.
 validate_fit <- function(fit) {

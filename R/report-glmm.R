@@ -33,7 +33,8 @@ finite_advice <- function(fit) {
   terms <- unique(fit$separation$finite$contrasts$term)
   if (length(terms) == 0L) return(NULL)
   shown <- paste0("`", plain_text(terms), "`", collapse = ", ")
-  paste0("Differences between the other levels of ", shown, " are finite: `fit$separation$finite$contrasts` has them, with standard errors.")
+  paste0("Differences between the other levels of ", shown, " are finite: ",
+         "`fit$separation$finite$contrasts` has them, with standard errors.")
 }
 
 # "0" or "all successes", where no row has anything else.
@@ -121,8 +122,8 @@ edge_words <- function(fit, rows) {
   several <- length(rows) > 1L
   paste0("The linear predictor", if (several) "s", " of row", if (several) "s", " ", shown,
          if (several) " are" else " is", " at the edge of what the ", fit$family$link,
-         " link can take, and the likelihood still rises towards it: beyond, the random effects of ",
-         "such rows have no most likely values, and no approximation of the likelihood.")
+         " link can take, and the likelihood still rises towards it: beyond, the random effects ",
+         "of such rows have no most likely values, and no approximation of the likelihood.")
 }
 
 edge_advice <- function(family) {
@@ -141,8 +142,8 @@ check_likelihood <- function(result, spec) {
     c(x = offset, i = wide_offset_advice)
   }
   if (identical(result$status, "undefined")) {
-    stop_model(c("The likelihood of this model cannot be approximated where the search for its maximum
-                  ended.", lines))
+    stop_model(c("The likelihood of this model cannot be approximated where the search for its
+                  maximum ended.", lines))
   }
   if (!family_traits(family$name)$continuous && isTRUE(result$deviance < -1e-6)) {
     stop_model(c("The approximation of the likelihood breaks down: it gives the data a probability
@@ -154,13 +155,13 @@ check_likelihood <- function(result, spec) {
 undefined_lines <- function(family, points) {
   if (link_has_edge(family)) {
     return(c(
-      x = paste0("The link `", family$link, "` takes only some linear predictors, and the conditional ",
-                 "modes of random effects come to the edge of these."),
+      x = paste0("The link `", family$link, "` takes only some linear predictors, and the ",
+                 "conditional modes of random effects come to the edge of these."),
       i = edge_advice(family)))
   }
-  c(x = paste0("The conditional modes of some random effects are not clear maxima there: the data are ",
-               "too few for these random effects, or the model reproduces the response, or the ",
-               "likelihood has several peaks (not every family and link is log-concave)."),
+  c(x = paste0("The conditional modes of some random effects are not clear maxima there: the data ",
+               "are too few for these random effects, or the model reproduces the response, or ",
+               "the likelihood has several peaks (not every family and link is log-concave)."),
     i = paste0("Use fewer random effects, another link or family",
                if (all(points == 1L)) ", or quadrature (`nAGQ = 7`)", "."))
 }

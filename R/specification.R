@@ -107,8 +107,9 @@ check_newdata_columns <- function(needed, newdata, fit) {
   hint <- did_you_mean(absent[1L], names(newdata))
   typed <- data_in_formula(full_formula(fit)[[3L]], absent[1L])
   stop_input(c("`{absent[1L]}` not in {.arg newdata}{hint}",
-               i = if (!is.null(typed)) "The formula has `{text_of(typed)}`: write the names of columns
-                 and give {.code data = {absent[1L]}}, so that new data can take its place."),
+               i = if (!is.null(typed)) "The formula has `{text_of(typed)}`: write the names of
+                 columns and give {.code data = {absent[1L]}}, so that new data can take its
+                 place."),
              variable = absent)
 }
 

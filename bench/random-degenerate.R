@@ -1,7 +1,7 @@
 # Random designs at the edges of what a mixed model can be (tests/testthat/helper-degenerate-
-# designs.R), every fit in a child process with a time limit: no crash, no hang, no condition without
-# a class, no false warning, variances that cannot be told apart refused and no others, and no
-# likelihood below lme4's.
+# designs.R), every fit in a child process with a time limit: no crash, no hang, no condition
+# without a class, no false warning, variances that cannot be told apart refused and no others, and
+# no likelihood below lme4's.
 #   Rscript bench/random-degenerate.R [first seed] [last seed] [--generalized]
 
 suppressPackageStartupMessages(library(tiers))
@@ -60,5 +60,6 @@ for (seed in seeds) {
   wrong <- wrong + (length(bad) > 0L)
 }
 cat(length(seeds), "data sets,", wrong, "with something wrong;", refused, "refused;", compared,
-    "compared with lme4,", lower, "of them lower there; at most", format(slowest, digits = 2), "s\n")
+    "compared with lme4,", lower, "of them lower there; at most", format(slowest, digits = 2),
+    "s\n")
 quit(status = as.integer(wrong > 0L))

@@ -27,7 +27,8 @@ test_that("a fit by Laplace to rare events says that it is far off", {
 
 test_that("binary data with few rows a group are told, with the right size", {
   toenail <- utils::read.csv(system.file("extdata", "toenail.csv", package = "tiers"))
-  said <- accuracy_messages(fit <- glmm(y ~ terbinafine * time + (1 | patient), toenail, binomial()))
+  said <- accuracy_messages(
+    fit <- glmm(y ~ terbinafine * time + (1 | patient), toenail, binomial()))
   expect_length(said, 1L)
   exact <- glmm(y ~ terbinafine * time + (1 | patient), toenail, binomial(), nAGQ = 15)
   expect_lt(said[[1]]$accuracy$sd$log_move, log(sd_of(exact) / sd_of(fit)) / 2)

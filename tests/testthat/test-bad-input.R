@@ -241,7 +241,8 @@ test_that("rows 52-53: offsets", {
   refused(lmm(y ~ x + offset(1 / (x - x[2])) + (1 | g), d), "input", "infinite value")
   # NaN is no missing value: the row is not left out.
   d$e <- replace(abs(d$x) + 1, c(2, 5), c(-1, NaN))
-  refused(lmm(y ~ x + offset(log(e)) + (1 | g), d), "input", "`log(e)` is undefined (NaN) (rows 2, 5)")
+  refused(lmm(y ~ x + offset(log(e)) + (1 | g), d), "input",
+          "`log(e)` is undefined (NaN) (rows 2, 5)")
   part <- suppressWarnings(lmm(y ~ x + offset(log(e)) + (1 | g), d, subset = -c(2, 5)))
   expect_equal(part$nobs, 58)
   d$e <- replace(abs(d$x) + 1, 2, NA)

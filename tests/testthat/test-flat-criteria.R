@@ -43,8 +43,10 @@ test_that("saturated published data are those of lm()", {
     data
   }
   for (reml in c(TRUE, FALSE)) {
-    expect_linear_fit(distance ~ age + Subject + (1 | Subject), plain(nlme::Orthodont, "Subject"), reml)
-    expect_linear_fit(score ~ Machine + Worker + (1 | Worker), plain(nlme::Machines, "Worker"), reml)
+    expect_linear_fit(distance ~ age + Subject + (1 | Subject),
+                      plain(nlme::Orthodont, "Subject"), reml)
+    expect_linear_fit(score ~ Machine + Worker + (1 | Worker),
+                      plain(nlme::Machines, "Worker"), reml)
     expect_linear_fit(yield ~ nitro + Block + (1 | Block), plain(nlme::Oats, "Block"), reml)
   }
 })
@@ -91,7 +93,8 @@ test_that("nearly saturated is not saturated", {
     expect_length(fit$convergence$saturated[[1L]], 0L)
   }
   slopes <- lmm(y ~ 1 + (0 + x | site), transform(d, y = y + as.integer(site) * x))
-  far <- suppressMessages(lmm(y ~ site + (0 + far | site), transform(d, y = y + as.integer(site) * x)))
+  sloped <- transform(d, y = y + as.integer(site) * x)
+  far <- suppressMessages(lmm(y ~ site + (0 + far | site), sloped))
   expect_gt(far$random$site$Lambda, 0.1)
   expect_gt(slopes$random$site$Lambda, 0.1)
 })
@@ -102,7 +105,8 @@ test_that("saturated generalized models are those of glm()", {
     d <- flat_data(seed)
     eta <- d$y / 3
     d$y <- switch(family$family, poisson = rpois(80, exp(eta + 1)),
-                  binomial = rbinom(80, 6, plogis(eta)) / 6, Gamma = rgamma(80, 2, 2 / exp(eta)), eta)
+                  binomial = rbinom(80, 6, plogis(eta)) / 6,
+                  Gamma = rgamma(80, 2, 2 / exp(eta)), eta)
     d$m <- if (family$family == "binomial") 6 else 1
     for (formula in list(y ~ tr * site + x + (1 | site), y ~ site * x + (x | site),
                          y ~ dummy + x + (1 | two))) {

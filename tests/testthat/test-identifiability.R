@@ -41,8 +41,8 @@ test_that("terms that cannot be told apart are refused and named", {
     list(y ~ visit + (1 | item) + (0 + visit | item), c("(1 | item)", "(0 + visit | item)")),
     list(y ~ arm + (1 | id) + (0 + arm | id), c("(1 | id)", "(0 + arm | id)", "does not|do not")),
     list(y ~ arm + (arm | id), c("(arm | id)", "armt", "does not vary within the levels of `id`")),
-    list(y ~ arm + (0 + arm | id), c("correlation of `armc` and `armt`", "No level of `id` has both",
-                                     "||")),
+    list(y ~ arm + (0 + arm | id),
+         c("correlation of `armc` and `armt`", "No level of `id` has both", "||")),
     list(y ~ x + (1 | id) + (1 | twin), c("(1 | id)", "(1 | twin)", "confounded")),
     list(y ~ x + (1 | id) + (x | twin), c("(1 | id)", "(x | twin)", "confounded")),
     list(y ~ x + (x + I(2 * x - 1) | id), c("(x + I(2 * x - 1) | id)", "Leave out")))
@@ -50,7 +50,8 @@ test_that("terms that cannot be told apart are refused and named", {
     error <- model_error(lmm(case[[1L]], d))
     expect_s3_class(error, c("tiers_error_model"))
     for (text in case[[2L]]) {
-      expect_match(conditionMessage(error), text, fixed = !grepl("does not|do not", text, fixed = TRUE))
+      expect_match(conditionMessage(error), text,
+                   fixed = !grepl("does not|do not", text, fixed = TRUE))
     }
     generalized <- case[[1L]]
     generalized[[2L]] <- quote(count)
@@ -66,7 +67,7 @@ test_that("the residual variance is one of them", {
   expect_match(conditionMessage(error), "residual", fixed = TRUE)
   # With two rows a cell, with counts, and with weights that differ it can be told.
   expect_null(model_error(lmm(y ~ visit + (1 | id) + (0 + visit || id), d)))
-  expect_null(model_error(glmm(count ~ visit + (1 | id) + (0 + visit || id), one, family = poisson)))
+  expect_null(model_error(glmm(count ~ visit + (1 | id) + (0 + visit || id), one, poisson)))
   one$w <- seq_len(nrow(one))
   expect_null(model_error(lmm(y ~ visit + (1 | id) + (0 + visit || id), one, weights = w)))
   # Single trials have no more to tell than their means.
@@ -89,7 +90,8 @@ test_that("columns that are nearly, but not, the same are told apart", {
   d$near <- 1 + 1e-5 * d$x
   d$far <- d$x + 1e6
   d$y <- d$y + 1e5 * (d$near - 1) * rnorm(12)[d$id]
-  for (formula in list(y ~ x + (1 | id) + (0 + near | id), y ~ x + (far || id), y ~ x + (far | id))) {
+  for (formula in list(y ~ x + (1 | id) + (0 + near | id), y ~ x + (far || id),
+                       y ~ x + (far | id))) {
     expect_null(model_error(lmm(formula, d)))
   }
 })
@@ -99,30 +101,36 @@ test_that("random designs are refused where the derivatives of V are dependent, 
   found <- vapply(1:120, function(seed) {
     set.seed(seed)
     n <- sample(6:24, 1L)
-    d <- data.frame(y = rnorm(n), x = sample(c(0, 1, 2), n, TRUE), f = gl(2, 1, n, labels = c("u", "v")))
+    d <- data.frame(y = rnorm(n), x = sample(c(0, 1, 2), n, TRUE),
+                    f = gl(2, 1, n, labels = c("u", "v")))
     d$g <- factor(sample(seq_len(max(2L, n %/% 3L)), n, TRUE))
     d$h <- factor(if (runif(1) < 0.3) as.integer(d$g) %% 3L else sample(3L, n, TRUE))
     d$b <- sample(c(0, 1, 3), nlevels(d$g), TRUE)[d$g]
-    if (any(vapply(d[c("x", "f", "g", "h", "b")], function(v) length(unique(v)), 1L) < 2L)) return(NA)
+    values <- vapply(d[c("x", "f", "g", "h", "b")], function(v) length(unique(v)), 1L)
+    if (any(values < 2L)) return(NA)
     bars <- list("(1 | g)" = list(~ 1, "g", TRUE), "(x | g)" = list(~ x, "g", TRUE),
                  "(b | g)" = list(~ b, "g", TRUE), "(1 | h)" = list(~ 1, "h", TRUE),
-                 "(0 + f || h)" = list(~ 0 + f, "h", FALSE), "(0 + b || g)" = list(~ 0 + b, "g", FALSE),
-                 "(0 + f | g)" = list(~ 0 + f, "g", TRUE), "(1 | g:h)" = list(~ 1, c("g", "h"), TRUE),
-                 "(x || h)" = list(~ x, "h", FALSE))
+                 "(0 + f || h)" = list(~ 0 + f, "h", FALSE),
+                 "(0 + b || g)" = list(~ 0 + b, "g", FALSE),
+                 "(0 + f | g)" = list(~ 0 + f, "g", TRUE),
+                 "(1 | g:h)" = list(~ 1, c("g", "h"), TRUE), "(x || h)" = list(~ x, "h", FALSE))
     chosen <- sample(length(bars), sample(1:3, 1L))
     terms <- lapply(bars[chosen], function(bar) {
       list(basis = model.matrix(bar[[1L]], d), correlated = bar[[3L]],
            codes = as.integer(interaction(d[bar[[2L]]], drop = TRUE)))
     })
     # What is refused for other reasons is not the matter here.
-    few <- vapply(terms, function(t) max(t$codes) * (if (t$correlated) ncol(t$basis) else 1L) >= n ||
-                    max(t$codes) < 2L, NA)
+    few <- vapply(terms, function(t) {
+      max(t$codes) * (if (t$correlated) ncol(t$basis) else 1L) >= n || max(t$codes) < 2L
+    }, NA)
     if (any(few)) return(NA)
     formula <- as.formula(paste("y ~ 1 +", paste(names(bars)[chosen], collapse = " + ")))
     error <- model_error(lmm(formula, d, REML = seed %% 2L == 0L))
     if (inherits(error, "tiers_error_formula")) return(NA)
     refused <- inherits(error, "tiers_error_model")
-    if (refused && grepl("residual variance is 0", conditionMessage(error), fixed = TRUE)) return(NA)
+    if (refused && grepl("residual variance is 0", conditionMessage(error), fixed = TRUE)) {
+      return(NA)
+    }
     identified <- dense_identified(terms, n, TRUE)
     expect(identified == !refused, paste(seed, deparse1(formula), "identified:", identified,
                                          if (refused) conditionMessage(error)))

@@ -30,7 +30,8 @@ test_that("wide data are recognized", {
   wide <- stats::reshape(d[c("Subject", "Days", "Reaction")], idvar = "Subject", timevar = "Days",
                          direction = "wide")
   expect_match(message_of(lmm(Reaction ~ Days + (1 | Subject), wide)),
-               "a column for each measurement: `Reaction.0`, `Reaction.1`, `Reaction.2`, ... \\(10 columns\\)")
+               paste("a column for each measurement: `Reaction.0`, `Reaction.1`, `Reaction.2`, ...",
+                     "\\(10 columns\\)"))
   names(wide) <- sub("Reaction.", "score_t", names(wide), fixed = TRUE)
   expect_match(message_of(lmm(score ~ Days + (1 | Subject), wide)), "`score_t0`, `score_t1`")
   two <- data.frame(id = 1:20, y1 = rnorm(20), y2 = rnorm(20), x = rnorm(20))

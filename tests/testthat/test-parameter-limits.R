@@ -146,7 +146,8 @@ test_that("at a boundary there is no error, and the reason is given", {
   slope <- rnorm(27, 0, 0.4)[as.integer(d$Subject)]
   d$y <- 10 + d$age + slope * (d$age - 5) + rnorm(108)
   perfect <- suppressMessages(lmm(y ~ age + (age | Subject), d))
-  expect_true("cor_age.(Intercept)|Subject" %in% perfect$parameters$name[perfect$parameters$boundary])
+  expect_true("cor_age.(Intercept)|Subject" %in%
+                perfect$parameters$name[perfect$parameters$boundary])
   limits <- suppressMessages(confint(perfect, "theta_"))
   expect_identical(is.na(limits[, 1L]), is.na(limits[, 2L]))
   expect_true(is.na(limits["cor_age.(Intercept)|Subject", 1L]))

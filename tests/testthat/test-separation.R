@@ -159,7 +159,8 @@ separations <- function(heard) {
 test_that("beta-binomial responses separate as binomial ones do", {
   set.seed(6)
   n <- 200
-  d <- data.frame(g = factor(sample(20, n, TRUE)), x = rnorm(n), f = factor(sample(letters[1:3], n, TRUE)))
+  d <- data.frame(g = factor(sample(20, n, TRUE)), x = rnorm(n),
+                  f = factor(sample(letters[1:3], n, TRUE)))
   p <- plogis(rnorm(20)[d$g])
   s <- rbinom(n, 5, rbeta(n, 4 * p, 4 * (1 - p)))
   for (link in c("logit", "cloglog")) {
@@ -231,7 +232,8 @@ test_that("groups of which only some are alike are not separated", {
   # Two rows a group are always told apart by an intercept and a slope, some by a large slope alone.
   set.seed(1)
   d <- data.frame(g = gl(400, 2), x = rlnorm(800))
-  d$y <- rbinom(800, 1, plogis(-0.3 + 0.3 * d$x + 0.7 * rnorm(400)[d$g] + 0.8 * rnorm(400)[d$g] * d$x))
+  eta <- -0.3 + 0.3 * d$x + 0.7 * rnorm(400)[d$g] + 0.8 * rnorm(400)[d$g] * d$x
+  d$y <- rbinom(800, 1, plogis(eta))
   expect_length(separations(listen(fit <- glmm(y ~ x + (x | g), d, binomial()))), 0L)
   expect_true(diagnose(fit)$ok)
 })
@@ -305,8 +307,8 @@ test_that("differences of the other levels are those of the fit without the empt
     expect_equal(drop(l %*% finite$vcov %*% l), table$std.error[at[1]]^2)
     p <- predict(fit, data.frame(o = factor(2:5, levels = 1:5, ordered = TRUE)), re.form = NA)
     expect_equal(unname(diff(p)[1]), table$estimate[at[1]], tolerance = 1e-6)
-    expect_equal(predict(fit, data.frame(o = factor(1, levels = 1:5, ordered = TRUE)), re.form = NA)[[1]],
-                 -Inf)
+    empty <- data.frame(o = factor(1, levels = 1:5, ordered = TRUE))
+    expect_equal(predict(fit, empty, re.form = NA)[[1]], -Inf)
     expect_equal(as.numeric(logLik(fit)), as.numeric(logLik(other)), tolerance = 1e-8)
   }
 })
