@@ -4,8 +4,8 @@
 #' Methods for generics of lme4
 #'
 #' With lme4 loaded, its generics `isREML()`, `isLMM()`, `isGLMM()`, `isNLMM()`, `ngrps()`,
-#' `refit()` and `getME()` work on fits of this package. Parts that go by random term follow the
-#' order of the formula, where lme4 sorts terms by their number of levels.
+#' `refit()`, `refitML()` and `getME()` work on fits of this package. Parts that go by random term
+#' follow the order of the formula, where lme4 sorts terms by their number of levels.
 #'
 #' @param object,x A fit made by [lmm()] or [glmm()].
 #' @param newresp A new response: a vector, or a list or data frame of one.
@@ -16,7 +16,7 @@
 #' @param ... Not used.
 #' @return What lme4 documents for each of them: `getME()` the part (a named list of parts, for
 #'   several names), `ngrps()` the number of levels of each grouping factor, `refit()` a fit to the
-#'   new response, the others `TRUE` or `FALSE`.
+#'   new response, `refitML()` the fit by maximum likelihood, the others `TRUE` or `FALSE`.
 #' @seealso [refit_response()] does what `refit()` does without lme4;
 #'   [model.matrix()][formula.tiers_fit] and [VarCorr()][VarCorr.tiers_fit] give the parts asked for
 #'   most often.
@@ -53,6 +53,14 @@ ngrps.tiers_fit <- function(object, ...) group_sizes(object)
 refit.tiers_fit <- function(object, newresp, ...) {
   check_dots("refit", ...)
   refit_response(object, newresp)
+}
+
+#' @rdname lme4-methods
+#' @exportS3Method lme4::refitML
+refitML.tiers_fit <- function(x, ...) {
+  check_dots("refitML", ...)
+  validate_fit(x)
+  if (isTRUE(x$REML)) fit_by_ml(x) else x
 }
 
 #' @rdname lme4-methods

@@ -22,6 +22,8 @@
 #'   frames of the random effects, with standard errors and 95% limits), `dispersion` (of a
 #'   generalized model: a matrix of the coefficients of the log dispersion parameter), `criteria`,
 #'   `data`, `groups`, `status`, `title`, `formula` and `vcov`.
+#'   For scripts written for lme4 there are also `varcor`, `ngrps`, `AICtab` and `residuals` (scaled
+#'   Pearson residuals).
 #' @seealso [anova()][anova.tiers_fit] for tests of whole terms, [confint()][vcov.tiers_fit],
 #'   [VarCorr()][VarCorr.tiers_fit], [tidy()][tidy.tiers_fit] for data frames, [diagnose()].
 #'   [ddf_kr()] for Kenward and Roger's method.
@@ -74,8 +76,20 @@ summary.tiers_fit <- function(object, ddf = NULL, vcov = NULL, correlation = FAL
     ddf_label = prepared$label,
     own_vcov = isTRUE(prepared$own_vcov),
     vcov = prepared$vcov,
-    show_correlation = isTRUE(correlation)
+    show_correlation = isTRUE(correlation),
+    varcor = VarCorr.tiers_fit(object),
+    ngrps = group_sizes(object),
+    AICtab = information_criteria(object),
+    residuals = stats::residuals(object, type = "pearson", scaled = TRUE)
   ), class = "tiers_summary")
+}
+
+# As lme4 names them: the criterion alone of a REML fit.
+information_criteria <- function(fit) {
+  if (fit$REML) return(c(REML = fit$deviance))
+  loglik <- stats::logLik(fit)
+  c(AIC = stats::AIC(loglik), BIC = stats::BIC(loglik), logLik = as.double(loglik),
+    deviance = fit$deviance, df.resid = stats::df.residual(fit))
 }
 
 fit_title <- function(fit) kind_words(fit)$title

@@ -93,6 +93,7 @@ group_codes <- function(x, name) {
   }
   if (inherits(x, "integer64")) return(integer64_codes(x))
   x <- plain_number(x)
+  if (inherits(x, "POSIXct")) return(time_codes(x))
   if (is.object(x)) {
     x <- factor(x)
     return(list(codes = as.integer(x), levels = levels(x)))
@@ -113,6 +114,12 @@ plain_number <- function(x) {
 integer64_codes <- function(x) {
   levels <- as.character(sort(unique(x)))
   list(codes = match(as.character(x), levels), levels = levels)
+}
+
+time_codes <- function(x) {
+  values <- sort(unique(as.double(x)))
+  labels <- time_labels(.POSIXct(values, attr(x, "tzone")))
+  list(codes = match(labels, unique(labels))[match(as.double(x), values)], levels = unique(labels))
 }
 
 # Groups are numbers, and numbers that differ only by rounding are different groups, which is
@@ -239,6 +246,7 @@ group_labels <- function(x) {
   if (is.factor(x)) return(enc2utf8(levels(x))[as.integer(x)])
   if (inherits(x, "integer64")) return(as.character(x))
   x <- plain_number(x)
+  if (inherits(x, "POSIXct")) return(time_labels(x))
   if (is.object(x)) return(as.character(factor(x)))
   if (is.double(x)) return(number_labels(x))
   enc2utf8(as.character(x))
@@ -254,6 +262,22 @@ number_labels <- function(x) {
   labels[other] <- sprintf("%.15g", x[other])
   other <- other[as.double(labels[other]) != x[other]]
   labels[other] <- sprintf("%.17g", x[other])
+  labels
+}
+
+# A label for each time to the microsecond, the same whatever other times there are (as.character()
+# leaves out midnight's hours where all are midnight, and fractions of a second always). The zone
+# stands where the clock shows an hour twice.
+time_labels <- function(x) {
+  value <- round(as.double(x), 6L)
+  second <- .POSIXct(floor(value), attr(x, "tzone"))
+  clock <- format(second, "%Y-%m-%d %H:%M:%S")
+  read <- as.double(as.POSIXct(clock, tz = c(attr(x, "tzone"), "")[1L], "%Y-%m-%d %H:%M:%S"))
+  twice <- which(read != floor(value))
+  fraction <- sub("[.]?0+$", "", sub("^[0-9]+", "", sprintf("%.6f", value - floor(value))))
+  labels <- ifelse(nzchar(fraction), paste0(clock, fraction), sub(" 00:00:00$", "", clock))
+  labels[twice] <- paste(labels[twice], format(second[twice], "%Z"))
+  labels[is.na(value)] <- NA_character_
   labels
 }
 

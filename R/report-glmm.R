@@ -55,11 +55,12 @@ report_group_separation <- function(fit) {
   terms <- fit$separation$terms
   if (length(terms) == 0L) return(invisible())
   labels <- vapply(fit$random[terms], `[[`, "", "label")
+  pronoun <- if (length(terms) > 1L) "they" else "it"
   warn_tiers("tiers_warning_separation", c(
     plain_text(separated_groups_headline(fit)),
-    x = paste0(capitalized(separated_parameters(fit)), " not estimable by this approximation: it
-               can grow without end and still reproduce the data, and what is printed is where the
-               approximation of the likelihood has its peak."),
+    x = paste0(capitalized(separated_parameters(fit)), " not estimable by this approximation:
+               {pronoun} can grow without end and still reproduce the data, and what is printed is
+               where the approximation of the likelihood has its peak."),
     i = if (length(terms) == 1L) "Use more rows for each level of
          `{fit$random[[terms]]$group}`, leave the term out, or analyse one value for each level.",
     i = if (length(terms) > 1L) "Use more rows for each level, or leave one of the terms out.",

@@ -9,6 +9,10 @@ test_that("generics of lme4 find our methods", {
   y <- orthodont()$distance + 1
   expect_equal(fixef(lme4::refit(fit, y)), fixef(refit_response(fit, y)))
   expect_identical(lme4::fixef, nlme::fixef)
+  by_ml <- lme4::refitML(fit)
+  expect_false(by_ml$REML)
+  expect_equal(logLik(by_ml), logLik(update(fit, REML = FALSE)), tolerance = 1e-10)
+  expect_identical(lme4::refitML(by_ml), by_ml)
 })
 
 test_that("parts agree with those of lme4", {

@@ -17,6 +17,21 @@ test_that("everything that is printed is in the object", {
   expect_equal(vcov(s), vcov(growth_fit()))
 })
 
+test_that("parts that scripts for lme4 read are there", {
+  skip_if_not_installed("lme4")
+  d <- machines_unbalanced()
+  for (reml in c(TRUE, FALSE)) {
+    fit <- lmm(score ~ Machine + (1 | Worker), d, REML = reml)
+    ours <- summary(fit)
+    theirs <- summary(lmer_test_fit(score ~ Machine + (1 | Worker), d, REML = reml))
+    expect_equal(as.data.frame(ours$varcor)$sdcor, as.data.frame(theirs$varcor)$sdcor,
+                 tolerance = 1e-4)
+    expect_equal(ours$ngrps, theirs$ngrps)
+    expect_equal(ours$AICtab, theirs$AICtab, tolerance = 1e-6)
+    expect_equal(unname(ours$residuals), unname(theirs$residuals), tolerance = 1e-4)
+  }
+})
+
 test_that("ddf = none leaves out df and p values", {
   table <- coef(summary(growth_fit(), ddf = "none"))
   expect_equal(colnames(table), c("Estimate", "Std. Error", "t value"))

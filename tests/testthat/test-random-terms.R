@@ -194,6 +194,28 @@ test_that("numbers that differ by rounding are different groups, and that is sai
                     class = "tiers_message_groups")
 })
 
+test_that("times are groups by their value, in new data too", {
+  d <- small_data()
+  number <- as.integer(d$g)
+  fit <- lmm(small_formula, d)
+  # Midnight among other times, the hour that comes twice in autumn, fractions of a second.
+  starts <- list(as.POSIXct("2020-01-01", tz = "UTC") + 3600 * 12 * number,
+                 as.POSIXct("2020-10-24 22:30:00", tz = "UTC") + 1800 * number,
+                 as.POSIXct("2020-01-01 12:00:00", tz = "UTC") + number / 1000)
+  attr(starts[[2L]], "tzone") <- "Europe/Berlin"
+  for (z in starts) {
+    d$z <- z
+    timed <- lmm(y ~ x + (1 | z), d)
+    expect_same_fit(timed, fit)
+    for (row in c(1L, 2L, nrow(d))) {
+      expect_equal(unname(predict(timed, d[row, ])), unname(predict(fit, d)[row]),
+                   tolerance = 1e-8)
+    }
+  }
+  expect_equal(time_labels(starts[[3L]][number == 2L][1L]), "2020-01-01 12:00:00.002")
+  expect_equal(time_labels(as.POSIXct(c("2020-01-01", NA), tz = "UTC")), c("2020-01-01", NA))
+})
+
 test_that("64-bit integers are groups like others, for new data too and without a warning", {
   skip_if_not_installed("bit64")
   d <- small_data()
