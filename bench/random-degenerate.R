@@ -1,13 +1,13 @@
-# Random designs at the edges of what a mixed model can be (tests/testthat/helper-degenerate-
-# designs.R), every fit in a child process with a time limit: no crash, no hang, no condition
-# without a class, no false warning, variances that cannot be told apart refused and no others, and
-# no likelihood below lme4's.
+# Random designs at the edges of what a mixed model can be
+# (tests/testthat/helper-degenerate-designs.R), fitted in child processes with a time limit: no
+# crash, no hang, no condition without a class, no false warning, variances that cannot be told
+# apart refused and no others, and no likelihood below lme4's.
 #   Rscript bench/random-degenerate.R [first seed] [last seed] [--generalized]
 
 suppressPackageStartupMessages(library(tiers))
 Sys.setenv(TESTTHAT = "true") # the helpers find their fixtures as they do in a test
-for (file in c("helper-conditions.R", "helper-dense.R", "helper-degenerate-designs.R",
-               "helper-guarded.R")) {
+for (file in c("helper-conditions.R", "helper-dense.R", "helper-glmm-random.R",
+               "helper-degenerate-designs.R", "helper-guarded.R")) {
   for (expression in parse(file.path("tests", "testthat", file))) eval(expression, globalenv())
 }
 arguments <- commandArgs(TRUE)
@@ -33,18 +33,25 @@ peer_log_lik <- function(case) {
   }
 }
 
-compared <- lower <- refused <- 0L
-wrong <- 0L
-slowest <- 0
-for (seed in seeds) {
+fit_and_judge <- function(seed) {
   case <- degenerate_design(seed, families)
-  clock <- Sys.time()
-  result <- guarded(list(bad = degenerate_complaints(case), log_lik = tryCatch(
-    as.numeric(logLik(suppressWarnings(suppressMessages(fit_degenerate(case))))),
-    error = function(e) NA)), limit = 30)
-  slowest <- max(slowest, as.double(difftime(Sys.time(), clock, units = "secs")))
-  bad <- if (is.character(result)) paste(case$name, ":", result) else result$bad
+  clock <- proc.time()
+  bad <- degenerate_complaints(case)
+  seconds <- sum((proc.time() - clock)[1:2])
+  log_lik <- tryCatch(as.numeric(logLik(suppressWarnings(suppressMessages(fit_degenerate(case))))),
+                      error = function(e) NA)
+  list(bad = bad, log_lik = log_lik, seconds = seconds)
+}
+
+compared <- lower <- refused <- wrong <- 0L
+slowest <- 0
+results <- guarded_each(seeds, fit_and_judge, limit = 30)
+for (i in seq_along(seeds)) {
+  case <- degenerate_design(seeds[i], families)
+  result <- results[[i]]
+  bad <- if (is.list(result)) result$bad else paste(case$name, ":", result)
   if (is.list(result)) {
+    slowest <- max(slowest, result$seconds)
     refused <- refused + is.na(result$log_lik)
     peer <- if (is.na(result$log_lik)) NA else peer_log_lik(case)
     if (isTRUE(is.finite(peer))) {
@@ -61,5 +68,5 @@ for (seed in seeds) {
 }
 cat(length(seeds), "data sets,", wrong, "with something wrong;", refused, "refused;", compared,
     "compared with lme4,", lower, "of them lower there; at most", format(slowest, digits = 2),
-    "s\n")
+    "s of computing\n")
 quit(status = as.integer(wrong > 0L))

@@ -87,33 +87,42 @@ degenerate_terms <- function(case) {
   })
 }
 
-# Are the derivatives of V with respect to all variances and covariances linearly independent? Of
-# a generalized model only what acts on the linear predictor counts.
 degenerate_identified <- function(case) {
-  n <- nrow(case$data)
-  parts <- if (is.null(case$family)) list(diag(n)) else list()
-  for (term in degenerate_terms(case)) {
-    same <- outer(term$codes, term$codes, "==")
-    k <- ncol(term$basis)
-    for (a in seq_len(k)) for (b in seq_len(a)) {
-      if (a != b && !term$correlated) next
-      E <- outer(term$basis[, a], term$basis[, b])
-      parts <- c(parts, list((E + t(E)) * same))
-    }
-  }
-  columns <- vapply(parts, function(part) as.vector(part) / max(sqrt(sum(part^2)), 1e-300),
-                    double(n^2))
-  svd(columns, 0L, 0L)$d[length(parts)] > 1e-8
+  dense_identified(degenerate_terms(case), nrow(case$data), residual = is.null(case$family))
+}
+
+degenerate_fixed <- function(case) {
+  stats::model.matrix(reformulas::nobars(case$formula)[-2L], case$data)
+}
+
+degenerate_random <- function(case) {
+  do.call(cbind, lapply(degenerate_terms(case), function(term) {
+    dense_z(list(basis = term$basis, codes = term$codes, n_levels = max(term$codes)))
+  }))
 }
 
 # Do the fixed effects span all random columns?
 degenerate_saturated <- function(case) {
-  fixed <- reformulas::nobars(case$formula)
-  X <- stats::model.matrix(fixed[-2L], case$data)
-  Z <- do.call(cbind, lapply(degenerate_terms(case), function(term) {
-    dense_z(list(basis = term$basis, codes = term$codes, n_levels = max(term$codes)))
-  }))
-  max(abs(qr.resid(qr(X, tol = 1e-9), Z))) < 1e-8
+  decomposed <- qr(degenerate_fixed(case), tol = 1e-9)
+  max(abs(qr.resid(decomposed, degenerate_random(case)))) < 1e-8
+}
+
+# May a fit say that nothing is left for a residual? Where the fixed effects reproduce every
+# response; and of a linear model where they do so with the random ones, and the likelihood may
+# grow without end.
+degenerate_exhausted <- function(case) {
+  X <- degenerate_fixed(case)
+  if (is.null(case$family)) X <- cbind(X, degenerate_random(case))
+  qr(X, tol = 1e-9)$rank == nrow(X)
+}
+
+# Is the likelihood of the fixed part without a maximum?
+degenerate_separated <- function(case) {
+  if (is.null(case$family)) return(FALSE)
+  X <- degenerate_fixed(case)
+  decomposed <- qr(X, tol = 1e-9)
+  X <- X[, decomposed$pivot[seq_len(decomposed$rank)], drop = FALSE]
+  separates(X, up = case$family$family == "binomial" & case$data$y == 1, down = case$data$y == 0)
 }
 
 # What is wrong with what a fit says and with its numbers, as text; empty: nothing.
@@ -135,13 +144,16 @@ degenerate_complaints <- function(case) {
     }
     return(character())
   }
+  if ("tiers_error_model" %in% kinds && degenerate_exhausted(case)) return(character())
   if (any(startsWith(kinds, "tiers_error"))) return(said("an identified model is refused"))
+  separated <- "tiers_warning_separation" %in% kinds && degenerate_separated(case)
+  if (separated) kinds <- setdiff(kinds, "tiers_warning_separation")
   if (any(startsWith(kinds, "tiers_warning"))) return(said("a warning"))
   if (!degenerate_saturated(case)) return(character())
   family <- if (is.null(case$family)) stats::gaussian() else case$family
   plain_fit <- stats::glm(reformulas::nobars(case$formula), family, case$data, weights = m)
   off <- max(abs(fixef(heard$value) - stats::coef(plain_fit)), na.rm = TRUE)
   variance <- max(vapply(heard$value$random, function(term) max(abs(term$Lambda)), 1))
-  if (variance == 0 && off < 1e-5) return(character())
+  if (variance == 0 && (separated || off < 1e-5)) return(character())
   said(sprintf("saturated: largest factor %g, coefficients off by %g", variance, off))
 }

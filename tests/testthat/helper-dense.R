@@ -38,6 +38,25 @@ dense_relative_covariance <- function(rows, Lambda) {
   M
 }
 
+# Are the derivatives of V with respect to all variances and covariances, and to the residual's with
+# `residual`, linearly independent n x n matrices? `terms` have a basis, codes and whether there are
+# covariances.
+dense_identified <- function(terms, n, residual) {
+  parts <- if (residual) list(diag(n)) else list()
+  for (term in terms) {
+    same <- outer(term$codes, term$codes, "==")
+    k <- ncol(term$basis)
+    for (a in seq_len(k)) for (b in seq_len(a)) {
+      if (a != b && !term$correlated) next
+      E <- outer(term$basis[, a], term$basis[, b])
+      parts <- c(parts, list((E + t(E)) * same))
+    }
+  }
+  columns <- vapply(parts, function(part) as.vector(part) / max(sqrt(sum(part^2)), 1e-300),
+                    double(n^2))
+  svd(columns, 0L, 0L)$d[length(parts)] > 1e-8
+}
+
 # Linearly independent columns of X, in order, judged after centring and scaling.
 dense_kept <- function(X) {
   if (ncol(X) == 0L) return(integer())

@@ -181,8 +181,11 @@ truly_separated <- function(case) {
   d <- d[d$w > 0 & !(binary & d$m == 0), ]
   X <- stats::model.matrix(~ x + f, d)
   X[, "x"] <- scale(X[, "x"])
-  up <- binary & d$y == d$m
-  down <- d$y == 0
+  separates(X, up = binary & d$y == d$m, down = d$y == 0)
+}
+
+# The same of any X of full rank, with the rows that ask for an infinite predictor of either sign.
+separates <- function(X, up, down) {
   if (!any(up | down)) return(FALSE)
   free <- unique((X * ifelse(up, 1, -1))[up | down, , drop = FALSE])
   fixed <- X[!(up | down), , drop = FALSE]

@@ -1,21 +1,5 @@
 # Variances that cannot be told apart are refused before the search, by name; others never are.
 
-# The derivatives of V with respect to all parameters, as n x n matrices: are they independent?
-dense_identified <- function(terms, n, residual) {
-  parts <- if (residual) list(diag(n)) else list()
-  for (term in terms) {
-    same <- outer(term$codes, term$codes, "==")
-    k <- ncol(term$basis)
-    for (a in seq_len(k)) for (b in seq_len(a)) {
-      if (a != b && !term$correlated) next
-      E <- outer(term$basis[, a], term$basis[, b])
-      parts <- c(parts, list((E + t(E)) * same))
-    }
-  }
-  columns <- vapply(parts, function(p) as.vector(p) / max(sqrt(sum(p^2)), 1e-300), double(n^2))
-  svd(columns, 0L, 0L)$d[length(parts)] > 1e-8
-}
-
 model_error <- function(expr) {
   heard <- listen(expr)
   bad <- Filter(function(x) inherits(x, "tiers_error"), heard$conditions)
