@@ -97,6 +97,11 @@ accuracy_words <- function(fit) {
   paste0("error of -2 logLik by quadrature at most ", format(total, digits = 2L))
 }
 
+# Is the likelihood known to be off by more than the limits?
+is_inaccurate <- function(fit) {
+  length(fit$points) > 0L && (poor_quadrature(fit) || !is.null(laplace_error(fit)))
+}
+
 accuracy_findings <- function(fit, compared) {
   if (length(fit$random) == 0L || !is.null(fit$separation)) return(NULL)
   points <- max(fit$points)

@@ -27,16 +27,14 @@ read_method <- function(method, nAGQ, given) {
 
 match_method <- function(method) {
   known <- c("laplace", "agq")
-  if (is.character(method) && length(method) == 1L && tolower(method) %in% known) {
-    return(tolower(method))
-  }
-  if (is.character(method) && length(method) == 1L && tolower(method) %in% methods_planned) {
+  typed <- is_text(method)
+  if (typed && tolower(method) %in% known) return(tolower(method))
+  if (typed && tolower(method) %in% methods_planned) {
     stop_input(c("{.code method = \"{method}\"} is not available in this version of tiers.",
                  i = "The methods are {.val {known}}."))
   }
-  hint <- if (is.character(method) && length(method) == 1L) did_you_mean(method, known) else "."
-  stop_input(c("{.arg method} must be one of {.val {known}}{hint}",
-               x = "It is {.val {method}}."))
+  hint <- if (typed) did_you_mean(method, known) else "."
+  stop_input(c("{.arg method} must be one of {.val {known}}{hint}", x = "It is {shown(method)}."))
 }
 
 check_points <- function(nAGQ) {

@@ -89,7 +89,7 @@ check_dots <- function(generic, ...) {
 # A function, or NULL.
 read_na_action <- function(na.action) {
   known <- c("na.omit", "na.exclude", "na.fail", "na.pass")
-  if (is.character(na.action) && length(na.action) == 1L) {
+  if (is_text(na.action) && nzchar(na.action)) {
     found <- get0(na.action, envir = globalenv(), mode = "function")
     if (is.null(found)) found <- get0(na.action, envir = asNamespace("stats"), mode = "function")
     if (!is.null(found)) return(found)
@@ -98,7 +98,7 @@ read_na_action <- function(na.action) {
   }
   if (is.null(na.action) || is.function(na.action)) return(na.action)
   stop_input(c("{.arg na.action} must be a function such as {.fn na.omit}.",
-               x = "It is {.obj_type_friendly {na.action}}."))
+               x = "It is {shown(na.action)}."))
 }
 
 # One of the choices, which may be abbreviated; all of them are the default of an argument.
@@ -126,9 +126,10 @@ shown <- function(value) {
   toString(if (is.character(value)) encodeString(value, quote = "\"") else value)
 }
 
+is_text <- function(x) is.character(x) && length(x) == 1L && !is.na(x)
+
 check_text <- function(x, name) {
-  ok <- is.character(x) && length(x) == 1L && !is.na(x)
-  if (!ok) stop_input(c("{.arg {name}} must be a text.", x = "It is {shown(x)}."))
+  if (!is_text(x)) stop_input(c("{.arg {name}} must be a text.", x = "It is {shown(x)}."))
 }
 
 # Digits of a printout.

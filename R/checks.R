@@ -111,6 +111,7 @@ numeric_response <- function(y, name) {
     kind <- class(y)[1L]
     stop_input(c("The response `{name}` must be numeric, not {.cls {kind}}.",
                  if (is.character(y)) text_response_lines(y, name),
+                 i = response_class_hint(y, name),
                  i = if (is.factor(y)) "A factor is not a response of a linear model; for two
                       classes use a binomial model, or convert it with {.fn as.numeric} if the
                       numbers of its levels are what you mean."))

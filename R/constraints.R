@@ -4,13 +4,15 @@
 #   same   a number for each; equal ones share it
 
 # The parameters of a model before it is fitted: name, type, lower, upper, as in fit$parameters,
-# and term.
+# term, row and column (the places in the term of the columns that it belongs to; 0: all or none),
+# other (a correlation's name with its two columns the other way round).
 parameters_of <- function(spec, terms) {
   names <- random_parameter_names(terms)
   random <- lapply(seq_along(terms), function(j) {
     about <- covariance_parameters(terms[[j]]$structure, length(terms[[j]]$columns))
     data.frame(name = names[[j]], type = about$type, lower = about$lower, upper = about$upper,
-               term = rep(j, length(names[[j]])), stringsAsFactors = FALSE)
+               term = rep(j, length(names[[j]])), row = about$row, column = about$column,
+               other = other_names(names[[j]], about, terms[[j]]), stringsAsFactors = FALSE)
   })
   do.call(rbind, c(random, list(residual_parameters(spec))))
 }
@@ -19,13 +21,39 @@ parameters_of <- function(spec, terms) {
 parameter_rows <- function(name, type, lower) {
   data.frame(name = name, type = rep(type, length(name)), lower = rep(lower, length(name)),
              upper = rep(Inf, length(name)), term = rep(0L, length(name)),
-             stringsAsFactors = FALSE)
+             row = rep(0L, length(name)), column = rep(0L, length(name)),
+             other = rep(NA_character_, length(name)), stringsAsFactors = FALSE)
+}
+
+other_names <- function(names, about, term) {
+  pair <- about$type == "cor" & about$row > 0L
+  first <- term$columns[about$row[pair]]
+  second <- term$columns[about$column[pair]]
+  end <- substring(names[pair], nchar(paste0("cor_", first, ".", second)) + 1L)
+  replace(rep(NA_character_, length(names)), pair, paste0("cor_", second, ".", first, end))
+}
+
+# Names as the table has them, from names in which backticks were left out or added, or the columns
+# of a correlation are in the other order.
+table_names <- function(names, table) {
+  known <- c(table$name, table$other)
+  bare <- function(x) gsub("`", "", x, fixed = TRUE)
+  at <- match(names, known, incomparables = NA)
+  at <- ifelse(is.na(at), match(bare(names), bare(known), incomparables = NA), at)
+  ifelse(is.na(at), names, rep(table$name, 2L)[at])
+}
+
+with_table_names <- function(values, table) {
+  named <- is.numeric(values) && !is.null(names(values))
+  if (named) names(values) <- table_names(names(values), table)
+  values
 }
 
 with_constraints <- function(spec, fix, equal, terms) {
   if (is.null(fix) && is.null(equal)) return(spec)
   table <- parameters_of(spec, terms)
   if (is.list(fix)) fix <- unlist(fix)
+  fix <- with_table_names(fix, table)
   if (!is.null(fix)) check_parameter_values(fix, table, "fix")
   spec$held <- as.double(unname(fix[table$name]))
   if (is.null(fix)) spec$held <- rep(NA_real_, nrow(table))
@@ -40,8 +68,20 @@ with_constraints <- function(spec, fix, equal, terms) {
     }
     if (length(values)) spec$held[own] <- values
   }
+  spec$held[without_meaning(spec, table)] <- 0
   check_held_correlations(spec, terms, table)
   spec
+}
+
+# Correlations with an effect whose standard deviation is held at zero: they are no parameters of
+# the model, unless others are equal to them.
+without_meaning <- function(spec, table) {
+  zero <- table$type == "sd" & spec$held %in% 0
+  cor <- table$type == "cor" & is.na(spec$held) & !spec$same %in% spec$same[duplicated(spec$same)]
+  which(cor & vapply(seq_along(cor), function(i) {
+    own <- zero & table$term == table$term[i]
+    any(table$row[own] %in% c(0L, table$row[i], table$column[i]))
+  }, NA))
 }
 
 equal_groups <- function(equal, table) {
@@ -53,6 +93,7 @@ equal_groups <- function(equal, table) {
                   parameters that are equal.", x = "It is {shown(equal)}."))
   }
   for (names in equal) {
+    names <- table_names(names, table)
     check_parameter_names(names, table$name, "equal")
     at <- match(names, table$name)
     if (!all(table$type[at] == "sd") && !all(table$type[at] == "cor")) {
@@ -148,15 +189,16 @@ check_parameter_value <- function(value, name, type, lower, upper, arg) {
   }
   ok <- is.finite(value) && value >= lower && value <= upper && !(positive && value == 0)
   if (ok) return(invisible())
-  stop_input("{.arg {arg}}: {.val {name}} is {value} and must be {rule}.")
+  shown <- format(value, digits = 8L)
+  stop_input("{.arg {arg}}: {.val {name}} is {shown} and must be {rule}.")
 }
 
 # "sigma = 1; sd_a|g = sd_b|g", or NULL.
 held_words <- function(fit) {
   table <- fit$parameters
-  fixed <- table$fixed
+  fixed <- table$fixed & !is.na(table$estimate)
   words <- if (any(fixed)) paste(table$name[fixed], "=", signif(table$estimate[fixed], 4L))
-  groups <- split(table$name, ifelse(fixed, NA, table$equal))
+  groups <- split(table$name, ifelse(table$fixed, NA, table$equal))
   words <- c(words, vapply(groups[lengths(groups) > 1L], paste, "", collapse = " = "))
   if (length(words)) paste(unname(words), collapse = "; ")
 }

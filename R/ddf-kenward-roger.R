@@ -37,6 +37,7 @@
 #' @concept pbkrtest
 #' @export
 ddf_kr <- function(information = c("expected", "observed")) {
+  force_arguments("information")
   if (missing(information)) information <- "expected"
   information <- match_choice(information, c("expected", "observed"), "information")
   structure(list(name = "kenward-roger", options = list(information = information)),

@@ -25,6 +25,7 @@
 #' @export
 diagnose <- function(fit, ...) {
   force_arguments("fit")
+  if (missing(fit)) stop_no_fit()
   UseMethod("diagnose")
 }
 
@@ -77,8 +78,8 @@ status_line <- function(fit, brief = FALSE) {
     converged = paste0("converged in ", count),
     boundary = paste0("converged in ", count, " at the boundary: ",
                       if (brief) "see diagnose()" else paste(boundary_words(fit), collapse = "; ")),
-    not_converged = paste0("NOT converged after ", count, still_to_gain(verdict$gain),
-                           ": see diagnose()"),
+    not_converged = paste0("NOT converged after ", count,
+                           if (!brief) still_to_gain(verdict$gain), ": see diagnose()"),
     verdict$status
   )
   qualify_functions(paste0(words, infinite_words(fit, brief)))

@@ -86,8 +86,9 @@ new_family <- function(name, link, dispersion = NULL) {
 
 family_link <- function(name, link) {
   if (inherits(link, "link-glm")) return(unclass(link))
-  if (!is.character(link) || length(link) != 1L) {
-    stop_input("{.arg link} must be the name of a link or an object of class link-glm.")
+  if (!is_text(link)) {
+    stop_input(c("{.arg link} must be the name of a link or an object of class link-glm.",
+                 x = "It is {shown(link)}."))
   }
   unclass(link_object(known_link(link, name)))
 }

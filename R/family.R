@@ -28,12 +28,12 @@ foreign_families <- list(
 read_family <- function(family, typed, caller) {
   value <- tryCatch(family, error = function(e) e)
   if (inherits(value, "condition")) return(family_from_call(typed, value, caller))
-  if (is.character(value) && length(value) == 1L) return(registered_family(value))
+  if (is_text(value)) return(registered_family(value))
   if (is.function(value)) value <- call_family(value, typed)
   if (inherits(value, "registered_family")) return(unclass(value))
-  if (!is.list(value) || !is.character(value$family) || length(value$family) != 1L) {
+  if (!is.list(value) || !is_text(value$family)) {
     stop_input(c("{.arg family} must be a family such as {.code binomial()}, or its name.",
-                 x = "It is {.obj_type_friendly {value}}."))
+                 x = "It is {shown(value)}."))
   }
   name <- known_family(value$family)
   c(list(name = name), read_link(name, value))

@@ -55,7 +55,8 @@ check_variable_value <- function(expr, data, env, n, check = NULL) {
   if (is.function(value) || is.language(value) || is.environment(value) ||
         is.list(value) || is.null(value)) {
     stop_input(c("`{text}` cannot be used in a model: it is of class {.cls {class(value)[1L]}}.",
-                 i = formula_function_hint(expr)), variable = text)
+                 i = formula_function_hint(expr) %||% variable_class_hint(value, text)),
+               variable = text)
   }
   if (NROW(value) != n) {
     where <- if (is.name(expr) && !text %in% names(data)) {
@@ -113,6 +114,11 @@ explain_design_error <- function(e, terms, frame, label) {
   own <- intersect(names(frame), rownames(attr(terms, "factors")))
   for (name in own) {
     x <- frame[[name]]
+    if (is.complex(x) || is.raw(x)) {
+      stop_input(c("`{name}`{where} is of type {.cls {typeof(x)}} and no covariate.",
+                   i = if (is.complex(x)) "Use {.fn Re}, {.fn Im} or {.fn Mod} of it." else
+                     "Use {.fn as.integer} of it."), variable = name)
+    }
     if (!is.factor(x) && !is.character(x)) next
     levels <- unique(as.character(x))
     if (length(levels) < 2L) {

@@ -226,8 +226,9 @@ augment_dots <- function(..., frame = parent.frame()) {
 
 augment_new <- function(x, newdata, arguments, type = "link") {
   newdata <- as_newdata(newdata)
+  ready <- ready_newdata(x, newdata)
   arguments$type <- arguments$type %||% type
-  predicted <- function(...) unname(stats::predict(x, newdata, ...))
+  predicted <- function(...) unname(stats::predict(x, ready, ...))
   newdata$.fitted <- do.call(predicted, arguments)
   newdata$.fixed <- do.call(predicted, utils::modifyList(arguments, list(re.form = NA)))
   as_table(newdata)

@@ -60,7 +60,9 @@ refit.tiers_fit <- function(object, newresp, ...) {
 refitML.tiers_fit <- function(x, ...) {
   check_dots("refitML", ...)
   validate_fit(x)
-  if (isTRUE(x$REML)) fit_by_ml(x) else x
+  if (!isTRUE(x$REML)) return(x)
+  x$call$REML <- FALSE
+  fit_by_ml(x)
 }
 
 #' @rdname lme4-methods

@@ -48,6 +48,9 @@ variance_parts <- function(fit) {
 
 #' @exportS3Method insight::get_variance
 get_variance.tiers_fit <- function(x, component = "all", ...) {
+  force_arguments("component")
+  known <- c("all", "fixed", "random", "residual", "distribution", "dispersion", "intercept")
+  component <- match_choice(component, known, "component")
   parts <- variance_parts(x)
   covariances <- VarCorr(x)
   of_intercept <- vapply(covariances, function(v) "(Intercept)" %in% rownames(v), NA)

@@ -121,6 +121,11 @@ conditional_means.tiers_lmm <- function(fit) NULL
 criterion_at.tiers_lmm <- function(fit, reml) {
   spec <- fit_specification(fit)
   spec$reml <- reml
+  # The factors are relative to sigma, which is found anew for the other criterion unless standard
+  # deviations are held: these stay only with the sigma that they were found with.
+  if (any(fit$parameters$fixed & fit$parameters$type == "sd")) {
+    spec$held[length(spec$held)] <- fit$sigma
+  }
   run_evaluate(spec, fit_lambdas(fit))$deviance
 }
 

@@ -151,6 +151,7 @@ check_mean_exists <- function(family, sd) {
 #' @export
 marginal_coef <- function(fit, ...) {
   check_dots("marginal_coef", ...)
+  if (missing(fit)) stop_no_fit()
   if (!inherits(fit, "tiers_fit")) {
     stop_input("{.arg fit} must be a fit made by {.fn glmm} or {.fn lmm}.")
   }

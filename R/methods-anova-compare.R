@@ -1,6 +1,10 @@
 # Comparison of fits by their likelihoods.
 
-is_comparable <- function(fit) inherits(fit, c("tiers_fit", "lm"))
+# Of the many classes that build on lm and glm those whose logLik() is the log-likelihood of a model
+# that is one of ours without its random effects.
+is_comparable <- function(fit) {
+  inherits(fit, "tiers_fit") || class(fit)[1L] %in% c("lm", "aov", "glm", "negbin")
+}
 
 # What the user typed where that is a name; model1, model2 … otherwise.
 comparison_names <- function(typed) {
@@ -29,17 +33,18 @@ compare_fits <- function(fits, names, refit) {
   rows <- lapply(fits, likelihood_rows)
   check_same_response(fits, rows, names)
   fits <- comparable_likelihoods(fits, refit)
-  order <- order(vapply(fits, function(fit) attr(stats::logLik(fit), "df"), 0))
+  loglik <- lapply(fits, maximal_loglik)
+  order <- order(vapply(loglik, function(l) as.double(attr(l, "df")), 0))
   fits <- fits[order]
   rows <- rows[order]
   names <- names[order]
-  loglik <- lapply(fits, stats::logLik)
+  loglik <- loglik[order]
   npar <- vapply(loglik, function(l) as.double(attr(l, "df")), 0)
   value <- vapply(loglik, as.double, 0)
   n <- stats::nobs(fits[[1L]])
   df <- c(NA, diff(npar))
   obstacles <- c("", vapply(seq_along(fits)[-1L], function(i) {
-    test_obstacle(fits[i - 1:0], rows[i - 1:0])
+    test_obstacle(fits[i - 1:0], rows[i - 1:0], loglik[i - 1:0])
   }, ""))
   chisq <- c(NA, pmax(2 * diff(value), 0))
   chisq[nzchar(obstacles)] <- NA
@@ -53,9 +58,14 @@ compare_fits <- function(fits, names, refit) {
   formulas <- vapply(fits, function(fit) text_of(stats::formula(fit)), "")
   criterion <- if (is_reml(fits[[1L]])) "restricted likelihood" else "likelihood"
   at <- which(nzchar(obstacles))
+  shape <- vapply(fits, takes_shape_from_deviance, NA)
   structure(table, class = c("anova", "data.frame"), heading = c(
     paste0("Comparison of fits by ", criterion, ", ", n, " rows"),
     paste0(format(paste0(names, ":")), " ", formulas, family_notes(fits), argument_notes(fits)),
+    if (any(shape)) {
+      paste0("Shape of ", toString(names[shape]),
+             " by maximum likelihood, not from the deviance as in glm()")
+    },
     if (length(at)) {
       paste0("No test of ", names[at - 1L], " against ", names[at], ": ", obstacles[at])
     }, ""
@@ -63,14 +73,13 @@ compare_fits <- function(fits, names, refit) {
 }
 
 # Why two fits, the one with fewer parameters first, have no likelihood ratio test; "" if they have.
-test_obstacle <- function(fits, rows) {
+test_obstacle <- function(fits, rows, loglik) {
   if (!families_nested(fits[[1L]], fits[[2L]])) return("different families")
   if (!same_numbers(rows[[1L]]$a, rows[[2L]]$a)) return("different weights")
   kinds <- vapply(fits, integral_kind, "")
   if (kinds[1L] != kinds[2L] && !"exact" %in% kinds) {
     return("different approximations of the likelihood")
   }
-  loglik <- lapply(fits, stats::logLik)
   if (attr(loglik[[2L]], "df") == attr(loglik[[1L]], "df")) return("as many parameters")
   outside <- nesting_obstacle(fits[[1L]], fits[[2L]])
   if (nzchar(outside)) return(outside)
@@ -92,6 +101,30 @@ integral_kind <- function(fit) {
   if (laplace_is_exact(fit) && all(fit$points >= 1L)) return("exact")
   accurate <- all(fit$points > 1L) && isTRUE(fit$accuracy[["total"]] <= accuracy_limit)
   if (accurate) "quadrature" else approximation_words(fit)
+}
+
+# The log-likelihood at its maximum. logLik() of a glm() that has a shape (Gamma, inverse Gaussian)
+# takes it from the deviance, and weights as numbers of rows: here as glmm() has both. The
+# coefficients of such a fit do not depend on the shape.
+maximal_loglik <- function(fit) {
+  value <- stats::logLik(fit)
+  if (!takes_shape_from_deviance(fit)) return(value)
+  used <- fit$prior.weights > 0
+  response <- list(y = as.double(fit$y[used]), size = double(),
+                   weights = as.double(fit$prior.weights[used]))
+  family <- registered_family(fit$family$family, "log")
+  eta <- log(unname(fit$fitted.values[used]))
+  at <- function(phi) sum(run_family(family, response, phi, eta)$logp)
+  near <- -log(summary(fit)$dispersion)
+  best <- stats::optimize(at, near + c(-5, 5), maximum = TRUE, tol = 1e-8)
+  value[1L] <- best$objective
+  value
+}
+
+takes_shape_from_deviance <- function(fit) {
+  if (!inherits(fit, "glm")) return(FALSE)
+  traits <- family_registry[[family_of(fit)$name]]
+  isTRUE(traits$scaled) && !traits$residual
 }
 
 # Family and link of the fits of stats and MASS that ours are compared with.

@@ -26,7 +26,10 @@
 #'
 #' @param object A fit made by [lmm()] or [glmm()].
 #' @param ... Further fits to compare with, made by [lmm()], [glmm()], `lm()` or `glm()`. One of the
-#'   first two comes first: `anova(fit, lm_fit)`, since R takes the method of its first argument.
+#'   first two comes first, `anova(fit, lm_fit)`: R takes the method of the first argument, and that
+#'   of `lm()` knows nothing of other fits (it stops at their sizes; that of `glm()` leaves them out
+#'   without a word). The shape of a Gamma or inverse Gaussian `glm()` is taken at its maximum
+#'   likelihood, so that its row may differ from its `logLik()` and `AIC()`.
 #' @param type 1, 2 or 3 (the default): which tests for a single fit.
 #' @param ddf How the denominator degrees of freedom are found: see [summary.tiers_fit()].
 #' @param vcov `NULL`, or a covariance matrix of the fixed effects (or a function of the fit that

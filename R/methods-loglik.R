@@ -6,7 +6,8 @@
 #'
 #' @param object,fit A fit made by [lmm()] or [glmm()].
 #' @param REML `NULL` for the criterion that the fit was made with. `FALSE` gives the likelihood of
-#'   a REML fit at its estimates of the variance parameters, `TRUE` the restricted likelihood.
+#'   a REML fit at its estimates of the variance parameters, `TRUE` the restricted likelihood. As in
+#'   lme4 these are the variances relative to that of the residual, unless `fix` held some of them.
 #' @param scale,k Passed by [stats::step()]: `k` is the penalty for a parameter.
 #' @param ... Not used.
 #' @return `logLik()`: the log-likelihood (restricted for a REML fit), with the number of parameters

@@ -55,7 +55,7 @@ predict.tiers_fit <- function(object, newdata = NULL, re.form = NULL, allow.new.
   type <- match_choice(type, c("link", "response", "marginal", "dispersion"), "type")
   check_flag(allow.new.levels, "allow.new.levels")
   parts <- random_parts(object, if (type == "marginal" && is.null(re.form)) NA else re.form)
-  if (!is.null(newdata)) newdata <- as_newdata(newdata)
+  if (!is.null(newdata)) newdata <- ready_newdata(object, newdata)
   if (type == "dispersion") {
     value <- row_dispersion(object, newdata)
   } else {

@@ -23,7 +23,8 @@ print.tiers_fit <- function(x, digits = max(3L, getOption("digits") - 3L), ...) 
     formula_lines(text_of(full_formula(x))),
     shortened(paste0("Data: ", x$data_name, ", ", size_words(x))),
     shortened(paste0("Fit: ", status_line(x, brief = TRUE))),
-    if (!is.null(held_words(x))) shortened(paste0("Held: ", held_words(x))),
+    if (is_inaccurate(x)) wrapped("Accuracy: ", accuracy_words(x)),
+    if (!is.null(held_words(x))) wrapped("Held: ", held_words(x)),
     wrapped("", criteria_line(x))
   )
   random <- random_table(x)

@@ -224,7 +224,7 @@ VarCorr.tiers_fit <- function(x, sigma = 1, ...) {
   })
   structure(parts, sc = x$sigma, useSc = has_residual(x),
             structures = vapply(x$random, function(term) term$structure, ""),
-            class = "tiers_varcorr")
+            held = held_words(x), class = "tiers_varcorr")
 }
 
 #' @rdname VarCorr.tiers_fit
@@ -286,6 +286,7 @@ print.tiers_varcorr <- function(x, digits = max(3L, getOption("digits") - 2L),
       stop_input("{.arg comp} must be among {.val {c('SD', 'Std.Dev.', 'Variance')}}.")
     }
     cat(random_lines(varcorr_random(x), varcorr_correlations(x), digits, show), sep = "\n")
+    if (!is.null(attr(x, "held"))) cat(wrapped("Held: ", attr(x, "held")), sep = "\n")
   }
   invisible(x)
 }

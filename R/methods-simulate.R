@@ -45,7 +45,7 @@ simulate.tiers_fit <- function(object, nsim = 1, seed = NULL, use.u = FALSE, re.
   if (use.u) re.form <- NULL
   state <- start_seed(seed)
   if (!is.null(state$restore)) on.exit(state$restore())
-  if (!is.null(newdata)) newdata <- as_newdata(newdata)
+  if (!is.null(newdata)) newdata <- ready_newdata(object, newdata)
   parts <- random_parts(object, re.form)
   centre <- unname(fixed_values(object, newdata) +
                      random_values(object, parts, newdata, allow.new.levels))

@@ -72,7 +72,9 @@ add1.tiers_fit <- function(object, scope, scale = 0, test = c("none", "Chisq", "
 }
 
 check_scope <- function(scope) {
-  is_term <- function(label) !inherits(try(str2lang(label), silent = TRUE), "try-error")
+  is_term <- function(label) {
+    !is.na(label) && !inherits(try(str2lang(label), silent = TRUE), "try-error")
+  }
   if (inherits(scope, "formula")) return(invisible())
   if (is.character(scope) && all(vapply(scope, is_term, NA))) return(invisible())
   stop_input(c("{.arg scope} must be a formula such as {.code ~ . + x}, or labels of terms.",

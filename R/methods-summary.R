@@ -50,6 +50,7 @@
 summary.tiers_fit <- function(object, ddf = NULL, vcov = NULL, correlation = FALSE, ...) {
   check_dots("summary", ...)
   validate_fit(object)
+  check_flag(correlation, "correlation")
   prepared <- prepare_ddf(object, ddf, vcov)
   structure(list(
     title = fit_title(object),

@@ -69,7 +69,7 @@ update.tiers_fit <- function(object, formula., ..., evaluate = TRUE) {
 # A formula, from itself or from text; NULL changes nothing.
 read_change <- function(change) {
   if (is.null(change) || inherits(change, "formula")) return(change)
-  read <- if (is.character(change) || is.call(change)) {
+  read <- if (is_text(change) || is.call(change)) {
     tryCatch(stats::as.formula(change), error = function(e) NULL)
   }
   if (inherits(read, "formula")) return(change)
@@ -81,6 +81,10 @@ read_change <- function(change) {
 #' @export
 refit_response <- function(fit, y) {
   force_arguments(c("fit", "y"))
+  if (missing(fit) || missing(y)) {
+    stop_input("{.fn refit_response} needs a fit and a new response:
+                {.code refit_response(fit, y)}.")
+  }
   if (!inherits(fit, "tiers_fit")) {
     stop_input("{.arg fit} must be a fit made by {.fn lmm} or {.fn glmm}.")
   }

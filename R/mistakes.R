@@ -111,6 +111,28 @@ check_wide_data <- function(name, columns, response) {
 
 # Responses -----------------------------------------------------------------------------------
 
+# What to do with a response of a class that is no number.
+response_class_hint <- function(y, name) {
+  name <- plain_text(name)
+  if (inherits(y, c("Date", "POSIXt"))) {
+    return(paste0("Use a length of time, such as {.code as.numeric(", name, " - min(", name,
+                  "))}."))
+  }
+  if (is.complex(y)) return(paste0("Use {.code Re(", name, ")} or {.code Mod(", name, ")}."))
+  if (is.list(y)) list_column_hint(name)
+}
+
+list_column_hint <- function(name) {
+  paste0("If each of its elements is one value, use {.code unlist(", name, ")}.")
+}
+
+# What to do with another variable that model.frame() does not take.
+variable_class_hint <- function(x, name) {
+  name <- plain_text(name)
+  if (inherits(x, "POSIXlt")) return(paste0("Use {.code as.POSIXct(", name, ")}."))
+  if (is.list(x) && !is.data.frame(x)) list_column_hint(name)
+}
+
 # Lines about a response that is text: which of its values are no numbers.
 text_response_lines <- function(y, name) {
   name <- plain_text(name)

@@ -25,7 +25,8 @@ new_fit <- function(kind, call, model, spec, result, control) {
     contrasts = model$contrasts,
     control = control,
     data_name = data_name_of(call),
-    version = fit_version), unclass(kind)))
+    version = fit_version,
+    made_by = as.character(utils::packageVersion("tiers"))), unclass(kind)))
   with_estimates(fit, spec, result)
 }
 
@@ -47,7 +48,21 @@ with_estimates <- function(fit, spec, result) {
   if (length(result$inference$dvcov)) fit$inference <- result$inference
   # What refit_with() and the like hold too.
   if (!is.null(spec$held)) fit$constraints <- spec[c("held", "same")]
-  with_parameters(kind_estimates(fit, spec, result), result)
+  without_held_boundary(with_parameters(kind_estimates(fit, spec, result), result))
+}
+
+# What the user has held at the end of its range is no finding: the boundary is that of the
+# parameters that were estimated.
+without_held_boundary <- function(fit) {
+  if (is.null(fit$constraints) || fit$convergence$status != "boundary") return(fit)
+  table <- fit$parameters
+  at_end <- table$boundary & !is.na(table$estimate)
+  for (j in setdiff(table$term[at_end & table$fixed], table$term[at_end & !table$fixed])) {
+    fit$convergence$boundary[j] <- list(NULL)
+  }
+  found <- length(boundary_terms(fit)) || any(at_end & !table$fixed)
+  if (!found) fit$convergence$status <- "converged"
+  fit
 }
 
 # Row names as text. For automatic row names this is R's deferred form, which costs no memory
@@ -139,6 +154,7 @@ validate_fit <- function(fit) {
 }
 
 stop_no_fit <- function(fit) {
+  if (missing(fit)) stop_input("{.arg fit} is missing: a fit made by {.fn lmm} or {.fn glmm}.")
   stop_input("{.arg fit} must be a fit made by {.fn lmm} or {.fn glmm}. It is {shown(fit)}.")
 }
 
@@ -146,10 +162,14 @@ check_version <- function(fit) {
   version <- fit$version
   if (!is.numeric(version) || length(version) != 1L || isTRUE(version == fit_version)) return()
   if (isTRUE(version > fit_version)) {
-    stop_input("This fit was made by a newer version of tiers (object version {version}).")
+    stop_input(c("This fit was made by a newer version of tiers (object version {version}; this
+                  version of tiers reads {fit_version}).", i = "Update the package."))
   }
-  stop_input(c("This fit was made by an older version of tiers (object version {version}), which did
-                not keep what this one needs.", i = "Fit the model again: {.code eval(fit$call)}."))
+  made_by <- if (is_text(fit$made_by)) paste0(" ", fit$made_by) else ""
+  call <- if (is.call(fit$call)) paste0(": {.code ", plain_text(text_of(fit$call)), "}.") else "."
+  stop_input(c("This fit was made by an older version of tiers{made_by} (object version {version}),
+                which did not keep what this one ({utils::packageVersion('tiers')}) needs.",
+               i = paste0("Fit the model again", call)))
 }
 
 stop_sizes <- function() {

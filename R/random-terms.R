@@ -84,7 +84,7 @@ level_labels <- function(parts) {
 # Codes and levels of one grouping variable of any type.
 group_codes <- function(x, name) {
   if (is.factor(x)) return(compact_codes(as.integer(x), levels(x)))
-  if (!is.atomic(x) || length(dim(x)) > 1L) {
+  if (!is.atomic(x) || is.raw(x) || length(dim(x)) > 1L) {
     stop_input("The grouping variable `{name}` must be a vector or a factor, not
                 {.cls {class(x)[1L]}}.")
   }

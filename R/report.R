@@ -81,7 +81,7 @@ report_convergence <- function(fit) {
   if (identical(verdict$status, "not_converged") && length(fit$separation$terms) == 0L) {
     # Before the first iteration there is no prediction.
     predicted <- verdict$iterations > 0L && isTRUE(verdict$gain > 0) &&
-      identical(verdict$ending, "iterations")
+      is.finite(verdict$gain) && identical(verdict$ending, "iterations")
     gain <- if (predicted) {
       paste0(": another step is predicted to lower the deviance by ", signif(verdict$gain, 3))
     }
@@ -130,7 +130,8 @@ as_bullets <- function(lines) {
 # One phrase for each zero variance and correlation at its bound of a term.
 boundary_phrases <- function(fit, j) {
   term <- fit$random[[j]]
-  table <- fit$parameters[fit$parameters$boundary & fit$parameters$term == j, ]
+  table <- fit$parameters
+  table <- table[table$boundary & !table$fixed & table$term == j, ]
   zero <- table[table$type == "sd", ]
   all_zero <- if (anyNA(zero$effect1)) term$columns else zero$effect1
   phrases <- if (nrow(zero)) {

@@ -97,19 +97,26 @@ argument_offset <- function(fit, newdata, env) {
 
 as_newdata <- function(newdata) {
   if (is.data.frame(newdata)) return(newdata)
-  if (is.list(newdata)) return(as.data.frame(newdata, optional = TRUE))
-  stop_input("{.arg newdata} must be a data frame, not {.cls {class(newdata)[1L]}}.")
+  if (!is.list(newdata)) {
+    stop_input("{.arg newdata} must be a data frame, not {.cls {class(newdata)[1L]}}.")
+  }
+  tryCatch(as.data.frame(newdata, optional = TRUE), error = function(e) {
+    stop_input(c("{.arg newdata} must be a data frame, or a list that can be made one.",
+                 x = "{conditionMessage(e)}"), parent = e)
+  })
 }
 
 check_newdata_columns <- function(needed, newdata, fit) {
   absent <- setdiff(intersect(needed, fit$variables), names(newdata))
   if (length(absent) == 0L) return(invisible())
-  hint <- did_you_mean(absent[1L], names(newdata))
   typed <- data_in_formula(full_formula(fit)[[3L]], absent[1L])
+  outside <- is.null(typed) && absent[1L] %in% c(names(fit$data$outside), fit$local)
+  hint <- if (outside) "." else did_you_mean(absent[1L], names(newdata))
   stop_input(c("`{absent[1L]}` not in {.arg newdata}{hint}",
                i = if (!is.null(typed)) "The formula has `{text_of(typed)}`: write the names of
                  columns and give {.code data = {absent[1L]}}, so that new data can take its
-                 place."),
+                 place." else if (outside) "It was a variable beside the data when the model was
+                 fitted: give {.arg newdata} a column of this name."),
              variable = absent)
 }
 

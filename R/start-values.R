@@ -3,6 +3,7 @@
 # generalized one. NULL: the engine's own start.
 
 with_start <- function(spec, start, terms) {
+  start <- with_table_names(start, start_parameters(spec, terms))
   start <- with_held_start(start, spec, terms)
   if (is.null(start)) return(spec)
   check_lme4_start(start, spec, terms)

@@ -87,3 +87,14 @@ test_that("diagnose() tells the deviance by quadrature and the standard deviatio
   expect_match(text, "by the Laplace approximation and", fixed = TRUE)
   expect_match(text, "Standard deviation of `(Intercept)` in `(1 | patient)`", fixed = TRUE)
 })
+
+test_that("print() tells what summary() tells of a Laplace fit that is far off", {
+  fit <- suppressMessages(glmm(y ~ 1 + (1 | site), rare_events(), family = binomial))
+  words <- "Accuracy: Laplace is off here"
+  expect_output(print(fit), words)
+  expect_output(print(summary(fit)), words)
+  # Not where it is near.
+  d <- small_data(k = 1:60 %% 5 + 8)
+  near <- suppressMessages(glmm(k ~ x + (1 | g), d, family = poisson))
+  expect_false(any(grepl("Accuracy", utils::capture.output(print(near)))))
+})

@@ -9,19 +9,27 @@ audit_fits <- function() {
 }
 
 # Things that an argument may be by mistake, as the user types them.
+methods::setClass("tiers_test_s4", methods::representation(a = "numeric"))
 bad_values <- list(
   absent = quote(no_such_object), failing = quote(sqrt("a")), text = "nonsense", number = -1.5,
   missing = NA, several = c(TRUE, FALSE), vector = c(a = 3, b = NA), list = list(1, "b"),
   `function` = function(...) stop("unexpected"), null = NULL, formula = y ~ no_such_variable,
-  frame = data.frame(q = 1:3))
+  frame = data.frame(q = 1:3), empty = "", no_text = NA_character_, texts = c("a", "b"),
+  none = character(), infinite = Inf, complex = 1i, matrix = matrix(1:4, 2L), date = Sys.Date(),
+  factor = factor("a"), raw = as.raw(1), environment = quote(new.env()),
+  primitive = quote(sum), call = quote(quote(f(x))), name = quote(quote(z)),
+  expression = quote(expression(a)), s4 = quote(methods::new("tiers_test_s4", a = 1)),
+  model = quote(stats::lm(dist ~ speed, datasets::cars)))
 
-# Calls with each argument in turn an object that does not exist, and three of the other bad values:
-# which ones goes by the argument's place, so that all are tried often enough. `fixed` are the other
-# arguments.
-unclassed_calls <- function(fun, fixed, arguments, name) {
+# Calls with each argument in turn an object that does not exist, and some of the other bad values:
+# which ones (one in `every`) goes by the argument's place, so that all are tried often enough.
+# `fixed` are the other arguments.
+unclassed_calls <- function(fun, fixed, arguments, name, every = 9L) {
   found <- character()
   kinds <- names(bad_values)
-  for (i in seq_along(arguments)) for (kind in kinds[unique(c(1L, 1L + (2L * i + 0:1) %% 12L))]) {
+  for (i in seq_along(arguments)) for (j in seq_along(kinds)) {
+    if (j != 1L && (j + 5L * i) %% every != 0L) next
+    kind <- kinds[j]
     argument <- arguments[i]
     arguments_given <- fixed
     arguments_given[argument] <- bad_values[kind]
@@ -84,14 +92,55 @@ test_that("both fitting functions have classed conditions only, whatever their a
 test_that("the other exported functions have classed conditions only", {
   fit <- audit_fits()$glmm
   found <- character()
-  for (name in c("tiers_control", "refit_response", "marginal_coef", "diagnose", "nbinom1",
-                 "nbinom2", "beta_family", "betabinomial")) {
+  for (name in c("tiers_control", "refit_response", "marginal_coef", "diagnose", "ddf_kr",
+                 "nbinom1", "nbinom2", "beta_family", "betabinomial")) {
     fun <- get(name)
     arguments <- setdiff(names(formals(fun)), "...")
     first <- if (identical(arguments[1L], "fit")) list(fit = fit) else list()
-    found <- c(found, unclassed_calls(as.name(name), first, arguments, name))
+    found <- c(found, unclassed_calls(as.name(name), first, arguments, name, every = 2L))
   }
   expect_equal(found, character())
+})
+
+test_that("a method of a result has classed conditions only", {
+  grDevices::pdf(NULL)
+  device <- grDevices::dev.cur()
+  on.exit(grDevices::dev.off(device))
+  fits <- audit_fits()
+  results <- list(
+    tiers_ranef = ranef(fits$lmm), tiers_varcorr = VarCorr(fits$lmm), tiers_coef = coef(fits$lmm),
+    tiers_summary = summary(fits$lmm), tiers_diagnosis = diagnose(fits$lmm),
+    tiers_marginal_coef = marginal_coef(fits$glmm))
+  methods <- own_methods(names(results))
+  expect_setequal(methods$class, names(results))
+  found <- character()
+  for (i in seq_len(nrow(methods))) {
+    fun <- method_of(methods$generic[i], methods$class[i])
+    arguments <- setdiff(names(formals(fun))[-1L], "...")
+    found <- c(found, unclassed_calls(fun, list(results[[methods$class[i]]]), arguments,
+                                      methods$generic[i], every = 3L))
+  }
+  expect_equal(found, character())
+})
+
+test_that("settings in a plain list are checked as those of tiers_control()", {
+  d <- small_data()
+  found <- character()
+  for (name in setdiff(names(formals(tiers_control)), "...")) for (kind in names(bad_values)[-1L]) {
+    settings <- stats::setNames(bad_values[kind], name)
+    call <- as.call(list(as.name("lmm"), y ~ x + (1 | g), quote(d),
+                         control = as.call(c(quote(list), settings))))
+    heard <- listen(utils::capture.output(eval(call)))
+    found <- c(found, condition_texts(without_class(heard$conditions)))
+  }
+  expect_equal(found, character())
+})
+
+test_that("functions without what they need say so", {
+  for (name in c("lmm", "glmm", "refit_response", "marginal_coef", "diagnose")) {
+    expect_error(get(name)(), class = "tiers_error")
+  }
+  expect_error(refit_response(audit_fits()$ml), "new response", class = "tiers_error_input")
 })
 
 test_that("a misspelt argument is an error of every method, with a suggestion", {

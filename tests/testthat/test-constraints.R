@@ -118,6 +118,12 @@ test_that("a standard deviation of zero is the model without the term", {
   other <- lmm(Reaction ~ Days + (1 | Subject), d, REML = FALSE)
   expect_equal(as.numeric(logLik(held)), as.numeric(logLik(other)), tolerance = 1e-9)
   expect_equal(fixef(held), fixef(other), tolerance = 1e-6)
+  # Its correlation is no parameter, and what the user held is no boundary of the estimates.
+  expect_equal(attr(logLik(held), "df"), attr(logLik(other), "df"))
+  said_only(lmm(growth, d, fix = c("sd_Days|Subject" = 0)))
+  expect_identical(held$convergence$status, "converged")
+  said_only(lmm(Reaction ~ Days + diag(Days | Subject), d,
+                fix = c("sd_Days|Subject" = 0, "sd_(Intercept)|Subject" = 30)))
   crossed <- lmm(diameter ~ 1 + (1 | plate) + (1 | sample), fixture_data("penicillin"),
                  fix = c("sd_(Intercept)|plate" = 0))
   same_optimum(crossed, lmm(diameter ~ 1 + (1 | sample), fixture_data("penicillin")))
@@ -204,12 +210,53 @@ test_that("refits, updates, simulations and predictions keep the constraints", {
                                 fit_lambdas(fit), 25) / 2, tolerance = 1e-9)
 })
 
+test_that("without a random variance the residual's can be held", {
+  d <- sleep()
+  V <- function(X) 900 * solve(crossprod(X))
+  X <- stats::model.matrix(~ Days, d)
+  fit <- suppressMessages(lmm(Reaction ~ Days, d, fix = c(sigma = 30), REML = FALSE))
+  expect_equal(unname(vcov(fit)), unname(V(X)), tolerance = 1e-10)
+  expect_equal(as.numeric(logLik(fit)),
+               sum(stats::dnorm(d$Reaction, X %*% coef(lm(Reaction ~ Days, d)), 30, log = TRUE)))
+  expect_equal(attr(logLik(fit), "df"), 2)
+  # The same where the variance is estimated as zero.
+  d$flat <- d$Reaction - stats::ave(d$Reaction, d$Subject)
+  fit <- suppressMessages(lmm(flat ~ Days + (1 | Subject), d, fix = c(sigma = 30)))
+  expect_identical(fit$parameters$estimate, c(0, 30))
+  expect_equal(unname(vcov(fit)), unname(V(X)), tolerance = 1e-10)
+})
+
+test_that("names are taken without backticks, and correlations in either order", {
+  d <- stats::setNames(small_data(), c("gr oup", "it's", "h", "f", "y"))
+  right <- lmm(y ~ `it's` + (`it's` | `gr oup`), d,
+               fix = c("sd_`it's`|gr oup" = 0.3, "cor_`it's`.(Intercept)|gr oup" = 0.2))
+  for (name in c("sd_it's|gr oup", "sd_`it's`|`gr oup`")) {
+    for (correlation in c("cor_it's.(Intercept)|gr oup", "cor_(Intercept).`it's`|gr oup")) {
+      fit <- lmm(y ~ `it's` + (`it's` | `gr oup`), d,
+                 fix = stats::setNames(c(0.3, 0.2), c(name, correlation)))
+      expect_identical(fit$deviance, right$deviance)
+    }
+  }
+  two <- y ~ x + (x | g) + (x | h)
+  a <- suppressMessages(lmm(two, small_data(),
+                            equal = list(c("cor_x.(Intercept)|g", "cor_x.(Intercept)|h"))))
+  b <- suppressMessages(lmm(two, small_data(),
+                            equal = list(c("cor_(Intercept).x|g", "cor_x.(Intercept)|h"))))
+  expect_identical(a$deviance, b$deviance)
+  started <- lmm(growth, sleep(), start = c("cor_(Intercept).Days|Subject" = 0.3))
+  expect_equal(logLik(started), logLik(lmm(growth, sleep())), tolerance = 1e-9)
+  expect_error(lmm(growth, sleep(), fix = c("cor_(Intercept).Days|Subject" = 0,
+                                            "cor_Days.(Intercept)|Subject" = 0)), "twice",
+               class = "tiers_error_input")
+})
+
 test_that("printouts say what is held", {
   fit <- lmm(growth, sleep(), fix = no_correlation,
              equal = list(c("sd_(Intercept)|Subject", "sd_Days|Subject")))
   words <- "Held: +cor_Days.\\(Intercept\\)\\|Subject = 0;"
   expect_output(print(fit), words)
   expect_output(print(summary(fit)), words)
+  expect_output(print(VarCorr(fit)), words)
   expect_false(any(grepl("Held", utils::capture.output(print(growth_fit())))))
 })
 

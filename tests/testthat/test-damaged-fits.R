@@ -59,3 +59,14 @@ test_that("parts of the wrong size or type", {
     expect(length(failed) == 0L, paste(name, names(failed), failed, collapse = "\n"))
   }
 })
+
+test_that("a fit of another version is refused with how to make it again", {
+  old <- growth_fit()
+  old$version <- 1L
+  expect_match(error_text(summary(old)), "older version of tiers 0.* Fit the model again: `lmm\\(")
+  old$made_by <- NULL
+  expect_match(error_text(update(old)), "older version of tiers \\(object version 1\\)")
+  new <- growth_fit()
+  new$version <- 99L
+  expect_match(error_text(predict(new)), "newer version.*Update the package")
+})

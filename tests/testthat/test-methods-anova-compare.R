@@ -79,3 +79,49 @@ test_that("families of which neither is a limit of the other are named as the re
   counts <- overdispersed_fit()
   expect_untested(anova(update(counts, family = nbinom1()), counts), "different families")
 })
+
+test_that("glm() with a shape is compared at its maximum likelihood", {
+  d <- small_data(w = rep_len(c(1, 2, 0.5), 60))
+  d$p <- exp(d$y / 3)
+  for (family in list(stats::Gamma("log"), stats::inverse.gaussian("log"))) {
+    for (w in list(rep(1, 60), d$w)) {
+      d$w <- w
+      plain <- stats::glm(p ~ x, d, family = family, weights = w)
+      ours <- suppressMessages(glmm(p ~ x, d, family = family, weights = w))
+      mixed <- suppressMessages(glmm(p ~ x + (1 | g), d, family = family, weights = w))
+      table <- anova(mixed, plain)
+      expect_equal(table["plain", "logLik"], as.numeric(logLik(ours)), tolerance = 1e-8)
+      expect_equal(table$Chisq[2L], as.numeric(2 * (logLik(mixed) - logLik(ours))),
+                   tolerance = 1e-6)
+      expect_match(attr(table, "heading")[4L], "Shape of plain by maximum likelihood")
+    }
+  }
+  # Where logLik() is the maximum it is taken as it is.
+  counts <- transform(d, k = round(10 * p))
+  plain <- stats::glm(k ~ x, counts, family = poisson)
+  mixed <- glmm(k ~ x + (1 | g), counts, family = poisson)
+  expect_equal(anova(mixed, plain)$logLik, c(logLik(plain), logLik(mixed)))
+  expect_false(any(grepl("Shape", attr(anova(mixed, plain), "heading"))))
+})
+
+test_that("fits of other classes that build on lm are refused", {
+  d <- small_data()
+  fit <- lmm(y ~ x + (1 | g), d, REML = FALSE)
+  expect_error(anova(fit, MASS::rlm(y ~ x, d)), class = "tiers_error_input")
+  expect_error(anova(fit, stats::lm(cbind(y, x) ~ f, d)), class = "tiers_error_input")
+  expect_equal(anova(fit, stats::aov(y ~ x, d))$Chisq, anova(fit, stats::lm(y ~ x, d))$Chisq)
+})
+
+test_that("fits of lm() and glm() come into the order of their parameters, in any place", {
+  d <- small_data(k = 1:60 %% 5)
+  small <- stats::lm(y ~ 1, d)
+  middle <- stats::lm(y ~ x, d)
+  large <- suppressMessages(lmm(y ~ x + (1 | g) + (1 | h), d))
+  fit <- lmm(y ~ x + (1 | g), d)
+  table <- suppressMessages(anova(fit, large, small, middle))
+  expect_identical(rownames(table), c("small", "middle", "fit", "large"))
+  ml <- lapply(list(fit, large), function(fit) suppressMessages(update(fit, REML = FALSE)))
+  expected <- c(logLik(small), logLik(middle), vapply(ml, logLik, 0))
+  expect_equal(table$logLik, expected, tolerance = 1e-8)
+  expect_equal(c(AIC(small), AIC(middle), vapply(ml, AIC, 0)), table$AIC, tolerance = 1e-8)
+})

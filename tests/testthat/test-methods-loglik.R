@@ -41,3 +41,25 @@ test_that("step works on ML fits of models with the same random part", {
   fit <- growth_fit()
   expect_equal(extractAIC(fit), c(8, AIC(update(fit, REML = FALSE))), tolerance = 1e-8)
 })
+
+test_that("the likelihood of a REML fit keeps the standard deviations that are held", {
+  d <- small_data(w = rep_len(c(1, 2, 0.5), 60))
+  at_estimates <- function(fit) {
+    spec <- fit_specification(fit)
+    spec$reml <- FALSE
+    -dense_criterion(spec, fit_lambdas(fit), fit$sigma) / 2
+  }
+  one <- lmm(y ~ x + (1 | g), d, weights = w, fix = c("sd_(Intercept)|g" = 0.6))
+  expect_equal(as.numeric(logLik(one, REML = FALSE)), at_estimates(one), tolerance = 1e-10)
+  ml <- lmm(y ~ x + (1 | g), d, weights = w, fix = c("sd_(Intercept)|g" = 0.6), REML = FALSE)
+  expect_lte(as.numeric(logLik(one, REML = FALSE)), as.numeric(logLik(ml)))
+  two <- suppressMessages(lmm(y ~ f + (x | g) + (1 | h), d, fix = c("sd_(Intercept)|h" = 0.4)))
+  expect_equal(as.numeric(logLik(two, REML = FALSE)), at_estimates(two), tolerance = 1e-10)
+  back <- logLik(lmm(y ~ x + (1 | g), d, fix = c("sd_(Intercept)|g" = 0.6), REML = FALSE),
+                 REML = TRUE)
+  reml <- lmm(y ~ x + (1 | g), d, fix = c("sd_(Intercept)|g" = 0.6))
+  expect_lte(as.numeric(back), as.numeric(logLik(reml)))
+  # Sigma held alone stays as well; a correlation that is held needs no care.
+  sigma <- lmm(y ~ x + (1 | g), d, fix = c(sigma = 1.1))
+  expect_equal(as.numeric(logLik(sigma, REML = FALSE)), at_estimates(sigma), tolerance = 1e-10)
+})

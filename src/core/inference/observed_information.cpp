@@ -28,7 +28,9 @@ Inference covariance_inference(ProfiledDeviance& objective, const std::vector<bo
   known.push_back(objective.scale() == Scale::profiled);
   const FreeParameters all(known);
   const Matrix own = all.size() > size ? joint : profiled;
-  const Matrix inverse_information = own.completeOrthogonalDecomposition().pseudoInverse();
+  // Where nothing was estimated there is nothing to invert.
+  const Matrix inverse_information =
+      own.size() > 0 ? Matrix(own.completeOrthogonalDecomposition().pseudoInverse()) : own;
   out.vcov_psi = 2.0 * all.spread(inverse_information);
   const Matrix& lower = objective.factor().fixed_lower();
   const Index p = lower.rows();
