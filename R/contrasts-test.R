@@ -22,6 +22,7 @@ test_joint <- function(estimate, ddf, L, rhs = 0) {
                       p.value = NA_real_))
   }
   infinite <- infinite_columns(ddf$vcov)
+  whole <- L
   if (any(infinite)) {
     L <- L[, !infinite, drop = FALSE]
     estimate <- estimate[!infinite]
@@ -35,7 +36,7 @@ test_joint <- function(estimate, ddf, L, rhs = 0) {
   }
   U <- parts$vectors[, use, drop = FALSE]
   distance <- crossprod(U, drop(L %*% estimate) - rhs)
-  denominator <- ddf$df_joint(L)
+  denominator <- ddf$df_joint(whole)
   value <- denominator$scale * sum(distance^2 / parts$values[use]) / rank
   data.frame(
     num_df = rank, den_df = denominator$df, statistic = value,

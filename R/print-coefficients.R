@@ -17,6 +17,7 @@ print_coefficients <- function(table, digits, signif.stars = FALSE) {
   }
   for (j in which(kind == "test")) text[, j] <- statistic_text(table[, j])
   for (j in which(kind == "df")) text[, j] <- df_text(table[, j])
+  text[is.na(text)] <- "NA" # which has a width, as NA has not
   legend <- NULL
   for (j in which(kind == "p")) {
     p <- table[, j]

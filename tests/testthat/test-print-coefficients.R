@@ -30,6 +30,14 @@ test_that("decimals follow from the standard errors", {
                    c("1.50", "NA", "Inf", "-Inf"))
 })
 
+test_that("a coefficient without a test stands beside those with stars", {
+  table <- made_coefficients(c(a = 1.2345, b = -Inf, c = -20.5), c(0.25, Inf, 1.5))
+  table["b", 4:5] <- NA
+  lines <- lines_of(table, signif.stars = TRUE)
+  expect_match(lines[3], "^b +-Inf +Inf +20 +NA +NA *$")
+  expect_match(lines[4], "[*]{3}$")
+})
+
 test_that("degrees of freedom are not rounded falsely", {
   expect_identical(df_text(c(18359.1, 27911.2, 12)), c("18359.1", "27911.2", "12.0"))
   expect_identical(df_text(c(25, 25, 1234567)), c("25", "25", "1234567"))

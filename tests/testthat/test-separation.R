@@ -58,6 +58,17 @@ test_that("methods live with infinite coefficients", {
   })
 })
 
+test_that("the table prints beside coefficients that differ from zero", {
+  set.seed(1)
+  d <- data.frame(g = gl(12, 20), x = rnorm(240), f = factor(rep_len(1:4, 240)))
+  d$y <- rbinom(240, 1, plogis(2 * d$x + rnorm(12)[d$g]))
+  d$y[d$f == 3] <- 0
+  fit <- suppressWarnings(glmm(y ~ x + f + (1 | g), d, family = binomial))
+  lines <- capture.output(print(summary(fit)))
+  expect_match(lines, "^x .*[*]{3}$", all = FALSE)
+  expect_match(lines, "^f3 +-Inf +Inf +NA +NA", all = FALSE)
+})
+
 test_that("predictions on both sides of the separation", {
   fit <- partly()
   new <- data.frame(x = c(0, 1, -1), z = 0.5, g = "3")
