@@ -38,7 +38,7 @@ spanning_rows <- function(variables) {
   seen <- integer(cells)
   seen[cell] <- seq_len(n)
   rows <- c(rows, seen)
-  seen[rev(cell)] <- rev(seq_len(n))
+  seen[cell[n:1L]] <- n:1L
   rows <- c(rows, seen)
   for (x in variables[!coded]) {
     if (is.numeric(x)) rows <- c(rows, which.min(x), which.max(x))

@@ -72,7 +72,8 @@ residuals.tiers_lmm <- function(object, type = c("response", "pearson", "scaled"
   level <- match_level(level)
   check_flag(scaled, "scaled")
   value <- observed_response(object) - fitted_values(object, level)
-  if (!type %in% c("response", "working")) value <- value * sqrt(prior_weights(object))
+  weighted <- !is.null(stats::model.weights(object$frame))
+  if (weighted && !type %in% c("response", "working")) value <- value * sqrt(prior_weights(object))
   if (scaled || type == "scaled") value <- value / residual_sd(object, level)
   stats::naresid(object$na.action, value)
 }
