@@ -20,6 +20,7 @@ tolerated_arguments <- list(
   augment = list(
     ignored = c("quick", "conf.level", "type.predict", "type.residuals"),
     later = list(se_fit = FALSE, se.fit = FALSE, interval = "none", conf.int = FALSE)),
+  Anova = list(ignored = c("singular.ok", "error", "verbose")),
   coef = list(ignored = "complete"),
   confint = list(ignored = c("quiet", "oldNames", "zeta", "nsim", "boot.type", "FUN", "verbose",
                              "signames", "parallel", "ncpus", "cl", ".progress", "PBargs")),

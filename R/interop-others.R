@@ -95,6 +95,49 @@ vif.tiers_fit <- function(mod, ...) {
          dimnames = list(labels, c("GVIF", "Df", "GVIF^(1/(2*Df))")))
 }
 
+# Tests of terms --------------------------------------------------------------------------------
+
+# Type 2 of car, which adjusts a term for the others by the covariance matrix of the estimates (SAS
+# and anova(type = 2): by X'X); the others are those of anova(): type 3 does not depend on the
+# contrasts of the factors.
+#' @exportS3Method car::Anova
+Anova.tiers_fit <- function(mod, type = 2, test.statistic = c("Chisq", "F"), vcov. = NULL, ...) {
+  check_dots("Anova", ...)
+  validate_fit(mod)
+  chisq <- match_choice(test.statistic, c("Chisq", "F"), "test.statistic") == "Chisq"
+  type <- match_test_type(type)
+  if (type != 2L) return(anova_terms(mod, type, if (chisq) "asymptotic", vcov.))
+  if (!chisq) {
+    stop_input(c("F tests of type 2 as car has them are not available.",
+                 i = "Use {.code anova(fit, type = 2)}, or type 3."))
+  }
+  type2_wald(mod, given_vcov(mod, vcov.))
+}
+
+# Of a term what its hypothesis and those of all terms that contain it have together, less that of
+# the latter: Wald statistics of one covariance matrix add up like sums of squares.
+type2_wald <- function(fit, V) {
+  beta <- kept_coefficients(fit)
+  assign <- attr(kept_matrix(fit), "assign")
+  factors <- attr(fit$terms, "factors") > 0
+  wald <- function(terms) {
+    at <- which(assign %in% terms)
+    if (length(at) == 0L) return(c(0, 0))
+    if (!all(is.finite(V[at, at]))) return(c(NA, length(at)))
+    c(sum(beta[at] * solve(V[at, at, drop = FALSE], beta[at])), length(at))
+  }
+  tests <- vapply(intersect(seq_len(NCOL(factors)), assign), function(term) {
+    within <- colSums(factors[factors[, term], , drop = FALSE]) == sum(factors[, term])
+    containing <- setdiff(which(within), term)
+    c(wald(c(term, containing)) - wald(containing), term)
+  }, c(0, 0, 0))
+  structure(
+    data.frame(Chisq = tests[1L, ], Df = tests[2L, ],
+               `Pr(>Chisq)` = stats::pchisq(tests[1L, ], tests[2L, ], lower.tail = FALSE),
+               check.names = FALSE, row.names = colnames(factors)[tests[3L, ]]),
+    heading = "Type II Wald chi-square tests", class = c("anova", "data.frame"))
+}
+
 # Plots of lattice --------------------------------------------------------------------------------
 
 #' @exportS3Method lattice::dotplot

@@ -81,3 +81,31 @@ test_that("what would come out wrong is refused with a class", {
   }
   expect_error(dotplot.tiers_ranef(ranef(fit)), "plot", class = "tiers_error_input")
 })
+
+test_that("car::Anova() gives the chi-square and F tests of anova()", {
+  skip_if_not_installed("car")
+  skip_if_not_installed("lme4")
+  d <- small_data()[-c(4, 17, 31), ]
+  d$z <- cos(seq_along(d$y))
+  formula <- y ~ x * f + z + (1 | g)
+  fit <- lmm(formula, d)
+  theirs <- car::Anova(lme4::lmer(formula, d, control = lme4::lmerControl(
+    optimizer = "nloptwrap", optCtrl = list(xtol_abs = 1e-12, ftol_abs = 1e-12))))
+  ours <- car::Anova(fit)
+  expect_equal(as.matrix(ours), as.matrix(theirs), tolerance = 1e-4, ignore_attr = TRUE)
+  expect_identical(rownames(ours), rownames(theirs))
+  expect_equal(car::Anova(fit, type = "III", test.statistic = "F"), anova(fit, type = 3))
+  for (type in 2:3) {
+    wide <- car::Anova(fit, type, vcov. = 4 * vcov(fit))
+    expect_equal(wide$Chisq, car::Anova(fit, type)$Chisq / 4)
+  }
+  expect_error(car::Anova(fit, test.statistic = "F"), "type = 2", class = "tiers_error_input")
+  # Rank-deficient: h tells f.
+  short <- suppressMessages(car::Anova(lmm(y ~ x + f + h + (1 | g), d)))
+  long <- suppressMessages(anova(lmm(y ~ x + h + (1 | g), d), ddf = "asymptotic"))
+  expect_equal(short["x", "Chisq"], long["x", "Chisq"], tolerance = 1e-6)
+  counts <- suppressMessages(glmm(k ~ x + f + (1 | g), transform(d, k = round(abs(y))), poisson))
+  expect_equal(car::Anova(counts, type = 3), anova(counts))
+  expect_error(car::Anova(fit, type = 4), class = "tiers_error_input")
+  expect_error(car::Anova(fit, test.statistic = "t"), class = "tiers_error_input")
+})
