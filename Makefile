@@ -17,7 +17,6 @@ demo:
 # Both suites run to their end, whatever the first one says; one closing line counts them.
 test: layers
 	@.ci/install-dependencies test
-	@$(MAKE) --no-print-directory install
 	@rm -f $(BUILD)/count-*; failed=0; \
 	$(MAKE) --no-print-directory run-test-cpp || failed=1; \
 	$(MAKE) --no-print-directory run-test-r || failed=1; \
@@ -42,7 +41,8 @@ sanitize:
 run-test-r:
 	@$(RUN_R) .ci/run-testthat.R $(COPY)/tests/testthat $(BUILD)/count-r
 
-run-test-cpp:
+# Links what the installation has compiled.
+run-test-cpp: install
 	@.ci/run-catch2 $(BUILD)/cpp $(BUILD)/count-cpp
 
 run-sanitize:
@@ -70,6 +70,7 @@ bench:
 # Needs pdflatex for the manual as PDF; without it that one part is left out.
 check: check-format
 	@.ci/install-dependencies check
+	@$(MAKE) --no-print-directory install
 	@.ci/run-check $(BUILD)/check $(BUILD)/count-check
 
 # Help pages and NAMESPACE from the comments in R/, and the compiled functions' R side.

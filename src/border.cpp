@@ -1,5 +1,9 @@
 // The border, compiled together, after Eigen as the core reads it. The order matters.
 // clang-format off
+
+// RcppEigen's copy of Eigen takes back settings of warnings that it has not made, and so undoes
+// those of eigen.h; with this it leaves them alone.
+#define EIGEN_PERMANENTLY_DISABLE_STUPID_WARNINGS
 #include "core/model/eigen.h"
 
 #include "bind_covariance.cpp"

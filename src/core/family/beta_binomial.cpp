@@ -11,7 +11,9 @@ namespace tiers {
 
 namespace {
 
-constexpr double small_size = 16.0;
+// Up to so many trials a product of rising factorials is quicker than Stirling's series and loses
+// no more digits.
+constexpr double kSmallSize = 16.0;
 
 class BetaBinomial : public SuccessFamily {
  public:
@@ -104,7 +106,7 @@ struct BetaBinomialLogit {
     const Precision& at = precision_.at(row.phi, [](double phi) {
       Precision terms{std::exp(phi), {}};
       double product = 1.0;
-      for (int m = 0; m <= small_size; ++m) {
+      for (int m = 0; m <= kSmallSize; ++m) {
         terms.product[m] = product;
         product *= terms.value + m;
       }
@@ -118,11 +120,11 @@ struct BetaBinomialLogit {
  private:
   struct Precision {
     double value;
-    double product[static_cast<int>(small_size) + 1];  // rising factorials
+    double product[static_cast<int>(kSmallSize) + 1];  // rising factorials
   };
   Kept<Precision> precision_;
 
-  static bool small(double m) { return m <= small_size && m == std::floor(m); }
+  static bool small(double m) { return m <= kSmallSize && m == std::floor(m); }
 
   // False where a product leaves the range of doubles.
   template <Detail detail>

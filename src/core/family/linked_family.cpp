@@ -8,8 +8,8 @@ namespace {
 
 // Rows handled at a time where a link needs the chain rule: small enough for the stack and the
 // first cache, large enough that the virtual calls do not show.
-constexpr Index strip = 256;
-constexpr double largest = std::numeric_limits<double>::max();
+constexpr Index kStrip = 256;
+constexpr double kLargestMean = std::numeric_limits<double>::max();
 
 void fail_row(const RowDerivatives& to, Detail detail, bool phi, Index i) {
   to.logp[i] = -std::numeric_limits<double>::infinity();
@@ -45,11 +45,11 @@ void LinkedFamily::start_eta(const ResponseRows& rows, double* eta) const {
 void LinkedFamily::evaluate(const ResponseRows& rows, const double* eta, Detail detail,
                             const RowDerivatives& out) const {
   if (own_) return evaluate_kernel(rows, eta, detail, out);
-  double x[strip], x1[strip], x2[strip], x3[strip], w_x[strip];
+  double x[kStrip], x1[kStrip], x2[kStrip], x3[kStrip], w_x[kStrip];
   const bool phi = detail == Detail::gradient && dispersion_count() > 0;
   const int order = detail == Detail::score ? 1 : detail == Detail::newton ? 2 : 3;
-  for (Index start = 0; start < rows.n; start += strip) {
-    const ResponseRows part = part_of(rows, start, std::min(strip, rows.n - start));
+  for (Index start = 0; start < rows.n; start += kStrip) {
+    const ResponseRows part = part_of(rows, start, std::min(kStrip, rows.n - start));
     const RowDerivatives to = part_of(out, start);
     link_->base(eta + start, part.n, order, x, x1, x2, x3, part.row);
     evaluate_kernel(part, x, detail, to);
@@ -62,7 +62,7 @@ void LinkedFamily::evaluate(const ResponseRows& rows, const double* eta, Detail 
         w_x[i] = to.w[i];
         to.w[i] = w_x[i] * x1[i] * x1[i] - s_x * x2[i];
         if (to.w_fallback) {  // any large number serves where its square leaves the range
-          to.w_fallback[i] = std::min(to.w_fallback[i] * x1[i] * x1[i], largest);
+          to.w_fallback[i] = std::min(to.w_fallback[i] * x1[i] * x1[i], kLargestMean);
         }
         fine = fine && finite(to.w[i]);
       }
@@ -84,10 +84,10 @@ void LinkedFamily::evaluate(const ResponseRows& rows, const double* eta, Detail 
 // On the real line by the mean information, to which rows with a mean at its limit add nothing.
 double LinkedFamily::predictor_unit(const ResponseRows& rows, const double* eta) const {
   double sum = 0.0, count = 0.0;
-  double x[strip], x1[strip], x2[strip], x3[strip], mu[strip], variance[strip];
+  double x[kStrip], x1[kStrip], x2[kStrip], x3[kStrip], mu[kStrip], variance[kStrip];
   const bool real = link_->range() == MeanRange::real;
-  for (Index start = 0; start < rows.n; start += strip) {
-    const ResponseRows part = part_of(rows, start, std::min(strip, rows.n - start));
+  for (Index start = 0; start < rows.n; start += kStrip) {
+    const ResponseRows part = part_of(rows, start, std::min(kStrip, rows.n - start));
     link_->base(eta + start, part.n, 1, x, x1, x2, x3, part.row);
     if (real) {
       link_->mean(eta + start, part.n, mu, part.row);

@@ -14,10 +14,11 @@ namespace tiers {
 
 namespace {
 
-constexpr double nbinom1_small_count = 16.0;
+// Up to this count a product is quicker than Stirling's series and loses no more digits.
+constexpr double kNbinom1SmallCount = 16.0;
 
 // Below this r the kernels use e^-660, and logp the true log r.
-constexpr double smallest_log_size = -660.0;
+constexpr double kSmallestLogSize = -660.0;
 
 class Nbinom1 : public LinkedFamily {
  public:
@@ -84,9 +85,9 @@ struct Nbinom1Log {
       return;
     }
     if (small(y) && small_value<detail>(y, r, log_r, at, row, out)) return;
-    if (log_r >= smallest_log_size) return value<detail>(y, r, mu, at, row, out);
-    value<detail>(y, std::exp(smallest_log_size), mu, at, row, out);
-    out.logp += log_r - smallest_log_size;
+    if (log_r >= kSmallestLogSize) return value<detail>(y, r, mu, at, row, out);
+    value<detail>(y, std::exp(kSmallestLogSize), mu, at, row, out);
+    out.logp += log_r - kSmallestLogSize;
   }
 
  private:
@@ -96,7 +97,7 @@ struct Nbinom1Log {
   };
   Kept<Scale> scale_;
 
-  static bool small(double y) { return y <= nbinom1_small_count && y == std::floor(y); }
+  static bool small(double y) { return y <= kNbinom1SmallCount && y == std::floor(y); }
 
   // False where the product leaves the range of doubles.
   template <Detail detail>

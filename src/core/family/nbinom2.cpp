@@ -11,7 +11,8 @@ namespace tiers {
 
 namespace {
 
-constexpr double nbinom2_small_count = 16.0;
+// Up to this count a product is quicker than Stirling's series and loses no more digits.
+constexpr double kNbinom2SmallCount = 16.0;
 
 class Nbinom2 : public LinkedFamily {
  public:
@@ -80,7 +81,7 @@ struct Nbinom2Log {
   };
   Kept<Size> size_;
 
-  static bool small(double y) { return y <= nbinom2_small_count && y == std::floor(y); }
+  static bool small(double y) { return y <= kNbinom2SmallCount && y == std::floor(y); }
 
   template <Detail detail>
   static void small_value(double y, double th, const Logistic& l, const Row& row, RowTerms& out) {

@@ -8,7 +8,9 @@ namespace tiers {
 
 namespace {
 
-constexpr double poisson_small_count = 32.0;
+// Up to this count log(y!) and y log(mu) - mu stand apart and lose no digit that matters; above,
+// their difference is taken by the saddle point.
+constexpr double kPoissonSmallCount = 32.0;
 
 class Poisson : public LinkedFamily {
  public:
@@ -32,13 +34,13 @@ struct PoissonKernel {
   static double constant(double y, double) {
     if (y < 2.0 && (y == 0.0 || y == 1.0)) return 0.0;
     const double saddle = -0.5 * (log_two_pi + std::log(y)) - stirling_remainder(y);
-    return y <= poisson_small_count ? saddle - y * std::log(y) + y : saddle;
+    return y <= kPoissonSmallCount ? saddle - y * std::log(y) + y : saddle;
   }
   // log_mu() is called only where it is needed.
   template <class LogMean>
   static double logp(const Row& row, double mu, LogMean log_mu) {
     if (row.y == 0.0) return -mu;
-    if (row.y <= poisson_small_count) return row.constant + row.y * log_mu() - mu;
+    if (row.y <= kPoissonSmallCount) return row.constant + row.y * log_mu() - mu;
     return row.constant -
            deviance_part(row.y, mu - row.y, [&] { return log_mu() - std::log(row.y); });
   }

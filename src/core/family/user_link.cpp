@@ -10,16 +10,16 @@ namespace tiers {
 
 namespace {
 
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
-constexpr double relative_step = 0.025;  // in x
-constexpr double flat = 1e-8;  // below it the mean, rounded to its edge, has stopped to change
+constexpr double kNotANumber = std::numeric_limits<double>::quiet_NaN();
+constexpr double kRelativeStep = 0.025;  // of x: the error, of order h^8, meets rounding
+constexpr double kFlatMean = 1e-8;  // below it the mean, rounded to its edge, has stopped to change
 
 // Central differences: weights of f(+-h), ..., f(+-4h).
-constexpr int reach = 4;
-constexpr int nodes = 2 * reach;
-constexpr double first_weight[reach] = {4.0 / 5, -1.0 / 5, 4.0 / 105, -1.0 / 280};
-constexpr double second_weight[reach] = {8.0 / 5, -1.0 / 5, 8.0 / 315, -1.0 / 560};
-constexpr double second_centre = -205.0 / 72;
+constexpr int kReach = 4;
+constexpr int kNodes = 2 * kReach;
+constexpr double kFirstWeight[kReach] = {4.0 / 5, -1.0 / 5, 4.0 / 105, -1.0 / 280};
+constexpr double kSecondWeight[kReach] = {8.0 / 5, -1.0 / 5, 8.0 / 315, -1.0 / 560};
+constexpr double kSecondCentre = -205.0 / 72;
 
 class UserLink final : public Link {
  public:
@@ -51,12 +51,12 @@ class UserLink final : public Link {
     evaluate(eta, n, mu.data(), x1, row);
     std::vector<Index> which;
     for (Index i = 0; i < n; ++i) {
-      x[i] = std::isfinite(x1[i]) ? base_of(mu[i]) : not_a_number;
+      x[i] = std::isfinite(x1[i]) ? base_of(mu[i]) : kNotANumber;
       if (order < 2) continue;
       x2[i] = x3[i] = 0.0;
-      const bool changes = std::fabs(x1[i]) * (1.0 + std::fabs(eta[i])) > flat;
+      const bool changes = std::fabs(x1[i]) * (1.0 + std::fabs(eta[i])) > kFlatMean;
       if (!std::isfinite(x[i]) || !changes) continue;
-      step[i] = relative_step * scale(eta[i], mu[i], x1[i]);
+      step[i] = kRelativeStep * scale(eta[i], mu[i], x1[i]);
       which.push_back(i);
     }
     // Near the edge of the domain once more, with a smaller step.
@@ -64,7 +64,7 @@ class UserLink final : public Link {
       which = differences(which, eta, step, x1, x2, x3, row);
       for (const Index i : which) step[i] /= 16.0;
     }
-    for (const Index i : which) x[i] = not_a_number;
+    for (const Index i : which) x[i] = kNotANumber;
   }
 
  private:
@@ -82,7 +82,7 @@ class UserLink final : public Link {
     if (range_ == MeanRange::unit && mu >= 0.0 && mu <= 1.0) {
       return std::min(std::max(mu, tiny), below_one);
     }
-    return range_ == MeanRange::real ? mu : not_a_number;
+    return range_ == MeanRange::real ? mu : kNotANumber;
   }
   double base_of(double mu) const {
     const double m = inside(mu);
@@ -98,7 +98,7 @@ class UserLink final : public Link {
     std::vector<Index> which;
     std::vector<int> rows;
     for (Index i = 0; i < n; ++i) {
-      mu[i] = slope[i] = not_a_number;
+      mu[i] = slope[i] = kNotANumber;
       if (!valid(eta + i, 1, part_of(row, i))) continue;
       some.push_back(eta[i]);
       which.push_back(i);
@@ -123,7 +123,7 @@ class UserLink final : public Link {
       const double m = inside(mu[i]);
       if (range_ == MeanRange::positive) slope[i] /= m;
       if (range_ == MeanRange::unit) slope[i] /= m * (1.0 - m);
-      if (std::isnan(m)) slope[i] = not_a_number;
+      if (std::isnan(m)) slope[i] = kNotANumber;
     }
   }
 
@@ -139,26 +139,26 @@ class UserLink final : public Link {
                                  const std::vector<double>& step, const double* x1, double* x2,
                                  double* x3, const int* row) const {
     const Index size = static_cast<Index>(which.size());
-    std::vector<double> at(nodes * size), mu(nodes * size), slope(nodes * size), h(size);
-    std::vector<int> rows(row ? nodes * size : 0);
+    std::vector<double> at(kNodes * size), mu(kNodes * size), slope(kNodes * size), h(size);
+    std::vector<int> rows(row ? kNodes * size : 0);
     for (Index j = 0; j < size; ++j) {
       const Index i = which[j];
       h[j] = (eta[i] + step[i]) - eta[i];  // the step that is taken
-      for (int k = 0; k < reach; ++k) {
-        at[j * nodes + 2 * k] = eta[i] - (k + 1) * h[j];
-        at[j * nodes + 2 * k + 1] = eta[i] + (k + 1) * h[j];
+      for (int k = 0; k < kReach; ++k) {
+        at[j * kNodes + 2 * k] = eta[i] - (k + 1) * h[j];
+        at[j * kNodes + 2 * k + 1] = eta[i] + (k + 1) * h[j];
       }
-      if (row) std::fill_n(rows.begin() + j * nodes, nodes, row[i]);
+      if (row) std::fill_n(rows.begin() + j * kNodes, kNodes, row[i]);
     }
-    evaluate(at.data(), nodes * size, mu.data(), slope.data(), row ? rows.data() : nullptr);
+    evaluate(at.data(), kNodes * size, mu.data(), slope.data(), row ? rows.data() : nullptr);
     std::vector<Index> left;
     for (Index j = 0; j < size; ++j) {
       const Index i = which[j];
-      double first = 0.0, second = second_centre * x1[i];
-      for (int k = 0; k < reach; ++k) {
-        const double below = slope[j * nodes + 2 * k], above = slope[j * nodes + 2 * k + 1];
-        first += first_weight[k] * (above - below);
-        second += second_weight[k] * (above + below);
+      double first = 0.0, second = kSecondCentre * x1[i];
+      for (int k = 0; k < kReach; ++k) {
+        const double below = slope[j * kNodes + 2 * k], above = slope[j * kNodes + 2 * k + 1];
+        first += kFirstWeight[k] * (above - below);
+        second += kSecondWeight[k] * (above + below);
       }
       x2[i] = first / h[j];
       x3[i] = second / (h[j] * h[j]);

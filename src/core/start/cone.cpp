@@ -31,7 +31,7 @@ class NonNegativeSum {
       for (Index i = 0; i < along.size(); ++i) {
         if (!passive_[i] && (worst < 0 || along[i] < along[worst])) worst = i;
       }
-      if (worst < 0 || along[worst] >= -cone_tolerance) return d;
+      if (worst < 0 || along[worst] >= -kConeTolerance) return d;
       add(worst);
     }
     return Vector();
@@ -102,7 +102,7 @@ Matrix remaining(const Matrix& rows, const Matrix& within) {
   const Eigen::ColPivHouseholderQR<Matrix> factor(rows);
   const Index most = std::min(rows.rows(), rows.cols());
   Index rank = 0;
-  while (rank < most && std::fabs(factor.matrixQR()(rank, rank)) > cone_tolerance) ++rank;
+  while (rank < most && std::fabs(factor.matrixQR()(rank, rank)) > kConeTolerance) ++rank;
   const Matrix all = factor.householderQ() * Matrix::Identity(rows.rows(), rows.rows());
   return within * all.rightCols(rows.rows() - rank);
 }
@@ -164,7 +164,7 @@ class ConeSearch {
   // Rows that say nothing within what is left.
   void drop_settled_rows() {
     const auto settled = [&](Index i) {
-      return !((within_.transpose() * x_.col(i)).norm() > cone_tolerance * length_[i]);
+      return !((within_.transpose() * x_.col(i)).norm() > kConeTolerance * length_[i]);
     };
     rest_.erase(std::remove_if(rest_.begin(), rest_.end(), settled), rest_.end());
   }
@@ -183,7 +183,7 @@ class ConeSearch {
     std::vector<std::pair<double, Index>> found;
     for (const Index i : rest_) {
       const double sine = along(i, direction) / length_[i];
-      if (sine < -cone_tolerance) found.emplace_back(sine, i);
+      if (sine < -kConeTolerance) found.emplace_back(sine, i);
     }
     const auto middle = found.begin() + std::min<std::ptrdiff_t>(count, found.size());
     std::partial_sort(found.begin(), middle, found.end());
@@ -202,7 +202,7 @@ class ConeSearch {
     const std::size_t before = done_.size();
     std::vector<Index> kept;
     for (const Index i : rest_) {
-      const bool strict = along(i, direction) > cone_tolerance * length_[i];
+      const bool strict = along(i, direction) > kConeTolerance * length_[i];
       (strict ? done_ : kept).push_back(i);
       if (strict) out_.separated[i] = 1;
     }
@@ -231,7 +231,7 @@ class ConeSearch {
 Vector find_cone_direction(const Matrix& rows) {
   NonNegativeSum sum(rows, rows.rowwise().sum());
   const Vector d = sum.minimize(static_cast<double>(rows.cols()), 1e-12);
-  return d.size() > 0 && (rows.transpose() * d).maxCoeff() > cone_tolerance ? d : Vector();
+  return d.size() > 0 && (rows.transpose() * d).maxCoeff() > kConeTolerance ? d : Vector();
 }
 
 // A last row of ones, and minus one to start from, ask for weights of sum 1.
@@ -239,7 +239,7 @@ Vector vanishing_combination(const Matrix& rows) {
   Matrix lifted(rows.rows() + 1, rows.cols());
   lifted << rows, Eigen::RowVectorXd::Ones(rows.cols());
   NonNegativeSum sum(lifted, -Vector::Unit(rows.rows() + 1, rows.rows()));
-  return sum.minimize(1.0, cone_tolerance).size() > 0 ? Vector() : sum.lambda();
+  return sum.minimize(1.0, kConeTolerance).size() > 0 ? Vector() : sum.lambda();
 }
 
 Cone find_cone(const ConstMatrixMap& x, const std::vector<signed char>& sign, const Matrix& within,
@@ -264,7 +264,7 @@ Matrix null_space(const ConstMatrixMap& x, const std::vector<char>& chosen, cons
       const double length = x.col(i).norm();
       if (!(length > 0.0)) continue;
       projected.col(count) = left.transpose() * x.col(i) / length;
-      if (projected.col(count).norm() > cone_tolerance) ++count;
+      if (projected.col(count).norm() > kConeTolerance) ++count;
     }
     if (count > 0) left = remaining(projected.leftCols(count), left);
   }

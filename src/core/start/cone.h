@@ -11,7 +11,7 @@
 namespace tiers {
 
 // Sines of angles below this are zero.
-constexpr double cone_tolerance = 1e-9;
+constexpr double kConeTolerance = 1e-9;
 
 struct Cone {
   Vector direction;             // p, of length 1; zero if no row is separated
@@ -29,7 +29,7 @@ Cone find_cone(const ConstMatrixMap& x, const std::vector<signed char>& sign, co
 Matrix null_space(const ConstMatrixMap& x, const std::vector<char>& chosen, const Matrix& within,
                   const Poll& poll);
 
-// d of length 1 with rows.col(i)'d >= -cone_tolerance, not all zero; of size 0: there is none.
+// d of length 1 with rows.col(i)'d >= -kConeTolerance, not all zero; of size 0: there is none.
 // The columns of `rows` have length 1.
 Vector find_cone_direction(const Matrix& rows);
 

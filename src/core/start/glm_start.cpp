@@ -7,13 +7,20 @@ namespace tiers {
 
 namespace {
 
-constexpr double infinity = std::numeric_limits<double>::infinity();
-constexpr int largest_round = 4;      // of beta given phi, phi given beta
-constexpr int largest_step = 25;      // in one round
-constexpr int quadratic_within = 10;  // steps
-constexpr double quadratic_step = 1e-3;
-constexpr double largest_change = 30.0;  // of a linear predictor in a step, in units of order one
-constexpr double enough = 1e-9;          // gain in log-likelihood that is not worth another step
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+// beta given phi, then phi given beta: a start needs no more rounds, and the fit goes on from it.
+constexpr int kMaxRounds = 4;
+// Scoring has converged long before, unless a row's predictor runs away, by one unit a step.
+constexpr int kMaxSteps = 25;
+// A finite maximum shows itself: within so many steps one changes no predictor by more than this,
+// where a runaway still moves by about 1.
+constexpr int kQuadraticWithin = 10;
+constexpr double kQuadraticStep = 1e-3;
+// Of a linear predictor in a step, in units of order one: farther, and exp() may leave the doubles.
+constexpr double kLargestChange = 30.0;
+// Gain in log-likelihood that is not worth another step.
+constexpr double kEnough = 1e-9;
 
 // Solves h x = g for a positive semidefinite h of any scale; directions without information get 0.
 Vector solve_semidefinite(const Matrix& h, const Vector& g) {
@@ -41,11 +48,11 @@ Vector solve_semidefinite(const Matrix& h, const Vector& g) {
 
 // X'WX for columns x of rows and non-negative weights.
 Matrix weighted_square(const ConstMatrixMap& x, const Vector& weight) {
-  constexpr Index strip = 256;
+  constexpr Index kStrip = 256;
   const Index p = x.rows(), n = x.cols();
-  Matrix square = Matrix::Zero(p, p), part(p, strip);
-  for (Index start = 0; start < n; start += strip) {
-    const Index size = std::min(strip, n - start);
+  Matrix square = Matrix::Zero(p, p), part(p, kStrip);
+  for (Index start = 0; start < n; start += kStrip) {
+    const Index size = std::min(kStrip, n - start);
     part.leftCols(size) =
         x.middleCols(start, size) * weight.segment(start, size).cwiseSqrt().asDiagonal();
     square.selfadjointView<Eigen::Lower>().rankUpdate(part.leftCols(size));
@@ -56,7 +63,7 @@ Matrix weighted_square(const ConstMatrixMap& x, const Vector& weight) {
 // A point of the climb: beta and all that follows from it at the current phi.
 struct Point {
   Vector beta, eta, logp, score, weight;
-  double value = -infinity;
+  double value = -kInfinity;
 };
 
 class Climb {
@@ -79,7 +86,7 @@ class Climb {
     set_phi_at_mean();
     start();
     out.quadratic = std::isfinite(now_.value);
-    for (int round = 0; round < largest_round && std::isfinite(now_.value); ++round) {
+    for (int round = 0; round < kMaxRounds && std::isfinite(now_.value); ++round) {
       const double before = phi_;
       set_phi_at(now_.eta);
       if (round > 0 && std::fabs(phi_ - before) < 1e-4) break;
@@ -163,7 +170,7 @@ class Climb {
     out.w_fallback = at.weight.data();
     family_.evaluate(rows_, at.eta.data(), Detail::newton, out);
     at.value = at.logp.sum();
-    if (!std::isfinite(at.value)) at.value = -infinity;
+    if (!std::isfinite(at.value)) at.value = -kInfinity;
   }
 
   void move_to(const Vector& beta, Point& at) {
@@ -244,7 +251,7 @@ class Climb {
   bool climb(int& iterations) {
     bool quadratic = x_.rows() == 0;
     Point next;
-    for (int step = 1; step <= largest_step && x_.rows() > 0; ++step) {
+    for (int step = 1; step <= kMaxSteps && x_.rows() > 0; ++step) {
       if (poll_) poll_();
       const Vector gradient = x_ * now_.score;
       const Vector direction = solve_semidefinite(weighted_square(x_, now_.weight), gradient);
@@ -256,10 +263,10 @@ class Climb {
       for (Index i = 0; i < rows_.n; ++i) {
         if (counts(i)) largest = std::max(largest, std::fabs(change[i]));
       }
-      if (step <= quadratic_within && largest < quadratic_step) quadratic = true;
-      const double limit = largest_change * family_.predictor_unit(rows_, now_.eta.data());
+      if (step <= kQuadraticWithin && largest < kQuadraticStep) quadratic = true;
+      const double limit = kLargestChange * family_.predictor_unit(rows_, now_.eta.data());
       if (!advance(direction, gain, std::min(1.0, limit / largest), next)) return quadratic;
-      if (0.5 * gain < enough && (quadratic || step > quadratic_within)) return quadratic;
+      if (0.5 * gain < kEnough && (quadratic || step > kQuadraticWithin)) return quadratic;
     }
     return quadratic;
   }

@@ -42,7 +42,7 @@ EndlessWay endless_way(const ResponseFamily& family, double y, double m, double 
 }
 
 // Entries of an orthonormal null space below it are zero.
-constexpr double column_tolerance = 1e-7;
+constexpr double kColumnTolerance = 1e-7;
 
 // Powers of two that bring the columns to a mean square near one; 1 where they are there.
 Vector column_scale(const ConstMatrixMap& x) {
@@ -65,7 +65,7 @@ bool counts(const ResponseRows& rows, Index i) {
 // is too wide to be worth it, x alone.
 Matrix fixed_and_other_effects(const PackedRows& rows, int factor) {
   const auto& factors = rows.layout().factors();
-  constexpr Index most_columns = 300;
+  constexpr Index kMostColumns = 300;  // the QR below is n x columns^2
   Index columns = rows.fixed().rows();
   std::vector<int> others;
   for (std::size_t f = 0; f < factors.size(); ++f) {
@@ -73,7 +73,7 @@ Matrix fixed_and_other_effects(const PackedRows& rows, int factor) {
     others.push_back(static_cast<int>(f));
     columns += factors[f].levels * factors[f].columns;
   }
-  if (others.empty() || columns > most_columns) return rows.fixed();
+  if (others.empty() || columns > kMostColumns) return rows.fixed();
   Matrix wide = Matrix::Zero(rows.size(), columns);
   wide.leftCols(rows.fixed().rows()) = rows.fixed().transpose();
   Index at = rows.fixed().rows();
@@ -92,6 +92,7 @@ Matrix fixed_and_other_effects(const PackedRows& rows, int factor) {
 }
 
 constexpr double kLargeSd = 10.0;  // of random effects, in the linear predictor
+constexpr int kMostRounds = 100;   // of cuts, each of which some group has asked for
 
 // Of a factor's effects in each row.
 Vector effect_sd(const PackedRows& packed, int factor, const Matrix& lambda) {
@@ -99,6 +100,86 @@ Vector effect_sd(const PackedRows& packed, int factor, const Matrix& lambda) {
   return (lambda.transpose() * packed.random().middleRows(packed.random_start(factor), k))
       .colwise()
       .norm();
+}
+
+// The rows that count, by what they say of the groups: side -1 where all trials failed, 1 where all
+// succeeded, 0 else.
+struct SidedRows {
+  std::vector<signed char> side;
+  std::vector<char> mixed;                 // rows without random effects and with both outcomes
+  std::vector<Index> plain;                // rows without random effects and with one outcome
+  std::vector<std::vector<Index>> groups;  // rows with random effects, no group empty
+  // False: there is no group, or a row of one has both outcomes, which nothing tells apart.
+  bool can_separate = true;
+
+  SidedRows(const ResponseRows& rows, const int* codes, Index levels, const ConstMatrixMap& z)
+      : side(rows.n, 0), mixed(rows.n, 0), groups(levels) {
+    for (Index i = 0; i < rows.n; ++i) {
+      if (!counts(rows, i)) continue;
+      side[i] = rows.y[i] == 0.0 ? -1 : rows.y[i] == size_of(rows, i) ? 1 : 0;
+      const bool random = z.col(i).norm() > kConeTolerance;
+      if (random && side[i] == 0) can_separate = false;
+      if (random) groups[codes[i] - 1].push_back(i);
+      mixed[i] = !random && side[i] == 0;
+      if (!random && side[i] != 0) plain.push_back(i);
+    }
+    groups.erase(std::remove_if(groups.begin(), groups.end(),
+                                [](const auto& group) { return group.empty(); }),
+                 groups.end());
+    if (groups.empty()) can_separate = false;
+  }
+};
+
+// False where some v separates a group's rows beside the direction d: side (z'v + x'd) > 0 in all
+// of them. Else positive multiples of the rows add up to zero in z and to no more than zero in x'd,
+// which proves that no v serves d, and their sum in x, `cut` (p), is a row that d must make
+// positive.
+bool needs_cut(const std::vector<Index>& group, const std::vector<signed char>& side,
+               const ConstMatrixMap& z, const ConstMatrixMap& x, const Vector& d, Vector* cut) {
+  const Index size = static_cast<Index>(group.size()), k = z.rows(), p = x.rows();
+  Matrix joint = Matrix::Zero(k + 1, size + 1);
+  joint(k, size) = 1.0;
+  Vector length(size);
+  for (Index a = 0; a < size; ++a) {
+    const Index i = group[a];
+    joint.col(a) << z.col(i), x.col(i).dot(d);
+    length[a] = side[i] * joint.col(a).norm();
+    joint.col(a) /= length[a];
+  }
+  const Vector weight = vanishing_combination(joint);
+  if (weight.size() == 0) return false;
+  *cut = Vector::Zero(p);
+  double scale = 0.0;
+  for (Index a = 0; a < size; ++a) {
+    *cut += weight[a] / length[a] * x.col(group[a]);
+    scale += weight[a] / std::fabs(length[a]) * x.col(group[a]).norm();
+  }
+  if (cut->norm() > kConeTolerance * scale)
+    *cut /= scale;
+  else
+    cut->setZero();
+  return true;
+}
+
+// A direction that makes all cuts positive, and the rows without random effects not negative on
+// their side; false: there is none.
+bool direction_past(const std::vector<Vector>& cuts, const SidedRows& rows, const ConstMatrixMap& x,
+                    const Matrix& within, const Poll& poll, Vector* d) {
+  const Index count = static_cast<Index>(cuts.size());
+  const Index others = static_cast<Index>(rows.plain.size()), p = x.rows();
+  Matrix joined(p, count + others);
+  std::vector<signed char> sign(count + others, 1);
+  for (Index c = 0; c < count; ++c) joined.col(c) = cuts[c];
+  for (Index a = 0; a < others; ++a) {
+    joined.col(count + a) = x.col(rows.plain[a]);
+    sign[count + a] = rows.side[rows.plain[a]];
+  }
+  const Cone cone = find_cone(ConstMatrixMap(joined.data(), p, count + others), sign, within, poll);
+  for (Index c = 0; c < count; ++c) {
+    if (!cone.separated[c]) return false;
+  }
+  *d = cone.direction;
+  return true;
 }
 
 }  // namespace
@@ -144,8 +225,8 @@ Separation find_separation(const ResponseFamily& family, const ResponseRows& row
   out.separated_row = cone.separated;
   out.direction = cone.direction;
   for (Index j = 0; j < p; ++j) {
-    const bool open_column = cone.null_space.row(j).norm() > column_tolerance;
-    if (!open_column || std::fabs(out.direction[j]) < cone_tolerance) out.direction[j] = 0.0;
+    const bool open_column = cone.null_space.row(j).norm() > kColumnTolerance;
+    if (!open_column || std::fabs(out.direction[j]) < kConeTolerance) out.direction[j] = 0.0;
   }
   out.direction = scale.cwiseProduct(out.direction).normalized();
   out.unidentified = scale.asDiagonal() * cone.null_space;
@@ -156,72 +237,23 @@ Separation find_separation(const ResponseFamily& family, const ResponseRows& row
 
 bool groups_separated(const int* codes, Index levels, const ConstMatrixMap& z,
                       const ResponseRows& rows, const ConstMatrixMap& x, const Poll& poll) {
-  const Index n = rows.n, p = x.rows(), k = z.rows();
-  std::vector<signed char> side(n, 0);
-  std::vector<char> mixed(n, 0);
-  std::vector<Index> plain;  // rows without random effects, all successes or all failures
-  std::vector<std::vector<Index>> groups(levels);
-  for (Index i = 0; i < n; ++i) {
-    if (!counts(rows, i)) continue;
-    side[i] = rows.y[i] == 0.0 ? -1 : rows.y[i] == size_of(rows, i) ? 1 : 0;
-    const bool random = z.col(i).norm() > cone_tolerance;
-    if (random && side[i] == 0) return false;  // both outcomes in one row: nothing tells them apart
-    if (random) groups[codes[i] - 1].push_back(i);
-    mixed[i] = !random && side[i] == 0;
-    if (!random && side[i] != 0) plain.push_back(i);
-  }
-  groups.erase(
-      std::remove_if(groups.begin(), groups.end(), [](const auto& group) { return group.empty(); }),
-      groups.end());
-  if (groups.empty()) return false;
-
-  // Positive multiples of a group's rows that add up to zero in z, and to no more than zero in x'd,
-  // prove that no v serves d. Their sum in x is a row that d must make positive.
-  const Matrix within = null_space(x, mixed, Matrix::Identity(p, p), poll);
-  Vector d = Vector::Zero(p);
+  SidedRows sided(rows, codes, levels, z);
+  if (!sided.can_separate) return false;
+  auto& groups = sided.groups;
+  const Matrix within = null_space(x, sided.mixed, Matrix::Identity(x.rows(), x.rows()), poll);
+  Vector d = Vector::Zero(x.rows());
   std::vector<Vector> cuts;
-  for (int round = 0; round < 100; ++round) {
+  for (int round = 0; round < kMostRounds; ++round) {
     const std::size_t before = cuts.size();
     const auto settled = [&](const std::vector<Index>& group) {
-      const Index size = static_cast<Index>(group.size());
-      Matrix joint = Matrix::Zero(k + 1, size + 1);
-      joint(k, size) = 1.0;
-      Vector length(size);
-      for (Index a = 0; a < size; ++a) {
-        const Index i = group[a];
-        joint.col(a) << z.col(i), x.col(i).dot(d);
-        length[a] = side[i] * joint.col(a).norm();
-        joint.col(a) /= length[a];
-      }
-      const Vector weight = vanishing_combination(joint);
-      if (weight.size() == 0) return round == 0;  // by v alone: whatever d is
-      Vector cut = Vector::Zero(p);
-      double scale = 0.0;
-      for (Index a = 0; a < size; ++a) {
-        cut += weight[a] / length[a] * x.col(group[a]);
-        scale += weight[a] / std::fabs(length[a]) * x.col(group[a]).norm();
-      }
-      cuts.push_back(cut.norm() > cone_tolerance * scale ? Vector(cut / scale)
-                                                         : Vector(Vector::Zero(p)));
+      Vector cut;
+      if (!needs_cut(group, sided.side, z, x, d, &cut)) return round == 0;  // then for every d
+      cuts.push_back(cut);
       return false;
     };
     groups.erase(std::remove_if(groups.begin(), groups.end(), settled), groups.end());
     if (cuts.size() == before) return true;
-
-    const Index count = static_cast<Index>(cuts.size()), others = static_cast<Index>(plain.size());
-    Matrix joined(p, count + others);
-    std::vector<signed char> sign(count + others, 1);
-    for (Index c = 0; c < count; ++c) joined.col(c) = cuts[c];
-    for (Index a = 0; a < others; ++a) {
-      joined.col(count + a) = x.col(plain[a]);
-      sign[count + a] = side[plain[a]];
-    }
-    const Cone cone =
-        find_cone(ConstMatrixMap(joined.data(), p, count + others), sign, within, poll);
-    for (Index c = 0; c < count; ++c) {
-      if (!cone.separated[c]) return false;
-    }
-    d = cone.direction;
+    if (!direction_past(cuts, sided, x, within, poll, &d)) return false;
   }
   return false;
 }

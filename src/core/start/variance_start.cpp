@@ -147,7 +147,9 @@ VarianceSystem variance_system(const CrossProducts& cross, const Vector& random_
 
 std::vector<Matrix> variance_start(const CrossProducts& cross, const Vector& random_score,
                                    double unit) {
-  constexpr double smallest = 0.05, largest = 2.0, unknown = 0.5;
+  // Standard deviations, in units of the residual's or of the linear predictor: a start nearer to
+  // zero would take many steps to leave it, one farther out many to come back.
+  constexpr double kSmallest = 0.05, kLargest = 2.0, kUnknown = 0.5;
   const Vector variance = solve_scaled(variance_system(cross, random_score));
   std::vector<Matrix> out;
   Index at = 0;
@@ -156,7 +158,7 @@ std::vector<Matrix> variance_start(const CrossProducts& cross, const Vector& ran
     for (Index a = 0; a < factor.columns; ++a, ++at) {
       const double found = std::sqrt(std::max(variance[at], 0.0)) / unit;
       sd(a, a) =
-          unit * (std::isfinite(found) ? std::min(std::max(found, smallest), largest) : unknown);
+          unit * (std::isfinite(found) ? std::min(std::max(found, kSmallest), kLargest) : kUnknown);
     }
     out.push_back(sd);
   }
