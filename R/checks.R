@@ -200,7 +200,9 @@ rest_variance <- function(spec, used) {
 check_fixed_size <- function(X, n, used) {
   p <- ncol(X)
   if (p < n) return(invisible())
-  rank <- qr(if (is.null(used)) X else X[used, , drop = FALSE])$rank
+  # The tolerance of the core (kCollinear in design.cpp): with more columns kept there than counted
+  # here the search would have nothing left.
+  rank <- qr(if (is.null(used)) X else X[used, , drop = FALSE], tol = 1e-11)$rank
   if (rank >= n) {
     stop_model(c("No residual degrees of freedom: {rank} fixed effect{?s} for {n} row{?s}.",
                  i = "Use fewer fixed effects or more data."))

@@ -52,6 +52,19 @@ test_that("p >= n asks for the rank", {
                class = "tiers_error_model")
 })
 
+test_that("columns that are nearly dependent count for the rank as they do in the fit", {
+  set.seed(70)
+  d <- data.frame(id = rep_len(1:10, 60), x = rnorm(60))
+  d$h <- factor(letters[0:59 %/% 20 + 1])
+  d$y <- d$x + rnorm(10)[d$id] + rnorm(60)
+  d$count <- rpois(60, 3)
+  for (fit in list(quote(lmm(y ~ poly(x, 20) * h + (1 | id), d)),
+                   quote(lmm(y ~ poly(x, 20) * h + (1 | id), d, REML = FALSE)),
+                   quote(glmm(count ~ poly(x, 20) * h + (1 | id), d, family = poisson)))) {
+    expect_error(eval(fit), "No residual degrees of freedom", class = "tiers_error_model")
+  }
+})
+
 test_that("known, differing variances make one row per group estimable", {
   d <- small_data(row = 1:60, w = rep(c(0.2, 1, 5), 20))
   expect_error(lmm(y ~ x + (1 | row), d), class = "tiers_error_model")
@@ -74,7 +87,7 @@ test_that("a perfect correlation is named", {
   fit <- list(
     random = list(list(columns = c("(Intercept)", "x"), label = "(x | g)")),
     parameters = data.frame(term = 1L, type = c("sd", "sd", "cor"), estimate = c(1, 2, -1),
-                            boundary = c(FALSE, FALSE, TRUE),
+                            boundary = c(FALSE, FALSE, TRUE), fixed = FALSE,
                             effect1 = c("(Intercept)", "x", "x"),
                             effect2 = c(NA, NA, "(Intercept)")))
   expect_match(boundary_phrases(fit, 1L), fixed = TRUE,
