@@ -1,7 +1,7 @@
 # Degrees of freedom from the user: a vector named by terms or coefficients of the fixed part. What
 # it does not name has those of the fit's default method.
 
-prepare_given <- function(fit, vcov, given) {
+prepare_given <- function(fit, vcov, given, from) {
   terms <- attr(fit$terms, "term.labels")
   coefficients <- names(kept_coefficients(fit))
   unknown <- setdiff(names(given), c(terms, coefficients))
@@ -16,7 +16,7 @@ prepare_given <- function(fit, vcov, given) {
   by_term <- unname(given[terms])
   from_term <- by_term[ifelse(assign == 0L, NA, assign)]
   df <- ifelse(is.na(own), from_term, own)
-  default <- prepare_ddf(fit, NULL, vcov)
+  default <- prepare_ddf(fit, NULL, from)
   smallest <- function(asked) if (any(asked)) min(df[asked]) else NA_real_
   list(
     vcov = vcov,

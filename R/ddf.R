@@ -9,7 +9,8 @@
 #                   tests a term of the fixed part, its attribute "term" is the term's label.
 # Inf stands for a normal or chi-square reference distribution.
 
-# `linear_only` methods are made of the variance parameters of a linear model.
+# `linear_only` methods are made of the variance parameters of a linear model; `robust_only` ones
+# belong to a cluster-robust covariance matrix, which they take as a third argument.
 ddf_registry <- function() {
   list(
     satterthwaite = list(label = "Satterthwaite", prepare = prepare_satterthwaite,
@@ -22,6 +23,9 @@ ddf_registry <- function() {
     level = list(label = "level", prepare = prepare_level),
     asymptotic = list(label = "asymptotic", prepare = prepare_none),
     residual = list(label = "residual", prepare = prepare_residual),
+    `bell-mccaffrey` = list(label = "Bell-McCaffrey", prepare = prepare_bell_mccaffrey,
+                            robust_only = TRUE),
+    clusters = list(label = "clusters-minus-one", prepare = prepare_clusters, robust_only = TRUE),
     none = list(label = "none", prepare = prepare_none)
   )
 }
@@ -34,27 +38,39 @@ has_normal_tests <- function(fit, prepared) {
 # The prepared method with its name and label. `ddf` is a name (NULL: the default of this kind of
 # model), a choice with options such as ddf_kr() makes, a vector of df by term or coefficient, or
 # the result of an earlier call, so that several tests of one fit pay once. `vcov` replaces the
-# covariance matrix of the tests; the df stay those of the model.
-prepare_ddf <- function(fit, ddf = NULL, vcov = NULL) {
+# covariance matrix of the tests; the df stay those of the model, except that a cluster-robust one
+# (or the name of its type, with `cluster`) brings its own method.
+prepare_ddf <- function(fit, ddf = NULL, vcov = NULL, cluster = NULL) {
   if (inherits(ddf, "tiers_ddf")) return(ddf)
+  vcov <- robust_or_given(fit, vcov, cluster)
+  robust <- if (inherits(vcov, "tiers_vcov")) vcov
+  matrix <- given_vcov(fit, vcov)
   if (is.numeric(ddf) && !is.null(names(ddf))) {
-    prepared <- prepare_given(fit, given_vcov(fit, vcov), ddf)
-    return(structure(c(prepared, name = "given", label = "given", own_vcov = !is.null(vcov)),
-                     class = "tiers_ddf"))
+    prepared <- prepare_given(fit, matrix, ddf, vcov)
+    name <- label <- "given"
+  } else {
+    choice <- if (inherits(ddf, "tiers_ddf_choice")) ddf else list(name = ddf)
+    default <- if (is.null(robust)) kind_tests(fit)$ddf else robust_ddf(robust)
+    name <- match_ddf(choice$name %||% default, fit, !is.null(robust))
+    method <- ddf_registry()[[name]]
+    if (isTRUE(method$robust_only)) choice$options <- list(robust)
+    prepared <- do.call(method$prepare, c(list(fit, matrix), choice$options))
+    label <- method$label
   }
-  choice <- if (inherits(ddf, "tiers_ddf_choice")) ddf else list(name = ddf)
-  name <- match_ddf(choice$name %||% kind_tests(fit)$ddf, fit)
-  method <- ddf_registry()[[name]]
-  prepared <- do.call(method$prepare, c(list(fit, given_vcov(fit, vcov)), choice$options))
   prepared$name <- name
-  prepared$label <- method$label
-  prepared$own_vcov <- !is.null(vcov)
+  prepared$label <- label
+  prepared$vcov_words <- if (!is.null(robust)) {
+    paste0("cluster-robust covariance matrix: ", robust_words(robust))
+  } else if (!is.null(vcov)) {
+    "covariance matrix given by the user"
+  }
   structure(prepared, class = "tiers_ddf")
 }
 
-match_ddf <- function(ddf, fit) {
-  linear_only <- vapply(ddf_registry(), function(method) isTRUE(method$linear_only), NA)
-  known <- names(ddf_registry())[!linear_only | kind_tests(fit)$linear]
+match_ddf <- function(ddf, fit, robust = FALSE) {
+  only <- function(what) vapply(ddf_registry(), function(method) isTRUE(method[[what]]), NA)
+  known <- names(ddf_registry())[(!only("linear_only") | kind_tests(fit)$linear) &
+                                   (!only("robust_only") | robust)]
   if (!is.character(ddf) || length(ddf) != 1L || is.na(ddf)) {
     stop_input(c("{.arg ddf} must be one of {.val {known}}, or a vector named by terms.",
                  "x" = "It is {.obj_type_friendly {ddf}}."))
@@ -68,16 +84,28 @@ match_ddf <- function(ddf, fit) {
   name
 }
 
-# The r x r matrix that a user handed in as a matrix (of all or of the kept coefficients) or as a
-# function of the fit; NULL is the model's own.
+# What a user handed in as `vcov`: a cluster-robust matrix for the name of its type, the value of a
+# function of the fit, or the thing itself.
+robust_or_given <- function(fit, vcov, cluster) {
+  if (is.character(vcov)) {
+    return(robust_vcov(fit, match_robust_type(vcov, "vcov"), cluster))
+  }
+  if (!is.null(cluster)) {
+    stop_input(c("{.arg cluster} goes with the name of a covariance matrix in {.arg vcov}.",
+                 i = "As in {.code vcov = \"CR2\"}."))
+  }
+  if (!is.function(vcov)) return(vcov)
+  tryCatch(vcov(fit), error = function(e) {
+    stop_input(c("{.arg vcov} is a function that fails.", x = "{conditionMessage(e)}"), parent = e)
+  })
+}
+
+# The method for degrees of freedom that a cluster-robust matrix brings with it.
+robust_ddf <- function(vcov) robust_types()[[attr(vcov, "type")]]$ddf
+
+# The r x r matrix for one of all or of the kept coefficients; NULL is the model's own.
 given_vcov <- function(fit, vcov) {
   if (is.null(vcov)) return(fit$vcov)
-  if (is.function(vcov)) {
-    vcov <- tryCatch(vcov(fit), error = function(e) {
-      stop_input(c("{.arg vcov} is a function that fails.", x = "{conditionMessage(e)}"),
-                 parent = e)
-    })
-  }
   vcov <- tryCatch(as.matrix(vcov), error = function(e) NULL)
   kept <- !is.na(fit$coefficients)
   if (is.null(vcov) || !is.numeric(vcov) || nrow(vcov) != ncol(vcov) ||
@@ -85,12 +113,12 @@ given_vcov <- function(fit, vcov) {
     size <- sum(kept)
     stop_input(c(
       "{.arg vcov} must be a {size} x {size} covariance matrix of the fixed effects.",
-      "i" = "Give the matrix or a function of the fit that returns it."
+      "i" = "Give the matrix, a function of the fit that returns it, or one of the names
+             {.val {names(robust_types())}}."
     ))
   }
   if (nrow(vcov) != sum(kept)) vcov <- vcov[kept, kept, drop = FALSE]
-  dimnames(vcov) <- dimnames(fit$vcov)
-  vcov
+  matrix(as.double(vcov), nrow(vcov), dimnames = dimnames(fit$vcov))
 }
 
 # n - rank(X) for every function: right for models without random terms.

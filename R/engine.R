@@ -15,6 +15,12 @@ run_kenward_roger <- function(fit) {
   compiled(kenward_roger_lmm_cpp(spec, unname_all(fit_lambdas(fit)), free), spec)
 }
 
+# Scores of clusters and what degrees of freedom with them are made of; `rows` is what
+# robust_rows() returns with the clusters.
+run_cluster_sums <- function(rows, correction) {
+  compiled(cluster_sums_cpp(rows, correction), rows)
+}
+
 # Conditional variances of the random effects, one k x k x levels array a term.
 run_condvar <- function(spec, Lambda, sigma) {
   compiled(condvar_lmm_cpp(spec, unname_all(Lambda), sigma), spec)
@@ -29,6 +35,13 @@ run_evaluate <- function(spec, Lambda) {
 # dispersion parameters.
 run_glmm_evaluate <- function(spec, beta, Lambda, phi) {
   compiled(evaluate_glmm_cpp(spec, unname(beta), unname_all(Lambda), unname(phi)), spec)
+}
+
+# Gradient and Hessian of the deviance by clusters that contain the groups; `steps` as the engine's
+# differences take them.
+run_cluster_scores <- function(spec, beta, Lambda, phi, cluster, steps) {
+  compiled(cluster_scores_cpp(spec, unname(beta), unname_all(Lambda), unname(phi), cluster,
+                              max(cluster), steps), spec)
 }
 
 run_glmm_condvar <- function(spec, beta, Lambda, phi) {

@@ -43,7 +43,8 @@ NULL
 #' @rdname tidy.tiers_fit
 #' @export
 tidy.tiers_fit <- function(x, effects = "fixed", conf.int = FALSE, conf.level = 0.95,
-                           exponentiate = FALSE, scales = "sdcor", ddf = NULL, vcov = NULL, ...) {
+                           exponentiate = FALSE, scales = "sdcor", ddf = NULL, vcov = NULL,
+                           cluster = NULL, ...) {
   check_dots("tidy", ...)
   validate_fit(x)
   check_flag(conf.int, "conf.int")
@@ -54,7 +55,7 @@ tidy.tiers_fit <- function(x, effects = "fixed", conf.int = FALSE, conf.level = 
   tables <- lapply(intersect(known, effects), function(effect) {
     table <- switch(
       effect,
-      fixed = tidy_fixed(x, conf.int, conf.level, exponentiate, ddf, vcov),
+      fixed = tidy_fixed(x, conf.int, conf.level, exponentiate, ddf, vcov, cluster),
       ran_pars = tidy_parameters(x, scales, conf.int, conf.level),
       ran_vals = tidy_modes(x, conf.int, conf.level),
       ran_coefs = tidy_coefficients(x)
@@ -64,8 +65,8 @@ tidy.tiers_fit <- function(x, effects = "fixed", conf.int = FALSE, conf.level = 
   as_table(order_columns(stack_tables(tables)))
 }
 
-tidy_fixed <- function(fit, conf.int, level, exponentiate, ddf, vcov) {
-  prepared <- prepare_ddf(fit, ddf, vcov)
+tidy_fixed <- function(fit, conf.int, level, exponentiate, ddf, vcov, cluster) {
+  prepared <- prepare_ddf(fit, ddf, vcov, cluster)
   tests <- test_rows(kept_coefficients(fit), prepared, kept_rows(fit))
   table <- data.frame(
     term = names(kept_coefficients(fit)), estimate = tests$estimate,

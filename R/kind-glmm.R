@@ -208,6 +208,9 @@ row_scores.tiers_glmm <- function(fit) {
 }
 
 #' @export
+kind_cluster_vcov.tiers_glmm <- function(fit, type, codes) exact_cluster_vcov(fit, type, codes)
+
+#' @export
 random_scale.tiers_glmm <- function(fit) 1
 
 #' @export

@@ -108,6 +108,9 @@ row_scores.tiers_lmm <- function(fit) {
 }
 
 #' @export
+kind_cluster_vcov.tiers_lmm <- function(fit, type, codes) NULL
+
+#' @export
 random_scale.tiers_lmm <- function(fit) fit$sigma
 
 #' @export

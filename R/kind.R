@@ -114,6 +114,10 @@ row_dispersion <- function(fit, newdata) UseMethod("row_dispersion")
 root_weights <- function(fit) UseMethod("root_weights")
 row_scores <- function(fit) UseMethod("row_scores")
 
+# Cluster-robust covariance matrix of the fixed effects of a type (see robust_types()) for codes of
+# the rows, by the model's own likelihood; NULL: that of the (working) linear model, robust_rows().
+kind_cluster_vcov <- function(fit, type, codes) UseMethod("kind_cluster_vcov")
+
 # Random effects and likelihood ------------------------------------------------------------------
 
 # The standard deviation that Lambda is relative to: sigma in a linear model, else 1.

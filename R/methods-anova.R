@@ -72,13 +72,15 @@
 #' anova(poisson)
 #' anova(poisson, update(poisson, family = nbinom2()))
 #' @export
-anova.tiers_fit <- function(object, ..., type = 3, ddf = NULL, vcov = NULL, refit = TRUE,
-                            model.names = NULL) {
-  force_arguments(c("type", "ddf", "vcov", "refit", "model.names"))
+anova.tiers_fit <- function(object, ..., type = 3, ddf = NULL, vcov = NULL, cluster = NULL,
+                            refit = TRUE, model.names = NULL) {
+  force_arguments(c("type", "ddf", "vcov", "cluster", "refit", "model.names"))
   others <- given_fits(...)
   # The only test of a comparison has two names in stats.
   if (length(others$test) == 1L && others$test %in% c("Chisq", "LRT")) others$test <- NULL
-  if (length(others) == 0L) return(anova_terms(object, match_test_type(type), ddf, vcov))
+  if (length(others) == 0L) {
+    return(anova_terms(object, match_test_type(type), ddf, vcov, cluster))
+  }
   named <- names(others)
   if (!is.null(named) && any(nzchar(named))) {
     unknown <- named[nzchar(named)]
@@ -116,9 +118,9 @@ match_test_type <- function(type) {
   as.integer(value)
 }
 
-anova_terms <- function(fit, type, ddf, vcov) {
+anova_terms <- function(fit, type, ddf, vcov, cluster) {
   validate_fit(fit)
-  prepared <- prepare_ddf(fit, ddf, vcov)
+  prepared <- prepare_ddf(fit, ddf, vcov, cluster)
   hypotheses <- term_hypotheses(fit, type)
   estimate <- kept_coefficients(fit)
   tests <- Map(function(L, term) test_joint(estimate, prepared, structure(L, term = term)),
@@ -144,10 +146,13 @@ anova_terms <- function(fit, type, ddf, vcov) {
   structure(
     table,
     heading = c(paste0("Type ", c("I", "II", "III")[type], " ", test_words, df_words),
+                if (!is.null(prepared$vcov_words)) sentence(prepared$vcov_words),
                 absent_words, infinite_words),
     hypotheses = hypotheses, class = c("anova", "data.frame")
   )
 }
+
+sentence <- function(words) paste0(toupper(substr(words, 1L, 1L)), substring(words, 2L))
 
 f_table <- function(tests, fit) {
   table <- data.frame(NumDF = tests$num_df, DenDF = tests$den_df, `F value` = tests$statistic,

@@ -47,11 +47,12 @@
 #' summary(glmm(y ~ trt + I(week > 2) + (1 | ID), MASS::bacteria, family = binomial()))
 #' @method summary tiers_fit
 #' @export
-summary.tiers_fit <- function(object, ddf = NULL, vcov = NULL, correlation = FALSE, ...) {
+summary.tiers_fit <- function(object, ddf = NULL, vcov = NULL, cluster = NULL, correlation = FALSE,
+                              ...) {
   check_dots("summary", ...)
   validate_fit(object)
   check_flag(correlation, "correlation")
-  prepared <- prepare_ddf(object, ddf, vcov)
+  prepared <- prepare_ddf(object, ddf, vcov, cluster)
   structure(list(
     title = fit_title(object),
     call = object$call,
@@ -75,7 +76,7 @@ summary.tiers_fit <- function(object, ddf = NULL, vcov = NULL, correlation = FAL
     dropped_columns = names(object$coefficients)[is.na(object$coefficients)],
     ddf = prepared$name,
     ddf_label = prepared$label,
-    own_vcov = isTRUE(prepared$own_vcov),
+    vcov_words = prepared$vcov_words,
     vcov = prepared$vcov,
     show_correlation = isTRUE(correlation),
     varcor = VarCorr.tiers_fit(object),
@@ -308,7 +309,7 @@ print_fixed <- function(x, digits, signif.stars) {
   method <- switch(
     x$ddf, none = "no degrees of freedom, so no p values", asymptotic = "z tests",
     paste0("t tests with ", x$ddf_label, " degrees of freedom"))
-  if (x$own_vcov) method <- paste0(method, ", covariance matrix given by the user")
+  if (!is.null(x$vcov_words)) method <- paste0(method, ", ", x$vcov_words)
   cat("", wrapped("", paste0("Fixed effects (", method, "):")), sep = "\n")
   print_coefficients(x$coefficients, digits, signif.stars)
   if (length(x$dropped_columns)) {

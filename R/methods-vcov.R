@@ -59,8 +59,9 @@ NULL
 #' @rdname vcov.tiers_fit
 #' @export
 vcov.tiers_fit <- function(object, complete = TRUE, component = c("conditional", "dispersion"),
-                           which = c("beta", "theta"), ...) {
+                           which = c("beta", "theta"), type = NULL, cluster = NULL, ...) {
   check_dots("vcov", ...)
+  check_robust_call(type, cluster, which, component)
   if (match_choice(which, c("beta", "theta"), "which") == "theta") {
     validate_fit(object)
     return(object$vcov_parameters)
@@ -71,12 +72,18 @@ vcov.tiers_fit <- function(object, complete = TRUE, component = c("conditional",
     value <- dispersion_part(object)$vcov
     return(replace(value, is.nan(value), NA_real_))
   }
-  kept <- !is.na(object$coefficients)
-  if (!complete || all(kept)) return(object$vcov)
-  names <- names(object$coefficients)
-  full <- matrix(NA_real_, length(kept), length(kept), dimnames = list(names, names))
-  full[kept, kept] <- object$vcov
-  full
+  if (!is.null(type)) return(robust_vcov(object, type, cluster, complete))
+  if (complete) with_dropped(object$vcov, object) else object$vcov
+}
+
+check_robust_call <- function(type, cluster, which, component) {
+  if (is.null(type)) {
+    if (!is.null(cluster)) {
+      stop_input(c("{.arg cluster} goes with {.arg type}.", i = "As in {.code type = \"CR2\"}."))
+    }
+  } else if (!which[1L] == "beta" || component[1L] != "conditional") {
+    stop_input("{.arg type} is for the fixed effects alone.")
+  }
 }
 
 # The coefficients of the log dispersion parameter, with their covariance matrix.
@@ -90,7 +97,8 @@ dispersion_part <- function(fit) {
 #' @rdname vcov.tiers_fit
 #' @export
 confint.tiers_fit <- function(object, parm, level = 0.95, method = "wald", ddf = NULL,
-                              vcov = NULL, component = c("conditional", "dispersion"), ...) {
+                              vcov = NULL, cluster = NULL,
+                              component = c("conditional", "dispersion"), ...) {
   check_dots("confint", ...)
   component <- match_choice(component, c("conditional", "dispersion"), "component")
   if (!is.character(method) || !identical(tolower(method), "wald")) {
@@ -117,8 +125,8 @@ confint.tiers_fit <- function(object, parm, level = 0.95, method = "wald", ddf =
   parm <- if (missing(parm)) names else {
     match_coefficients(parm, names, object$parameters$name)
   }
-  if (!all(parm %in% names)) return(mixed_limits(object, parm, tails, level, ddf, vcov))
-  prepared <- prepare_ddf(object, ddf, vcov)
+  if (!all(parm %in% names)) return(mixed_limits(object, parm, tails, level, ddf, vcov, cluster))
+  prepared <- prepare_ddf(object, ddf, vcov, cluster)
   tests <- test_rows(kept_coefficients(object), prepared, kept_rows(object))
   limits <- tests$estimate + outer(tests$std.error, c(1, 1)) *
     cbind(stats::qt(tails[1L], tests$df), stats::qt(tails[2L], tests$df))
@@ -135,7 +143,7 @@ is_later_method <- function(method) {
 }
 
 # Of variance parameters, and of fixed effects among them.
-mixed_limits <- function(fit, parm, tails, level, ddf, vcov) {
+mixed_limits <- function(fit, parm, tails, level, ddf, vcov, cluster) {
   fixed <- parm %in% names(fit$coefficients)
   if (!any(fixed) && (!is.null(ddf) || !is.null(vcov))) {
     stop_input("{.arg ddf} and {.arg vcov} are for the fixed effects, not for {.val {parm}}.")
@@ -143,7 +151,8 @@ mixed_limits <- function(fit, parm, tails, level, ddf, vcov) {
   report_no_limits(fit, parm[!fixed])
   limits <- parameter_limits(fit, tails)[parm[!fixed], , drop = FALSE]
   if (any(fixed)) {
-    limits <- rbind(stats::confint(fit, parm[fixed], level = level, ddf = ddf, vcov = vcov), limits)
+    limits <- rbind(stats::confint(fit, parm[fixed], level = level, ddf = ddf, vcov = vcov,
+                                   cluster = cluster), limits)
   }
   limits[parm, , drop = FALSE]
 }

@@ -11,6 +11,18 @@ Rcpp::Rostream<true>&  Rcpp::Rcout = Rcpp::Rcpp_cout_get();
 Rcpp::Rostream<false>& Rcpp::Rcerr = Rcpp::Rcpp_cerr_get();
 #endif
 
+// cluster_sums_cpp
+List cluster_sums_cpp(const List& rows, const std::string& correction);
+RcppExport SEXP _tiers_cluster_sums_cpp(SEXP rowsSEXP, SEXP correctionSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const List& >::type rows(rowsSEXP);
+    Rcpp::traits::input_parameter< const std::string& >::type correction(correctionSEXP);
+    rcpp_result_gen = Rcpp::wrap(cluster_sums_cpp(rows, correction));
+    return rcpp_result_gen;
+END_RCPP
+}
 // covariance_names_cpp
 std::vector<std::string> covariance_names_cpp();
 RcppExport SEXP _tiers_covariance_names_cpp() {
@@ -146,6 +158,23 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// cluster_scores_cpp
+List cluster_scores_cpp(const List& spec, const Rcpp::NumericVector& beta, const List& lambda, const Rcpp::NumericVector& phi, const Rcpp::IntegerVector& cluster, int clusters, const Rcpp::NumericVector& steps);
+RcppExport SEXP _tiers_cluster_scores_cpp(SEXP specSEXP, SEXP betaSEXP, SEXP lambdaSEXP, SEXP phiSEXP, SEXP clusterSEXP, SEXP clustersSEXP, SEXP stepsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const List& >::type spec(specSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type beta(betaSEXP);
+    Rcpp::traits::input_parameter< const List& >::type lambda(lambdaSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type phi(phiSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::IntegerVector& >::type cluster(clusterSEXP);
+    Rcpp::traits::input_parameter< int >::type clusters(clustersSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type steps(stepsSEXP);
+    rcpp_result_gen = Rcpp::wrap(cluster_scores_cpp(spec, beta, lambda, phi, cluster, clusters, steps));
+    return rcpp_result_gen;
+END_RCPP
+}
 // means_glmm_cpp
 List means_glmm_cpp(const List& spec, const Rcpp::NumericVector& beta, const List& lambda, const Rcpp::NumericVector& phi);
 RcppExport SEXP _tiers_means_glmm_cpp(SEXP specSEXP, SEXP betaSEXP, SEXP lambdaSEXP, SEXP phiSEXP) {
@@ -226,6 +255,7 @@ END_RCPP
 }
 
 static const R_CallMethodDef CallEntries[] = {
+    {"_tiers_cluster_sums_cpp", (DL_FUNC) &_tiers_cluster_sums_cpp, 2},
     {"_tiers_covariance_names_cpp", (DL_FUNC) &_tiers_covariance_names_cpp, 0},
     {"_tiers_covariance_parameter_count_cpp", (DL_FUNC) &_tiers_covariance_parameter_count_cpp, 2},
     {"_tiers_covariance_parameter_names_cpp", (DL_FUNC) &_tiers_covariance_parameter_names_cpp, 2},
@@ -237,6 +267,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_tiers_family_cpp", (DL_FUNC) &_tiers_family_cpp, 7},
     {"_tiers_fit_glmm_cpp", (DL_FUNC) &_tiers_fit_glmm_cpp, 2},
     {"_tiers_evaluate_glmm_cpp", (DL_FUNC) &_tiers_evaluate_glmm_cpp, 4},
+    {"_tiers_cluster_scores_cpp", (DL_FUNC) &_tiers_cluster_scores_cpp, 7},
     {"_tiers_means_glmm_cpp", (DL_FUNC) &_tiers_means_glmm_cpp, 4},
     {"_tiers_condvar_glmm_cpp", (DL_FUNC) &_tiers_condvar_glmm_cpp, 4},
     {"_tiers_fit_lmm_cpp", (DL_FUNC) &_tiers_fit_lmm_cpp, 2},

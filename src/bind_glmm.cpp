@@ -3,7 +3,9 @@
 
 #include "convert.h"
 #include "convert_family.h"
+#include "core/covariance/covariance_parameters.h"
 #include "core/engine/at_point_generalized.h"
+#include "core/engine/cluster_scores.h"
 #include "core/engine/fit_generalized.h"
 
 using Rcpp::_;
@@ -108,6 +110,25 @@ List evaluate_glmm_cpp(const List& spec, const Rcpp::NumericVector& beta, const 
   return List::create(_["deviance"] = at.deviance, _["gradient"] = plain_vector(at.gradient),
                       _["modes"] = Rcpp::wrap(at.modes), _["accuracy"] = number(at.accuracy),
                       _["accuracy_max"] = number(at.largest_error));
+}
+
+// [[Rcpp::export]]
+List cluster_scores_cpp(const List& spec, const Rcpp::NumericVector& beta, const List& lambda,
+                        const Rcpp::NumericVector& phi, const Rcpp::IntegerVector& cluster,
+                        int clusters, const Rcpp::NumericVector& steps) {
+  const Generalized model(spec);
+  const auto point = point_from_r(model, beta, lambda, phi);
+  Index count = point.coefficients.size() + point.dispersion.size();
+  count += tiers::CovarianceParameters(model.spec.model.terms).size();
+  if (steps.size() != count) Rcpp::stop("'steps' has the wrong length");
+  if (cluster.size() != model.spec.model.n) Rcpp::stop("'cluster' has the wrong length");
+  for (const int c : cluster) {
+    if (c < 1 || c > clusters) Rcpp::stop("a cluster is out of range");
+  }
+  const auto scores = tiers::cluster_scores(model.spec, point, INTEGER(cluster), clusters,
+                                            Rcpp::as<Vector>(steps), poll_only());
+  return List::create(_["gradients"] = scores.gradients, _["hessians"] = scores.hessians,
+                      _["defined"] = scores.defined);
 }
 
 // [[Rcpp::export]]

@@ -6,6 +6,7 @@
 #define EIGEN_PERMANENTLY_DISABLE_STUPID_WARNINGS
 #include "core/model/eigen.h"
 
+#include "bind_cluster.cpp"
 #include "bind_covariance.cpp"
 #include "bind_family.cpp"
 #include "bind_glmm.cpp"

@@ -110,6 +110,12 @@ List level_arrays(const tiers::Specification& spec, const std::vector<Matrix>& b
   return out;
 }
 
+std::vector<tiers::RandomTerm> terms_from_r(const List& terms, Index n) {
+  std::vector<tiers::RandomTerm> out;
+  for (R_xlen_t j = 0; j < terms.size(); ++j) out.push_back(term_from_r(terms[j], n));
+  return out;
+}
+
 tiers::Specification specification_from_r(const List& list) {
   tiers::Specification spec;
   SEXP y = list["y"];
@@ -131,8 +137,7 @@ tiers::Specification specification_from_r(const List& list) {
     if (spec.held.value.size() != spec.held.same.size())
       Rcpp::stop("'held' and 'same' differ in length");
   }
-  const List terms = list["terms"];
-  for (R_xlen_t j = 0; j < terms.size(); ++j) spec.terms.push_back(term_from_r(terms[j], spec.n));
+  spec.terms = terms_from_r(list["terms"], spec.n);
   return spec;
 }
 

@@ -9,6 +9,7 @@
 #include "interrupt.h"
 
 tiers::Specification specification_from_r(const Rcpp::List& spec);
+std::vector<tiers::RandomTerm> terms_from_r(const Rcpp::List& terms, tiers::Index n);
 std::vector<tiers::Matrix> factors_from_r(const tiers::Specification& spec,
                                           const Rcpp::List& lambda);
 tiers::Control control_from_r(const Rcpp::List& control);

@@ -6,6 +6,8 @@
 #include "covariance/natural_factor.cpp"
 #include "covariance/parameter_table.cpp"
 #include "covariance/unstructured.cpp"
+#include "inference/cluster_contour.cpp"
+#include "inference/cluster_robust.cpp"
 #include "inference/kenward_roger.cpp"
 #include "inference/observed_information.cpp"
 #include "model/design.cpp"

@@ -48,6 +48,8 @@ Vector user_gradient(const CovarianceStructure& structure, const Matrix& map, co
   return basis.colPivHouseholderQr().solve(moved).transpose() * gradient;
 }
 
+}  // namespace
+
 Vector user_gradient(const GeneralizedEngine& engine, const GeneralizedPoint& point,
                      const Vector& internal) {
   const ModalDeviance& objective = *engine.objective;
@@ -66,8 +68,6 @@ Vector user_gradient(const GeneralizedEngine& engine, const GeneralizedPoint& po
   }
   return out;
 }
-
-}  // namespace
 
 GeneralizedAt evaluate_generalized(const GeneralizedSpecification& spec,
                                    const GeneralizedPoint& point, const Control& control) {

@@ -6,6 +6,11 @@
 
 namespace tiers {
 
+struct GeneralizedEngine;
+
+// The gradient of GeneralizedAt from that in the objective's parameters.
+Vector user_gradient(const GeneralizedEngine& engine, const GeneralizedPoint& point,
+                     const Vector& internal);
 GeneralizedAt evaluate_generalized(const GeneralizedSpecification& spec,
                                    const GeneralizedPoint& point, const Control& control);
 // By quadrature with the points of the specification.

@@ -2,6 +2,7 @@
 #include "at_point.cpp"
 #include "at_point_generalized.cpp"
 #include "boundary.cpp"
+#include "cluster_scores.cpp"
 #include "constrained_search.cpp"
 #include "fit_generalized.cpp"
 #include "fit_model.cpp"
