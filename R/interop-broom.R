@@ -11,7 +11,7 @@
 #' @param conf.level Level of the limits.
 #' @param exponentiate Exponentiate the fixed effects and their limits?
 #' @param scales `"sdcor"` or `"vcov"`: the scale of `"ran_pars"`.
-#' @param ddf,vcov See [summary.tiers_fit()].
+#' @param ddf,vcov,cluster See [summary.tiers_fit()].
 #' @param type.predict,type.residuals Scale of `.fitted` and `.fixed`, and kind of `.resid`, of a
 #'   generalized fit: see [predict.tiers_fit()] and [residuals.tiers_fit()].
 #' @param data Data to add to; by default the model frame.

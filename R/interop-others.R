@@ -6,23 +6,6 @@ stop_not_yet <- function(what) {
   stop_input(paste(what, "is not available for fits of tiers in this version."))
 }
 
-# Robust covariance matrices --------------------------------------------------------------------
-
-#' @exportS3Method clubSandwich::vcovCR
-vcovCR.tiers_fit <- function(obj, ...) {
-  stop_not_yet("A cluster-robust covariance matrix ({.fn clubSandwich::vcovCR})")
-}
-
-#' @exportS3Method sandwich::estfun
-estfun.tiers_fit <- function(x, ...) {
-  stop_not_yet("A robust covariance matrix ({.fn sandwich::estfun})")
-}
-
-#' @exportS3Method sandwich::bread
-bread.tiers_fit <- function(x, ...) {
-  stop_not_yet("A robust covariance matrix ({.fn sandwich::bread})")
-}
-
 # Variance explained -----------------------------------------------------------------------------
 
 # The parts of the formula, by which insight and the packages on it know a mixed model.

@@ -211,6 +211,9 @@ row_scores.tiers_glmm <- function(fit) {
 kind_cluster_vcov.tiers_glmm <- function(fit, type, codes) exact_cluster_vcov(fit, type, codes)
 
 #' @export
+kind_row_scores.tiers_glmm <- function(fit) exact_row_scores(fit)
+
+#' @export
 random_scale.tiers_glmm <- function(fit) 1
 
 #' @export

@@ -111,6 +111,9 @@ row_scores.tiers_lmm <- function(fit) {
 kind_cluster_vcov.tiers_lmm <- function(fit, type, codes) NULL
 
 #' @export
+kind_row_scores.tiers_lmm <- function(fit) working_scores(fit)
+
+#' @export
 random_scale.tiers_lmm <- function(fit) fit$sigma
 
 #' @export

@@ -118,6 +118,10 @@ row_scores <- function(fit) UseMethod("row_scores")
 # the rows, by the model's own likelihood; NULL: that of the (working) linear model, robust_rows().
 kind_cluster_vcov <- function(fit, type, codes) UseMethod("kind_cluster_vcov")
 
+# Rows (n x p) whose sums over clusters are the scores of the fixed effects, on the scale on which
+# fit$vcov is the inverse of their information.
+kind_row_scores <- function(fit) UseMethod("kind_row_scores")
+
 # Random effects and likelihood ------------------------------------------------------------------
 
 # The standard deviation that Lambda is relative to: sigma in a linear model, else 1.

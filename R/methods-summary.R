@@ -8,12 +8,14 @@
 #'   default for linear models), `"asymptotic"` (z and chi-square tests, the default for generalized
 #'   models), `"kenward-roger"` (see [ddf_kr()]), by counting `"between-within"` and
 #'   `"containment"` (as PROC MIXED), `"inner-outer"` (as nlme), `"level"` (as HLM) and `"residual"`
-#'   (rows less columns of the design, right only without random terms), or `"none"` for estimates
+#'   (rows less columns of the design, right only without random terms), with a cluster-robust `vcov`
+#'   also `"bell-mccaffrey"` and `"clusters"`, or `"none"` for estimates
 #'   and t or z values alone. A vector named by terms or coefficients, such as `c(Machine = 10)`,
 #'   gives them.
-#' @param vcov `NULL`, or a covariance matrix of the fixed effects (or a function of the fit that
-#'   returns one, a robust one for instance) to use in place of the model's own. The degrees of
-#'   freedom stay those of the model.
+#' @param vcov `NULL`, a covariance matrix of the fixed effects to use in place of the model's own, a
+#'   function of the fit that returns one, or the name of a cluster-robust one such as `"CR2"` (see
+#'   [vcov()][vcov.tiers_fit]), which brings its own degrees of freedom.
+#' @param cluster With such a name, the clusters: as in [vcov()][vcov.tiers_fit].
 #' @param correlation Print the correlations of the fixed effects too?
 #' @param ... Not used.
 #' @return A list of class `tiers_summary`. Everything that is printed is in it as data:
@@ -36,6 +38,7 @@
 #' @concept p values
 #' @concept Satterthwaite degrees of freedom
 #' @concept Kenward-Roger degrees of freedom
+#' @concept robust standard errors
 #' @concept t tests of coefficients
 #' @concept correlation of fixed effects
 #' @examples

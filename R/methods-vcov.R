@@ -5,6 +5,29 @@
 #' How well the coefficients are known: the covariance matrix of their estimates, and Wald intervals
 #' from it, with t quantiles by Satterthwaite's degrees of freedom in a linear model.
 #'
+#' @section Cluster-robust covariance matrices:
+#' With `type` the matrix is right in large samples whatever the true covariances within the clusters
+#' are, as long as different clusters are independent. `"CR0"` is the plain sandwich (`EMPIRICAL` in
+#' PROC MIXED, HLM's robust standard errors); too small with few clusters. `"CR1"` multiplies it by
+#' J/(J - 1) for J clusters (as Stata's mixed does), `"CR1p"` by J/(J - p), `"CR1S"` by
+#' J(n - 1)/((J - 1)(n - p)). `"CR2"` corrects the residuals of each cluster so that the matrix has
+#' no bias if the model is right, and is the one to take with few clusters; `"CR3"` is close to the
+#' jackknife that leaves out one cluster at a time, and errs on the safe side.
+#'
+#' Clusters are by default the levels of the grouping factor that contains all others. Clusters that
+#' cut levels of a random factor leave out the covariances in it, which is warned of. Factors that
+#' are crossed need several clusterings, `cluster = ~ subject + item`: the sum of their matrices less
+#' that of the cells (Cameron, Gelbach and Miller 2011).
+#'
+#' Tests with the matrix take their degrees of freedom from it: `"bell-mccaffrey"` for CR2 and CR3,
+#' which is Satterthwaite's method for the matrix (Bell and McCaffrey 2002; with several rows
+#' Hotelling's T-squared, "HTZ" of Pustejovsky and Tipton 2018; the defaults of clubSandwich), and
+#' `"clusters"`, J - 1, for the others; either can be asked for by `ddf`.
+#'
+#' Of a generalized fit CR0, CR1 and CR3 are made of the exact scores of the likelihood in all
+#' parameters where clusters contain the groups. CR2, degrees of freedom, and all types for other
+#' clusters are those of the working linear model at the estimates; printouts say so.
+#'
 #' @param object A fit made by [lmm()] or [glmm()].
 #' @param complete Have rows and columns of `NA` for coefficients that could not be estimated, as
 #'   in `lm()`? With `FALSE` they are left out.
@@ -15,6 +38,11 @@
 #' @param component `"conditional"`: the fixed effects. `"dispersion"`: the coefficients of the log
 #'   dispersion parameter of a generalized fit; `confint()` gives a dispersion parameter that is the
 #'   same in all rows on its own scale and under its name, as `summary()` does.
+#' @param type `NULL`, or one of `"CR0"`, `"CR1"`, `"CR1p"`, `"CR1S"`, `"CR2"` and `"CR3"`: a
+#'   cluster-robust covariance matrix of the fixed effects, see below.
+#' @param cluster What the clusters are: a formula such as `~ school`, `~ a:b` or, for several
+#'   clusterings, `~ a + b`, of variables of the data (in the formula or not); or a vector with one
+#'   value a row. `NULL`: the outermost grouping factor of the random effects.
 #' @param parm Names or numbers of the coefficients; all of them by default. Names of variance
 #'   parameters, such as `"sd_(Intercept)|Subject"`, `"cor_age.(Intercept)|Subject"` or `"sigma"`,
 #'   give limits for these; `"theta_"` stands for all variance parameters, `"beta_"` for all fixed
@@ -25,10 +53,11 @@
 #'   scale, both with the normal quantile.
 #' @param ddf How the degrees of freedom of the t quantile are found: see [summary.tiers_fit()].
 #'   `"asymptotic"` and `"none"` take the normal quantile.
-#' @param vcov `NULL`, or a covariance matrix of the fixed effects (or a function of the fit that
-#'   returns one) to use in place of the model's own.
+#' @param vcov `NULL`, a covariance matrix of the fixed effects to use in place of the model's own, a
+#'   function of the fit that returns one, or the name of a cluster-robust one such as `"CR2"`.
 #' @param ... Not used.
-#' @return `vcov()`: a matrix with the names of the coefficients. `confint()`: a matrix with one
+#' @return `vcov()`: a matrix with the names of the coefficients; with `type` it is of class
+#'   `tiers_vcov`, which knows its clusters. `confint()`: a matrix with one
 #'   row for each coefficient and the lower and upper limit in its columns: `NA` where a coefficient
 #'   or dispersion parameter has no finite estimate from these data (columns that were dropped, no
 #'   overdispersion), infinite limits where separated data leave a coefficient without any.
@@ -36,7 +65,23 @@
 #'   variances of the random effects, [tidy()][tidy.tiers_fit] for limits in a table. Profile and
 #'   bootstrap intervals are not there yet; [simulate()][simulate.tiers_fit] and [refit_response()]
 #'   are what a parametric bootstrap is made of.
+#' @references
+#' Bell RM, McCaffrey DF (2002). Bias reduction in standard errors for linear regression with
+#'   multi-stage samples. Survey Methodology 28, 169-181.
+#'
+#' Cameron AC, Gelbach JB, Miller DL (2011). Robust inference with multiway clustering. Journal of
+#'   Business and Economic Statistics 29, 238-249.
+#'
+#' Liang KY, Zeger SL (1986). Longitudinal data analysis using generalized linear models. Biometrika
+#'   73, 13-22.
+#'
+#' Pustejovsky JE, Tipton E (2018). Small-sample methods for cluster-robust variance estimation and
+#'   hypothesis testing in fixed effects models. Journal of Business and Economic Statistics 36,
+#'   672-683.
 #' @concept confidence interval
+#' @concept cluster-robust standard errors
+#' @concept clubSandwich
+#' @concept empirical standard errors
 #' @concept profile likelihood (not there yet)
 #' @concept bootstrap (not there yet)
 #' @concept robust standard errors
@@ -46,6 +91,12 @@
 #' sqrt(diag(vcov(fit)))
 #' confint(fit)
 #' confint(fit, "age", level = 0.9, ddf = "none")
+#'
+#' # Robust against a wrong model of the covariances within a child
+#' vcov(fit, type = "CR2")
+#' summary(fit, vcov = "CR2")
+#' confint(fit, vcov = "CR2")
+#' anova(fit, vcov = "CR2")
 #'
 #' # Standard deviations and correlations of the random effects, and sigma
 #' confint(fit, "theta_")

@@ -31,7 +31,7 @@
 #' * [anova()][anova.tiers_fit]: F tests of types I to III, likelihood ratio tests between fits;
 #'   Satterthwaite's or other degrees of freedom, see [summary()][summary.tiers_fit] and
 #'   [ddf_kr()].
-#' * [vcov()][vcov.tiers_fit], [confint()][vcov.tiers_fit].
+#' * [vcov()][vcov.tiers_fit]: model-based or cluster-robust; [confint()][vcov.tiers_fit].
 #' * [logLik()][logLik.tiers_fit], [AIC()][logLik.tiers_fit], [nobs()][logLik.tiers_fit] and the
 #'   like.
 #'
@@ -48,9 +48,8 @@
 #'
 #' @section Not there yet:
 #' Profile and bootstrap intervals; estimated marginal means and
-#' pairwise comparisons (emmeans); standard errors of predictions; robust (sandwich) standard
-#' errors, but see the argument `vcov` of [summary()][summary.tiers_fit]; residual correlation
-#' (AR(1)) and unequal residual variances; zero-inflation; ordinal responses; nonlinear models.
+#' pairwise comparisons (emmeans); standard errors of predictions; residual correlation (AR(1)) and
+#' unequal residual variances; zero-inflation; ordinal responses; nonlinear models.
 #'
 #' @section Pages:
 #' `vignette("getting-started", package = "tiers")`,

@@ -72,3 +72,22 @@ scaled_solve <- function(H, x) {
   half <- scale * parts$vectors[, use, drop = FALSE]
   half %*% (crossprod(half, x) / parts$values[use])
 }
+
+# Rows as estfun() of sandwich gives them, n x p.
+exact_row_scores <- function(fit) {
+  groups <- tryCatch(outermost_groups(fit), tiers_error_input = function(e) NULL)
+  if (length(fit$random) == 0L) groups <- list(rows = seq_len(nrow(fit$frame)))
+  exact <- !is.null(groups) && all(fit$points > 0L) && is.null(fit$constraints)
+  scores <- if (exact) exact_cluster_scores(fit, groups[[1L]])
+  if (is.null(scores)) {
+    inform("tiers_message_clusters", "The scores are those of the working linear model.")
+    return(working_scores(fit))
+  }
+  used <- used_row(fit)
+  steps <- scaled_solve(scores$hessian, scores$gradients)
+  fixed <- steps[seq_len(ncol(scores$basis)), , drop = FALSE]
+  by_group <- solve(fit$vcov, -scores$basis %*% fixed)
+  codes <- groups[[1L]]
+  rows <- tabulate(codes[used], max(codes))
+  used * t(by_group)[codes, , drop = FALSE] / pmax(rows[codes], 1)
+}

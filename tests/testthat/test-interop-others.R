@@ -76,9 +76,6 @@ test_that("variance inflation is that of the other columns", {
 
 test_that("what would come out wrong is refused with a class", {
   fit <- lmm(small_formula, small_data())
-  for (method in list(vcovCR.tiers_fit, estfun.tiers_fit, bread.tiers_fit)) {
-    expect_error(method(fit), "not available", class = "tiers_error_input")
-  }
   expect_error(dotplot.tiers_ranef(ranef(fit)), "plot", class = "tiers_error_input")
 })
 

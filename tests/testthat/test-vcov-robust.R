@@ -42,3 +42,104 @@ test_that("large clusters by quadrature: by the definition", {
   nested <- lmm(y ~ x + (1 | c) + (1 | c:s), d, weights = w)
   expect_robust(nested, ~ c, "CR2", 1e-8)
 })
+
+test_that("without random terms: those of sandwich and clubSandwich for lm()", {
+  d <- crossed_data()
+  fit <- lmm(y ~ x + f, d)
+  expect_error(vcov(fit, type = "CR2"), "cluster", class = "tiers_error_input")
+  expect_robust(fit, ~ a, "CR2")
+  expect_robust(update(fit, weights = w), ~ a, "CR2")
+  skip_if_not_installed("clubSandwich")
+  plain <- lm(y ~ x + f, d)
+  for (type in c("CR0", "CR1", "CR1p", "CR1S", "CR2", "CR3")) {
+    theirs <- clubSandwich::vcovCR(plain, cluster = d$a, type = type)
+    expect_equal(plain_vcov(vcov(fit, type = type, cluster = ~ a)), as.matrix(theirs)[, ],
+                 tolerance = 1e-10, ignore_attr = TRUE)
+  }
+  skip_if_not_installed("sandwich")
+  expect_equal(plain_vcov(vcov(fit, type = "CR1S", cluster = ~ a)),
+               sandwich::vcovCL(plain, cluster = d$a, type = "HC1"), tolerance = 1e-10)
+})
+
+test_that("HLM's robust standard error of the mean achievement of schools", {
+  # HLM2 listing, UCLA pages on Raudenbush and Bryk (2002), chapter 4: .243628; the direct formula
+  # at the exact optimum: .2436278033.
+  fit <- lmm(MathAch ~ 1 + (1 | School), nlme_data("MathAchieve"))
+  expect_equal(sqrt(vcov(fit, type = "CR0")[1L]), 0.2436278033, tolerance = 1e-7)
+})
+
+test_that("variances of zero, dropped columns and rows of weight zero", {
+  dyestuff <- suppressMessages(lmm(Yield ~ 1 + (1 | Batch), fixture_data("dyestuff2")))
+  expect_robust(dyestuff, ~ Batch)
+  d <- crossed_data()
+  d$twice <- 2 * d$x
+  d$w[1:5] <- 0
+  full <- suppressMessages(lmm(y ~ x + twice + f + (1 | b), d, weights = w))
+  V <- vcov(full, type = "CR2")
+  expect_true(all(is.na(V["twice", ])) && nrow(V) == 4L)
+  less <- lmm(y ~ x + f + (1 | b), d[-(1:5), ], weights = w)
+  expect_equal(vcov(full, type = "CR2", complete = FALSE), vcov(less, type = "CR2"),
+               tolerance = 1e-8, ignore_attr = TRUE)
+  expect_equal(coef(summary(full, vcov = V)), coef(summary(less, vcov = "CR2")), tolerance = 1e-7)
+  expect_error(suppressWarnings(vcov(less, type = "CR3", cluster = ~ f)), "leaves out",
+               class = "tiers_error_model")
+})
+
+test_that("where clusters are found", {
+  d <- crossed_data()
+  d$x[c(3, 9)] <- NA
+  d$other <- factor(as.integer(d$b) %/% 3)
+  fit <- lmm(y ~ x + f + (1 | b), d, na.action = na.exclude)
+  V <- vcov(fit, type = "CR1", cluster = ~ other)
+  expect_equal(attr(V, "clusters")$other, match(d$other, unique(d$other[-c(3, 9)]))[-c(3, 9)])
+  expect_equal(vcov(fit, type = "CR1", cluster = d$other), V, ignore_attr = TRUE)
+  expect_equal(vcov(fit, type = "CR1", cluster = as.character(d$other[-c(3, 9)])), V,
+               ignore_attr = TRUE)
+  outside <- d$other
+  expect_equal(vcov(fit, type = "CR1", cluster = ~ outside), V, ignore_attr = TRUE)
+  expect_equal(names(attr(vcov(fit, type = "CR1"), "clusters")), "b")
+  nested <- suppressMessages(lmm(y ~ x + (1 | other / b), d))
+  expect_equal(names(attr(vcov(nested, type = "CR1"), "clusters")), "other")
+
+  wrong <- function(...) vcov(fit, type = "CR1", ...)
+  expect_error(wrong(cluster = ~ otter), "other", class = "tiers_error_input")
+  expect_error(wrong(cluster = y ~ other), "left side", class = "tiers_error_input")
+  expect_error(wrong(cluster = ~ 1), "no variable", class = "tiers_error_input")
+  expect_error(wrong(cluster = 1:7), "7 values", class = "tiers_error_input")
+  expect_error(wrong(cluster = list()), "formula", class = "tiers_error_input")
+  expect_error(wrong(cluster = rep(1, 68)), "one cluster", class = "tiers_error_input")
+  expect_error(wrong(cluster = c(NA, rep(1:2, 34)[-1])), "missing in 1 row",
+               class = "tiers_error_input")
+  expect_error(vcov(fit, cluster = ~ b), "type", class = "tiers_error_input")
+  expect_error(vcov(fit, type = "HC1"), "CR2", class = "tiers_error_input")
+  expect_error(vcov(fit, type = "CR1", which = "theta"), "fixed effects", class = "tiers_error_input")
+  crossed <- lmm(y ~ x + (1 | a) + (1 | b), d)
+  expect_error(vcov(crossed, type = "CR1"), "~ a \\+ b", class = "tiers_error_input")
+  expect_error(vcov(lmm(y ~ 0 + (1 | b), d), type = "CR1"), class = "tiers_error_input")
+})
+
+test_that("several clusterings", {
+  d <- crossed_data()
+  fit <- lmm(y ~ x + f + (1 | a) + (1 | b), d)
+  one <- function(cluster) {
+    plain_vcov(suppressWarnings(vcov(fit, type = "CR1", cluster = cluster)))
+  }
+  both <- vcov(fit, type = "CR1", cluster = ~ a + b)
+  sum <- one(~ a) + one(~ b) - one(~ a:b)
+  parts <- eigen(cov2cor(sum))$values
+  if (min(parts) > 0) expect_equal(plain_vcov(both), sum) else expect_true(TRUE)
+  three <- suppressMessages(vcov(fit, type = "CR0", cluster = ~ a + b + f))
+  expect_true(all(eigen(three)$values > -1e-12))
+  V <- suppressWarnings(vcov(fit, type = "CR2", cluster = ~ a + b))
+  smaller <- function(cluster) {
+    prepare_ddf(fit, NULL, suppressWarnings(vcov(fit, type = "CR2", cluster = cluster)))$df_rows(kept_rows(fit))
+  }
+  expect_equal(prepare_ddf(fit, NULL, V)$df_rows(kept_rows(fit)), pmin(smaller(~ a), smaller(~ b)))
+  expect_equal(prepare_ddf(fit, "clusters", V)$df_rows(kept_rows(fit)), rep(7, 3))
+})
+
+test_that("negative eigenvalues of a sum of matrices are set to zero", {
+  V <- matrix(c(1, 2, 2, 1), 2L)
+  expect_message(value <- without_negative(V), "1 negative", class = "tiers_message_clusters")
+  expect_equal(eigen(value)$values, c(3, 0), tolerance = 1e-12)
+})

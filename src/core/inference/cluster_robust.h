@@ -1,6 +1,6 @@
 // Cluster-robust covariance of the fixed effects: what its sandwich and the degrees of freedom of
 // tests with it are made of, cluster by cluster (Liang and Zeger 1986; Bell and McCaffrey 2002;
-// Pustejovsky and Tipton 2018; vignettes/algorithm.Rmd 5.6). No matrix is larger than a cluster.
+// Pustejovsky and Tipton 2018; vignettes/algorithm.Rmd 4.5). No matrix is larger than a cluster.
 //
 // With the marginal residuals r = y - X beta, H = V^-1X and M_i = A_i H_i the score of a cluster is
 // s_i = M_i'r_i. A_i = I; (I - H_i Phi X_i')^-1 (the jackknife); or the symmetric A_i with
