@@ -47,8 +47,8 @@ check_crossed_clusters <- function(sums) {
                 clusters would compare all pairs of them.", i = "Use {.code ddf = \"clusters\"}."))
 }
 
-# For the contrasts A = T'L' (p x l): B_i A by cluster (p J x l), and the own covariances a_i'V_ii a_j
-# of the clusters (l x l x J).
+# For the contrasts A = T'L' (p x l): B_i A by cluster (p x J x l), and `own(s, t)`, the covariances
+# a_s'M_i'V_ii M_i a_t of each.
 contrast_sums <- function(L, sums) {
   A <- crossprod(sums$basis, t(L))
   p <- nrow(A)
@@ -64,7 +64,6 @@ contrast_sums <- function(L, sums) {
   list(fixed = fixed, own = own, random = random, l = ncol(A), J = J)
 }
 
-# diag and, with a function of two matrices of P's, the sum over all pairs of clusters.
 cluster_row_df <- function(l, sums) {
   at <- contrast_sums(rbind(l), sums)
   own <- cluster_own(at, 1L, 1L)

@@ -1,9 +1,9 @@
-# Methods for sandwich and clubSandwich, whose defaults would take a fit of tiers for something else.
-# They are registered when those packages are loaded.
+# Methods for sandwich and clubSandwich, whose defaults would take a fit of tiers for something
+# else. They are registered when those packages are loaded.
 
 # Rows whose sums over clusters are the scores of vcov(fit, type = "CR0"): for a linear fit those of
 # V^-1 X times the marginal residual. Of a generalized fit the exact score of a group, as far as it
-# moves the fixed effects, is spread evenly over its rows: right for clusters that contain the groups.
+# moves the fixed effects, is spread evenly over its rows: right for clusters that contain groups.
 #' @exportS3Method sandwich::estfun
 estfun.tiers_fit <- function(x, ...) {
   validate_fit(x)
@@ -30,11 +30,13 @@ working_scores <- function(fit) {
 
 # clubSandwich ------------------------------------------------------------------------------------
 
-# The method of clubSandwich itself, from the parts below: clusters must contain the groups.
+# The method of clubSandwich itself, from the parts below: clusters must contain the groups. `...`
+# are `target`, `inverse_var` and `form` of vcovCR().
 #' @exportS3Method clubSandwich::vcovCR
-vcovCR.tiers_fit <- function(obj, cluster = NULL, type, target = NULL,
-                             inverse_var = is.null(target), form = "sandwich", ...) {
+vcovCR.tiers_fit <- function(obj, cluster = NULL, type = NULL, ...) {
+  force_arguments(c("cluster", "type"))
   validate_fit(obj)
+  type <- if (identical(type, "CR4")) type else match_robust_type(type)
   if (!kind_tests(obj)$linear) {
     stop_input(c("{.fn clubSandwich::vcovCR} is for linear fits.",
                  i = "Use {.code vcov(fit, type = {.str {type}})}."))
@@ -47,8 +49,9 @@ vcovCR.tiers_fit <- function(obj, cluster = NULL, type, target = NULL,
   }
   codes <- factor(clusters[[1L]][used_row(obj)])
   default <- utils::getS3method("vcovCR", "default", envir = asNamespace("clubSandwich"))
-  default(obj, cluster = codes, type = type, target = target, inverse_var = inverse_var,
-          form = form)
+  arguments <- list(...)
+  arguments$inverse_var <- arguments$inverse_var %||% is.null(arguments$target)
+  do.call(default, c(list(obj, cluster = codes, type = type), arguments))
 }
 
 #' @exportS3Method clubSandwich::coef_CS
@@ -66,6 +69,7 @@ v_scale.tiers_fit <- function(obj) nrow(obj$frame)
 # V_i relative to sigma^2, as of lmer(): clubSandwich sets small eigenvalues to zero by their size.
 #' @exportS3Method clubSandwich::targetVariance
 targetVariance.tiers_fit <- function(obj, cluster = NULL) {
+  force_arguments("cluster")
   rows <- robust_rows(obj)
   lapply(split(seq_along(cluster), cluster), function(at) {
     V <- diag(rows$variance[at], length(at))
@@ -80,6 +84,7 @@ targetVariance.tiers_fit <- function(obj, cluster = NULL) {
 
 #' @exportS3Method clubSandwich::weightMatrix
 weightMatrix.tiers_fit <- function(obj, cluster = NULL) {
+  force_arguments("cluster")
   structure(lapply(targetVariance.tiers_fit(obj, cluster), function(V) chol2inv(chol(V))),
             w_scale = 1 / obj$sigma^2)
 }

@@ -8,12 +8,12 @@
 #'   default for linear models), `"asymptotic"` (z and chi-square tests, the default for generalized
 #'   models), `"kenward-roger"` (see [ddf_kr()]), by counting `"between-within"` and
 #'   `"containment"` (as PROC MIXED), `"inner-outer"` (as nlme), `"level"` (as HLM) and `"residual"`
-#'   (rows less columns of the design, right only without random terms), with a cluster-robust `vcov`
-#'   also `"bell-mccaffrey"` and `"clusters"`, or `"none"` for estimates
-#'   and t or z values alone. A vector named by terms or coefficients, such as `c(Machine = 10)`,
+#'   (rows less columns of the design, right only without random terms), with a cluster-robust
+#'   `vcov` also `"bell-mccaffrey"` and `"clusters"`, or `"none"` for estimates and t or z values
+#'   alone. A vector named by terms or coefficients, such as `c(Machine = 10)`,
 #'   gives them.
-#' @param vcov `NULL`, a covariance matrix of the fixed effects to use in place of the model's own, a
-#'   function of the fit that returns one, or the name of a cluster-robust one such as `"CR2"` (see
+#' @param vcov `NULL`, a covariance matrix of the fixed effects to use in place of the model's own,
+#'   a function of the fit that returns one, or the name of a cluster-robust one such as `"CR2"` (see
 #'   [vcov()][vcov.tiers_fit]), which brings its own degrees of freedom.
 #' @param cluster With such a name, the clusters: as in [vcov()][vcov.tiers_fit].
 #' @param correlation Print the correlations of the fixed effects too?

@@ -6,18 +6,18 @@
 #' from it, with t quantiles by Satterthwaite's degrees of freedom in a linear model.
 #'
 #' @section Cluster-robust covariance matrices:
-#' With `type` the matrix is right in large samples whatever the true covariances within the clusters
-#' are, as long as different clusters are independent. `"CR0"` is the plain sandwich (`EMPIRICAL` in
-#' PROC MIXED, HLM's robust standard errors); too small with few clusters. `"CR1"` multiplies it by
-#' J/(J - 1) for J clusters (as Stata's mixed does), `"CR1p"` by J/(J - p), `"CR1S"` by
-#' J(n - 1)/((J - 1)(n - p)). `"CR2"` corrects the residuals of each cluster so that the matrix has
+#' With `type` the matrix is right in large samples whatever the true covariances within the
+#' clusters are, as long as different clusters are independent. `"CR0"` is the plain sandwich
+#' (`EMPIRICAL` in PROC MIXED, HLM's robust standard errors); too small with few clusters. `"CR1"`
+#' multiplies it by J/(J - 1) for J clusters (as Stata's mixed does), `"CR1p"` by J/(J - p),
+#' `"CR1S"` by J(n - 1)/((J - 1)(n - p)). `"CR2"` corrects the residuals of each cluster so that the matrix has
 #' no bias if the model is right, and is the one to take with few clusters; `"CR3"` is close to the
 #' jackknife that leaves out one cluster at a time, and errs on the safe side.
 #'
 #' Clusters are by default the levels of the grouping factor that contains all others. Clusters that
 #' cut levels of a random factor leave out the covariances in it, which is warned of. Factors that
-#' are crossed need several clusterings, `cluster = ~ subject + item`: the sum of their matrices less
-#' that of the cells (Cameron, Gelbach and Miller 2011).
+#' are crossed need several clusterings, `cluster = ~ subject + item`: the sum of their matrices
+#' less that of the cells (Cameron, Gelbach and Miller 2011).
 #'
 #' Tests with the matrix take their degrees of freedom from it: `"bell-mccaffrey"` for CR2 and CR3,
 #' which is Satterthwaite's method for the matrix (Bell and McCaffrey 2002; with several rows
@@ -53,8 +53,8 @@
 #'   scale, both with the normal quantile.
 #' @param ddf How the degrees of freedom of the t quantile are found: see [summary.tiers_fit()].
 #'   `"asymptotic"` and `"none"` take the normal quantile.
-#' @param vcov `NULL`, a covariance matrix of the fixed effects to use in place of the model's own, a
-#'   function of the fit that returns one, or the name of a cluster-robust one such as `"CR2"`.
+#' @param vcov `NULL`, a covariance matrix of the fixed effects to use in place of the model's own,
+#'   a function of the fit that returns one, or the name of a cluster-robust one such as `"CR2"`.
 #' @param ... Not used.
 #' @return `vcov()`: a matrix with the names of the coefficients; with `type` it is of class
 #'   `tiers_vcov`, which knows its clusters. `confint()`: a matrix with one

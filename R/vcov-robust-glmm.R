@@ -1,6 +1,7 @@
-# Cluster-robust covariance matrices of generalized fits by the exact scores of clusters that contain
-# the groups. With g_c what a cluster adds to the gradient of -2 log-likelihood in all parameters
-# (fixed effects, entries of the factors, log dispersion), H_c what it adds to the Hessian, H = sum H_c:
+# Cluster-robust covariance matrices of generalized fits by the exact scores of clusters that
+# contain the groups. With g_c what a cluster adds to the gradient of -2 log-likelihood in all
+# parameters (fixed effects, entries of the factors, log dispersion), H_c what it adds to the
+# Hessian, H = sum H_c:
 #   CR0 = H^-1 (sum g_c g_c') H^-1,   CR3 = sum d_c d_c', d_c = (H - H_c)^-1 g_c,
 # the first the sandwich of the likelihood that was maximized (White 1982), the second one Newton
 # step towards the fit without the cluster.

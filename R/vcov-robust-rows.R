@@ -91,8 +91,8 @@ stop_cluster <- function(type, sums, rows) {
                   estimated.", i = "Use {.code type = \"CR2\"}."))
   }
   stop_model(c("{.code type = \"CR2\"} needs a dense matrix of {sums$size} rows for a cluster, more
-                than is reasonable.", i = "Use {.code type = \"CR1\"}; clusters as large as that need
-                no other correction."))
+                than is reasonable.",
+               i = "Use {.code type = \"CR1\"}, or clusters that are smaller."))
 }
 
 # One clustering's part of the covariance matrix, and whether it is that of a working linear model.

@@ -21,7 +21,8 @@ robust_types <- function() {
 
 match_robust_type <- function(type, name = "type") {
   known <- names(robust_types())
-  found <- if (is.character(type) && length(type) == 1L) match(toupper(type), toupper(known)) else NA
+  is_name <- is.character(type) && length(type) == 1L
+  found <- if (is_name) match(toupper(type), toupper(known)) else NA
   if (is.na(found)) {
     stop_input(c("{.arg {name}} must be one of {.val {known}}.", x = "It is {shown(type)}."))
   }

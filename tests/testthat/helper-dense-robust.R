@@ -62,7 +62,8 @@ dense_robust <- function(rows, type, codes) {
     },
     eta = function(L) {
       l <- nrow(L)
-      mean <- outer(seq_len(l), seq_len(l), Vectorize(function(s, t) sum(diag(pairs(L[s, ], L[t, ])))))
+      trace <- function(s, t) sum(diag(pairs(L[s, ], L[t, ])))
+      mean <- outer(seq_len(l), seq_len(l), Vectorize(trace))
       L <- dense_power(mean, -1 / 2) %*% L
       total <- 0
       for (s in seq_len(l)) for (t in seq_len(l)) {

@@ -1,4 +1,6 @@
-growth <- function() lmm(distance ~ age * Sex + (age | Subject), nlme_data("Orthodont")[-c(3, 17), ])
+growth <- function() {
+  lmm(distance ~ age * Sex + (age | Subject), nlme_data("Orthodont")[-c(3, 17), ])
+}
 
 test_that("sandwich gives the same numbers", {
   skip_if_not_installed("sandwich")
