@@ -94,10 +94,18 @@ robust_or_given <- function(fit, vcov, cluster) {
     stop_input(c("{.arg cluster} goes with the name of a covariance matrix in {.arg vcov}.",
                  i = "As in {.code vcov = \"CR2\"}."))
   }
-  if (!is.function(vcov)) return(vcov)
-  tryCatch(vcov(fit), error = function(e) {
-    stop_input(c("{.arg vcov} is a function that fails.", x = "{conditionMessage(e)}"), parent = e)
-  })
+  if (is.function(vcov)) {
+    vcov <- tryCatch(vcov(fit), error = function(e) {
+      stop_input(c("{.arg vcov} is a function that fails.", x = "{conditionMessage(e)}"),
+                 parent = e)
+    })
+  }
+  if (inherits(vcov, "tiers_vcov") && length(attr(vcov, "clusters")[[1L]]) != nrow(fit$frame)) {
+    stop_input(c("{.arg vcov} is the covariance matrix of a fit to other rows.",
+                 x = "It knows {length(attr(vcov, 'clusters')[[1L]])} rows, the fit has
+                      {nrow(fit$frame)}."))
+  }
+  vcov
 }
 
 # The method for degrees of freedom that a cluster-robust matrix brings with it.

@@ -74,10 +74,11 @@ scaled_solve <- function(H, x) {
   half %*% (crossprod(half, x) / parts$values[use])
 }
 
-# Rows as estfun() of sandwich gives them, n x p.
+# Rows as estfun() of sandwich gives them, n x p. Without random effects the working linear model
+# has the scores of the likelihood.
 exact_row_scores <- function(fit) {
+  if (length(fit$random) == 0L) return(working_scores(fit))
   groups <- tryCatch(outermost_groups(fit), tiers_error_input = function(e) NULL)
-  if (length(fit$random) == 0L) groups <- list(rows = seq_len(nrow(fit$frame)))
   exact <- !is.null(groups) && all(fit$points > 0L) && is.null(fit$constraints)
   scores <- if (exact) exact_cluster_scores(fit, groups[[1L]])
   if (is.null(scores)) {

@@ -32,6 +32,7 @@ match_robust_type <- function(type, name = "type") {
 # The matrix, of class tiers_vcov; `complete` as in vcov().
 robust_vcov <- function(fit, type, cluster, complete = FALSE) {
   type <- match_robust_type(type)
+  validate_fit(fit)
   check_robust_fit(fit)
   clusters <- read_clusters(fit, cluster)
   note_cut_levels(fit, clusters)

@@ -30,6 +30,9 @@ test_that("either method can be asked for, and the model's own", {
   expect_error(summary(fit, ddf = "bell-mccaffrey"), "satterthwaite", class = "tiers_error_input")
   expect_error(summary(fit, cluster = ~ Block), "CR2", class = "tiers_error_input")
   expect_error(summary(fit, vcov = "CR9"), "CR2", class = "tiers_error_input")
+  other <- lmm(yield ~ nitro + Variety + (1 | Block), nlme_data("Oats")[-1L, ])
+  expect_error(summary(fit, vcov = vcov(other, type = "CR2")), "other rows",
+               class = "tiers_error_input")
 })
 
 test_that("a joint test with fewer clusters than rows has no p value", {
@@ -40,10 +43,17 @@ test_that("a joint test with fewer clusters than rows has no p value", {
 })
 
 test_that("printouts name the matrix, its clusters and the method", {
-  expect_snapshot({
-    fit <- oats()
-    vcov(fit, type = "CR2")
-    summary(fit, vcov = "CR2")
-    anova(fit, vcov = "CR1")
-  })
+  fit <- oats()
+  words <- function(x) gsub("[ \n]+", " ", paste(capture.output(print(x)), collapse = " "))
+  V <- vcov(fit, type = "CR2")
+  expect_match(words(V), "Cluster-robust covariance matrix: CR2, 6 clusters (Block)", fixed = TRUE)
+  # The matrix itself without what it carries.
+  expect_length(capture.output(print(V)), 6L)
+  expect_match(words(summary(fit, vcov = V)), paste(
+    "t tests with Bell-McCaffrey degrees of freedom, cluster-robust covariance matrix: CR2,",
+    "6 clusters (Block)"), fixed = TRUE)
+  tests <- words(anova(fit, vcov = "CR1"))
+  expect_match(tests, "F tests with clusters-minus-one denominator degrees of freedom")
+  expect_match(tests, "Cluster-robust covariance matrix: CR1, 6 clusters (Block)", fixed = TRUE)
+  expect_match(words(summary(fit, vcov = matrix(V, 4L))), "matrix given by the user")
 })

@@ -100,4 +100,5 @@ test_that("without random terms the scores are those of glm()", {
                control = list(epsilon = 1e-14))
   expect_equal(plain_vcov(vcov(fit, type = "CR0", cluster = ~ herd)),
                sandwich::vcovCL(plain, d$herd, type = "HC0", cadjust = FALSE), tolerance = 1e-6)
+  expect_equal(unname(estfun.tiers_fit(fit)), unname(sandwich::estfun(plain)), tolerance = 1e-6)
 })
