@@ -33,8 +33,8 @@
 #' @param type 1, 2 or 3 (the default): which tests for a single fit.
 #' @param ddf How the denominator degrees of freedom are found: see [summary.tiers_fit()].
 #' @param vcov `NULL`, a covariance matrix of the fixed effects to use in place of the model's own,
-#'   a function of the fit that returns one, or the name of a cluster-robust one such as `"CR2"` (see
-#'   [vcov()][vcov.tiers_fit]), which brings its own degrees of freedom.
+#'   a function of the fit that returns one, or the name of a cluster-robust one such as `"CR2"`
+#'   (see [vcov()][vcov.tiers_fit]), which brings its own degrees of freedom.
 #' @param cluster With such a name, the clusters: as in [vcov()][vcov.tiers_fit].
 #' @param refit Fit REML fits again by maximum likelihood before a comparison?
 #' @param model.names Names for the rows of a comparison.

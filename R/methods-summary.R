@@ -13,8 +13,8 @@
 #'   alone. A vector named by terms or coefficients, such as `c(Machine = 10)`,
 #'   gives them.
 #' @param vcov `NULL`, a covariance matrix of the fixed effects to use in place of the model's own,
-#'   a function of the fit that returns one, or the name of a cluster-robust one such as `"CR2"` (see
-#'   [vcov()][vcov.tiers_fit]), which brings its own degrees of freedom.
+#'   a function of the fit that returns one, or the name of a cluster-robust one such as `"CR2"`
+#'   (see [vcov()][vcov.tiers_fit]), which brings its own degrees of freedom.
 #' @param cluster With such a name, the clusters: as in [vcov()][vcov.tiers_fit].
 #' @param correlation Print the correlations of the fixed effects too?
 #' @param ... Not used.

@@ -10,9 +10,9 @@
 #' clusters are, as long as different clusters are independent. `"CR0"` is the plain sandwich
 #' (`EMPIRICAL` in PROC MIXED, HLM's robust standard errors); too small with few clusters. `"CR1"`
 #' multiplies it by J/(J - 1) for J clusters (as Stata's mixed does), `"CR1p"` by J/(J - p),
-#' `"CR1S"` by J(n - 1)/((J - 1)(n - p)). `"CR2"` corrects the residuals of each cluster so that the matrix has
-#' no bias if the model is right, and is the one to take with few clusters; `"CR3"` is close to the
-#' jackknife that leaves out one cluster at a time, and errs on the safe side.
+#' `"CR1S"` by J(n - 1)/((J - 1)(n - p)). `"CR2"` corrects the residuals of each cluster so that the
+#' matrix has no bias if the model is right, and is the one to take with few clusters; `"CR3"` is
+#' close to the jackknife that leaves out one cluster at a time, and errs on the safe side.
 #'
 #' Clusters are by default the levels of the grouping factor that contains all others. Clusters that
 #' cut levels of a random factor leave out the covariances in it, which is warned of. Factors that
