@@ -15,7 +15,7 @@ constexpr double kBase = 0.6, kNode = 0.09;
 // which side of the limits the fit lies.
 constexpr double kShare = 0.1, kSecondShare = 0.2;
 // Evaluations of a row, those that go with each unit counted as rows, that pass as nothing beside
-// the rest of a call.
+// the rest of a call: about a millisecond, where a call of R's takes ten and more.
 constexpr double kSmall = 2e4, kUnit = 10.0;
 // Points in each dimension, from the best: three are the fewest that see how skewed the integrand
 // is.
@@ -62,13 +62,18 @@ LaplaceCheck compare(GeneralizedEngine& engine, int points, const Vector& psi, d
   return out;
 }
 
+// The fit is told to be off where the first of these is passed by the difference, in -2 logLik, or
+// the second by the move of a standard deviation (R/accuracy.R), and few points are wrong by less
+// than the factor.
+constexpr double kLimitDifference = 1.0, kLimitMove = 0.05, kFactor = 3.0;
+
 // Whether few points leave the verdict open: within a factor of the limits on either side.
 bool near_limits(const LaplaceCheck& check) {
   double move = 0.0;
   for (const Vector& of_term : check.log_sd_move)
     move = std::max(move, of_term.cwiseAbs().maxCoeff());
-  const double size = std::max(std::abs(check.difference), move / 0.05);
-  return size > 0.4 && size < 4.0;
+  const double size = std::max(std::abs(check.difference) / kLimitDifference, move / kLimitMove);
+  return size > 1.0 / kFactor && size < kFactor;
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ namespace tiers {
 
 class Design {
  public:
-  Design(const Specification& spec, Scaling scaling);
+  Design(const Specification& spec, Scaling scaling, Poll poll = nullptr);
 
   Index rows() const { return spec_.n; }
   Index used_rows() const { return used_rows_; }
@@ -106,6 +106,7 @@ class Design {
 
   const Specification& spec_;
   const Scaling scaling_;
+  const Poll poll_;
   Index used_rows_ = 0;
   double weight_scale_ = 1.0, sum_log_weights_ = 0.0;
   Vector ones_;                    // p: X ones_ = 1; empty where 1 is not in the column space
