@@ -3,7 +3,7 @@
 //   [ I                0       ],
 // where random effects are so much larger than the residual that the cross-products cancel. With
 // theta the ratio of the standard deviations, differences of cross-products lose theta^2 of 1e16,
-// this loses theta of it (vignettes/algorithm.Rmd 2.6). L' = R, upper triangular.
+// this loses theta of it (vignettes/algorithm.Rmd 2.8). L' = R, upper triangular.
 //
 // The rows of one level of the leaf (a unit) are reduced once to no more than they have columns:
 // the leaf's own k and those of the root that they touch, the root being all other random columns

@@ -8,9 +8,9 @@ namespace tiers {
 namespace {
 
 // Work in the unit of one Newton step of the search for the mode: what a comparison costs whatever
-// its nodes, and for each node that the rows are evaluated at (measured; families and links differ
-// little).
-constexpr double kBase = 0.6, kNode = 0.09;
+// its nodes, and for each node that the rows are evaluated at, more where it has several
+// coordinates (measured; families and links differ little).
+constexpr double kBase = 0.6, kNode = 0.09, kCoordinate = 0.75;
 // Parts of the work of the fit: of a comparison, and of a second one where the first leaves open on
 // which side of the limits the fit lies.
 constexpr double kShare = 0.1, kSecondShare = 0.2;
@@ -26,9 +26,13 @@ constexpr int kSure = 7;
 bool affordable(const GeneralizedEngine& engine, int points, double share) {
   const double nodes = engine.nodes(points);
   const Index units = engine.layout.chain()[0].units;
+  double coordinates = 0.0;
+  for (const ChainLevel& level : engine.layout.chain())
+    coordinates += static_cast<double>(level.columns);
+  const double node = kNode * (1.0 + kCoordinate * (coordinates - 1.0));
   return nodes * (static_cast<double>(engine.rows.size()) + kUnit * static_cast<double>(units)) <=
              kSmall ||
-         kBase + kNode * nodes <= share * engine.mode.steps();
+         kBase + node * nodes <= share * engine.mode.steps();
 }
 
 // log of the standard deviations of a term's columns, moved to first order by a change of its

@@ -9,7 +9,7 @@
 // Where r2 is a small difference of large cross-products, the response is replaced by the residual
 // of a solution in hand (the anchor): y = e + X b0 + Z Lambda0 u0, and the system is solved for the
 // distance from it. Where random effects are so large that the matrix itself cancels, its factor is
-// made from the rows (blocks/orthogonal_factor.h). See vignettes/algorithm.Rmd 2.6.
+// made from the rows (blocks/orthogonal_factor.h). See vignettes/algorithm.Rmd 2.8.
 #pragma once
 
 #include <cmath>
