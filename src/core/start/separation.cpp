@@ -248,7 +248,8 @@ bool groups_separated(const int* codes, Index levels, const ConstMatrixMap& z,
     const std::size_t before = cuts.size();
     const auto settled = [&](const std::vector<Index>& group) {
       Vector cut;
-      if (!needs_cut(group, sided.side, z, x, d, &cut, poll)) return round == 0;  // then for every d
+      if (!needs_cut(group, sided.side, z, x, d, &cut, poll))
+        return round == 0;  // then for every d
       cuts.push_back(cut);
       return false;
     };
