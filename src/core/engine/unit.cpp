@@ -11,6 +11,8 @@
 #include "laplace_check.cpp"
 #include "linear_engine.cpp"
 #include "optimum_proof.cpp"
+#include "profile.cpp"
+#include "profile_path.cpp"
 #include "saturation.cpp"
 #include "separated_limit.cpp"
 #include "write_result.cpp"
