@@ -40,8 +40,8 @@ run_glmm_means <- function(spec, beta, Lambda, phi) {
   compiled(means_glmm_cpp(spec, unname(beta), unname_all(Lambda), unname(phi)), spec)
 }
 
-# Profile likelihoods. `requests`: data frame of coefficient (a column of X, or a row of the table of
-# parameters), which (its number), error (standard error or NA). For each the sides `below` and
+# Profile likelihoods. `requests`: data frame of coefficient (a column of X, or a row of the table
+# of parameters), which (its number), error (standard error or NA). For each the sides `below` and
 # `above` of the estimate: value, rise of the deviance and table of parameters at each point; the
 # limit at the last of `zeta`, and how the way there ended.
 run_lmm_profile <- function(spec, control, requests, zeta) {

@@ -10,7 +10,8 @@ confint.tiers_fit <- function(object, parm, level = 0.95, method = c("wald", "pr
   method <- match_interval_method(method)
   check_level(level)
   if (!missing(parm) && !is.character(parm) && !is.numeric(parm) && !is.factor(parm)) {
-    stop_input(c("{.arg parm} must be names or numbers of coefficients.", "x" = "It is {shown(parm)}."))
+    stop_input(c("{.arg parm} must be names or numbers of coefficients.",
+                 "x" = "It is {shown(parm)}."))
   }
   validate_fit(object)
   tails <- c((1 - level) / 2, 1 - (1 - level) / 2)

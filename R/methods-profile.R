@@ -26,9 +26,9 @@
 #'
 #' @section Details:
 #' Every point is an optimum of its own, found by Newton's method with exact derivatives from the
-#' last point. Variance parameters of a fit by REML are profiled by the REML criterion. Fixed effects
-#' are always profiled by maximum likelihood, also of a fit by REML, whose criterion is no likelihood
-#' of theirs.
+#' last point. Variance parameters of a fit by REML are profiled by the REML criterion. Fixed
+#' effects are always profiled by maximum likelihood, also of a fit by REML, whose criterion is no
+#' likelihood of theirs.
 #'
 #' A range that ends before `level` is reached ends the profile: a standard deviation at zero, a
 #' correlation at one.

@@ -37,8 +37,8 @@
 #'   overdispersion), infinite limits where separated data leave a coefficient without any.
 #' @seealso [summary()][summary.tiers_fit] for tests, [VarCorr()][VarCorr.tiers_fit] for the
 #'   variances of the random effects, [tidy()][tidy.tiers_fit] for limits in a table,
-#'   [profile()][profile.tiers_fit] for the profile likelihood as a curve. Bootstrap intervals are not
-#'   there yet; [simulate()][simulate.tiers_fit] and [refit_response()] are what a parametric
+#'   [profile()][profile.tiers_fit] for the profile likelihood as a curve. Bootstrap intervals are
+#'   not there yet; [simulate()][simulate.tiers_fit] and [refit_response()] are what a parametric
 #'   bootstrap is made of.
 #' @concept confidence interval
 #' @concept profile likelihood

@@ -112,7 +112,7 @@ test_that("limits at a boundary are the end of the range", {
 
 test_that("weights, an offset, a diagonal structure and another level", {
   d <- as.data.frame(nlme_data("Orthodont"))
-  d$w <- rep(c(1, 2, 0.5, 1), length.out = nrow(d))
+  d$w <- rep(c(1, 2, 0.5, 1), length.out = nrow(d)) * 3.7
   d$o <- d$age / 10
   fit <- lmm(distance ~ age + Sex + offset(o) + (age || Subject), d, weights = w)
   expect_profile_limits(fit, c("sd_(Intercept)|Subject", "SexFemale"), 2L, level = 0.8)

@@ -314,14 +314,14 @@ class CoefficientProfile final : public ProfiledParameter {
     for (Index i = 0; i < rest.size(); ++i) {
       sum += engine_.design.weight(i) * rest[i] * column_[i];
     }
-    out.slope = -2.0 * sum / (engine_.objective.sigma2() * engine_.design.user_sigma(1.0));
+    out.slope = -2.0 * sum / (engine_.objective.sigma2() * engine_.design.response_scale());
     out.parameters = searched_.values(psi_);
     return out;
   }
 
  private:
   void response_at(double value) {
-    const double unit = engine_.design.user_sigma(1.0);
+    const double unit = engine_.design.response_scale();
     moved_ = response_;
     for (Index i = 0; i < moved_.size(); ++i) moved_[i] -= value * column_[i] / unit;
     engine_.objective.set_response(moved_);

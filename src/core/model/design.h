@@ -57,6 +57,8 @@ class Design {
   Vector internal_coefficients(const Vector& user) const;
   Vector user_gradient(const Vector& gradient) const;
   double user_sigma(double sigma) const;
+  // The user's response in units of the internal one, but for its centre.
+  double response_scale() const { return response_scale_; }
   Matrix user_factor(int term, const Matrix& lambda) const;
   Matrix internal_factor(int term, const Matrix& lambda) const;
   // Sigma_internal = M Sigma_user M' for Sigma relative to sigma^2: M = T_j^-1 sqrt(w0).
