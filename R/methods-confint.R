@@ -9,10 +9,7 @@ confint.tiers_fit <- function(object, parm, level = 0.95, method = c("wald", "pr
   scale <- match_choice(scale, c("sd", "var"), "scale")
   method <- match_interval_method(method)
   check_level(level)
-  if (!missing(parm) && !is.character(parm) && !is.numeric(parm) && !is.factor(parm)) {
-    stop_input(c("{.arg parm} must be names or numbers of coefficients.",
-                 "x" = "It is {shown(parm)}."))
-  }
+  if (!missing(parm)) check_parm(parm, "parm")
   validate_fit(object)
   tails <- c((1 - level) / 2, 1 - (1 - level) / 2)
   if (component == "dispersion") {
@@ -46,6 +43,12 @@ confint.tiers_fit <- function(object, parm, level = 0.95, method = c("wald", "pr
   full <- matrix(NA_real_, length(names), 2L, dimnames = list(names, percent_labels(tails)))
   full[!is.na(object$coefficients), ] <- limits
   full[parm, , drop = FALSE]
+}
+
+check_parm <- function(parm, arg) {
+  if (is.character(parm) || is.numeric(parm) || is.factor(parm)) return(invisible())
+  stop_input(c("{.arg {arg}} must be names or numbers of coefficients.",
+               "x" = "It is {shown(parm)}."))
 }
 
 match_interval_method <- function(method) {

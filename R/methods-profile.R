@@ -59,6 +59,7 @@ profile.tiers_fit <- function(fitted, which = NULL, level = 0.99, points = 8L, .
   check_dots("profile", ...)
   validate_fit(fitted)
   check_level(level)
+  if (!is.null(which)) check_parm(which, "which")
   if (!is.numeric(points) || length(points) != 1L || is.na(points) || points < 1) {
     stop_input("{.arg points} must be a number of at least 1, not {shown(points)}.")
   }
