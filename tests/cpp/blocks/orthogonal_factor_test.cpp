@@ -96,7 +96,7 @@ TEST_CASE("the factor from rows keeps its digits where random effects are huge")
   data.terms.push_back({codes, groups, Matrix::Ones(data.n, 1), "us"});
   data.y = Vector::LinSpaced(data.n, 0.0, 1.0);
   const Specification spec = data.specification(true);
-  const Design design(spec, scaling_of(spec));
+  const tiers::Design design(spec, scaling_of(spec));
   const BlockLayout layout(design);
   const CrossProducts cross(design, layout, nullptr);
   Vector x(1), z(1);
