@@ -77,3 +77,11 @@ evaluate_lmm_cpp <- function(spec, lambda) {
     .Call(`_tiers_evaluate_lmm_cpp`, spec, lambda)
 }
 
+profile_lmm_cpp <- function(spec, control, coefficient, which, error, zeta) {
+    .Call(`_tiers_profile_lmm_cpp`, spec, control, coefficient, which, error, zeta)
+}
+
+profile_glmm_cpp <- function(spec, control, beta, lambda, phi, coefficient, which, error, zeta) {
+    .Call(`_tiers_profile_glmm_cpp`, spec, control, beta, lambda, phi, coefficient, which, error, zeta)
+}
+

@@ -53,6 +53,21 @@ run_glmm_means <- function(spec, beta, Lambda, phi) {
   compiled(means_glmm_cpp(spec, unname(beta), unname_all(Lambda), unname(phi)), spec)
 }
 
+# Profile likelihoods. `requests`: data frame of coefficient (a column of X, or a row of the table
+# of parameters), which (its number), error (standard error or NA). For each the sides `below` and
+# `above` of the estimate: value, rise of the deviance and table of parameters at each point; the
+# limit at the last of `zeta`, and how the way there ended.
+run_lmm_profile <- function(spec, control, requests, zeta) {
+  if (nrow(requests) == 0L) return(list())
+  compiled(profile_lmm_cpp(spec, control, requests$coefficient, requests$which, requests$error,
+                           zeta), spec)
+}
+
+run_glmm_profile <- function(spec, control, beta, Lambda, phi, requests, zeta) {
+  compiled(profile_glmm_cpp(spec, control, unname(beta), unname_all(Lambda), unname(phi),
+                            requests$coefficient, requests$which, requests$error, zeta), spec)
+}
+
 # Log density, score, weight, mean and variance of rows: `response` is list(y, size, weights).
 run_family <- function(family, response, phi, eta) {
   compiled(family_cpp(family$name, engine_link(family), response$y, response$size, response$weights,

@@ -240,6 +240,13 @@ conditional_means.tiers_glmm <- function(fit) {
 }
 
 #' @export
+kind_profile.tiers_glmm <- function(fit, requests, zeta) {
+  at <- limit_of(fit, fit_specification(fit))
+  run_glmm_profile(at$spec, fit$control, at$beta, fit_lambdas(fit), engine_dispersion(fit),
+                   requests, zeta)
+}
+
+#' @export
 criterion_at.tiers_glmm <- function(fit, reml) {
   stop_input("A generalized model has no restricted likelihood.")
 }

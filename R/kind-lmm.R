@@ -124,6 +124,25 @@ kind_condvar.tiers_lmm <- function(fit, spec) run_condvar(spec, fit_lambdas(fit)
 conditional_means.tiers_lmm <- function(fit) NULL
 
 #' @export
+kind_profile.tiers_lmm <- function(fit, requests, zeta) {
+  spec <- fit_specification(fit)
+  spec$terms <- Map(function(term, Lambda) {
+    term$start <- unname(Lambda)
+    term
+  }, spec$terms, fit_lambdas(fit))
+  out <- vector("list", nrow(requests))
+  fixed <- requests$coefficient
+  out[!fixed] <- run_lmm_profile(spec, fit$control, requests[!fixed, ], zeta)
+  # REML is no likelihood of the fixed effects.
+  spec$reml <- FALSE
+  kept <- !is.na(fit$coefficients)
+  spec$X <- spec$X[, kept, drop = FALSE]
+  requests$which[fixed] <- cumsum(kept)[requests$which[fixed]]
+  out[fixed] <- run_lmm_profile(spec, fit$control, requests[fixed, ], zeta)
+  out
+}
+
+#' @export
 criterion_at.tiers_lmm <- function(fit, reml) {
   spec <- fit_specification(fit)
   spec$reml <- reml

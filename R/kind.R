@@ -68,6 +68,10 @@ kind_report <- function(fit) UseMethod("kind_report")
 # Do the parts of a fit that only this kind has fit together?
 kind_is_whole <- function(fit) UseMethod("kind_is_whole")
 
+# Profiles of the parameters in `requests` (see profile_requests()) at the values `zeta`: for each
+# of them what profile_lmm_cpp() returns.
+kind_profile <- function(fit, requests, zeta) UseMethod("kind_profile")
+
 # Words and tests --------------------------------------------------------------------------------
 
 # Phrases of printouts:

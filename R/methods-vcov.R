@@ -50,7 +50,10 @@
 #' @param level Confidence level.
 #' @param method `"wald"`: estimate plus and minus a quantile times the standard error; of
 #'   standard deviations and dispersion parameters on the log scale, of correlations on Fisher's z
-#'   scale, both with the normal quantile.
+#'   scale, both with the normal quantile. `"profile"`: where the deviance, minimized over all other
+#'   parameters, has risen by the chi-square quantile, found to a millionth of a standard error; see
+#'   [profile()][profile.tiers_fit].
+#' @param scale `"sd"`: limits of standard deviations as such. `"var"`: of their squares.
 #' @param ddf How the degrees of freedom of the t quantile are found: see [summary.tiers_fit()].
 #'   `"asymptotic"` and `"none"` take the normal quantile.
 #' @param vcov `NULL`, a covariance matrix of the fixed effects to use in place of the model's own,
@@ -62,9 +65,10 @@
 #'   or dispersion parameter has no finite estimate from these data (columns that were dropped, no
 #'   overdispersion), infinite limits where separated data leave a coefficient without any.
 #' @seealso [summary()][summary.tiers_fit] for tests, [VarCorr()][VarCorr.tiers_fit] for the
-#'   variances of the random effects, [tidy()][tidy.tiers_fit] for limits in a table. Profile and
-#'   bootstrap intervals are not there yet; [simulate()][simulate.tiers_fit] and [refit_response()]
-#'   are what a parametric bootstrap is made of.
+#'   variances of the random effects, [tidy()][tidy.tiers_fit] for limits in a table,
+#'   [profile()][profile.tiers_fit] for the profile likelihood as a curve. Bootstrap intervals are
+#'   not there yet; [simulate()][simulate.tiers_fit] and [refit_response()] are what a parametric
+#'   bootstrap is made of.
 #' @references
 #' Bell RM, McCaffrey DF (2002). Bias reduction in standard errors for linear regression with
 #'   multi-stage samples. Survey Methodology 28, 169-181.
@@ -82,7 +86,7 @@
 #' @concept cluster-robust standard errors
 #' @concept clubSandwich
 #' @concept empirical standard errors
-#' @concept profile likelihood (not there yet)
+#' @concept profile likelihood
 #' @concept bootstrap (not there yet)
 #' @concept robust standard errors
 #' @concept sandwich
@@ -101,6 +105,7 @@
 #' # Standard deviations and correlations of the random effects, and sigma
 #' confint(fit, "theta_")
 #' sqrt(diag(vcov(fit, which = "theta")))
+#' confint(fit, "theta_", method = "profile")
 #'
 #' counts <- glmm(y ~ trt + lbase + (1 | subject), MASS::epil, family = nbinom2())
 #' confint(counts, component = "dispersion")
@@ -143,106 +148,4 @@ dispersion_part <- function(fit) {
     stop_input("A linear model has no coefficients of the dispersion: see {.fn sigma}.")
   }
   fit$dispersion
-}
-
-#' @rdname vcov.tiers_fit
-#' @export
-confint.tiers_fit <- function(object, parm, level = 0.95, method = "wald", ddf = NULL,
-                              vcov = NULL, cluster = NULL,
-                              component = c("conditional", "dispersion"), ...) {
-  check_dots("confint", ...)
-  component <- match_choice(component, c("conditional", "dispersion"), "component")
-  if (!is.character(method) || !identical(tolower(method), "wald")) {
-    stop_input(c("{.arg method} must be {.val wald}.", "x" = "It is {shown(method)}.",
-                 "i" = if (is_later_method(method)) "Limits by {method} are not available in this
-                        version of tiers."))
-  }
-  check_level(level)
-  if (!missing(parm) && !is.character(parm) && !is.numeric(parm) && !is.factor(parm)) {
-    stop_input(c("{.arg parm} must be names or numbers of coefficients.",
-                 x = "It is {shown(parm)}."))
-  }
-  validate_fit(object)
-  tails <- c((1 - level) / 2, 1 - (1 - level) / 2)
-  if (component == "dispersion") {
-    if (!is.null(ddf) || !is.null(vcov)) {
-      stop_input("{.arg ddf} and {.arg vcov} are for the fixed effects, not for the dispersion.")
-    }
-    limits <- dispersion_limits(object, tails)
-    names <- rownames(limits)
-    return(limits[if (missing(parm)) names else match_coefficients(parm, names), , drop = FALSE])
-  }
-  names <- names(object$coefficients)
-  parm <- if (missing(parm)) names else {
-    match_coefficients(parm, names, object$parameters$name)
-  }
-  if (!all(parm %in% names)) return(mixed_limits(object, parm, tails, level, ddf, vcov, cluster))
-  prepared <- prepare_ddf(object, ddf, vcov, cluster)
-  tests <- test_rows(kept_coefficients(object), prepared, kept_rows(object))
-  limits <- tests$estimate + outer(tests$std.error, c(1, 1)) *
-    cbind(stats::qt(tails[1L], tests$df), stats::qt(tails[2L], tests$df))
-  # Of an infinite coefficient the data give no limits.
-  limits[is.infinite(tests$std.error), ] <- rep(c(-Inf, Inf),
-                                                each = sum(is.infinite(tests$std.error)))
-  full <- matrix(NA_real_, length(names), 2L, dimnames = list(names, percent_labels(tails)))
-  full[!is.na(object$coefficients), ] <- limits
-  full[parm, , drop = FALSE]
-}
-
-is_later_method <- function(method) {
-  is.character(method) && length(method) == 1L && method %in% c("profile", "boot")
-}
-
-# Of variance parameters, and of fixed effects among them.
-mixed_limits <- function(fit, parm, tails, level, ddf, vcov, cluster) {
-  fixed <- parm %in% names(fit$coefficients)
-  if (!any(fixed) && (!is.null(ddf) || !is.null(vcov))) {
-    stop_input("{.arg ddf} and {.arg vcov} are for the fixed effects, not for {.val {parm}}.")
-  }
-  report_no_limits(fit, parm[!fixed])
-  limits <- parameter_limits(fit, tails)[parm[!fixed], , drop = FALSE]
-  if (any(fixed)) {
-    limits <- rbind(stats::confint(fit, parm[fixed], level = level, ddf = ddf, vcov = vcov,
-                                   cluster = cluster), limits)
-  }
-  limits[parm, , drop = FALSE]
-}
-
-# Normal limits of the log-linear coefficients, or of a constant dispersion parameter itself.
-dispersion_limits <- function(fit, tails) {
-  part <- dispersion_part(fit)
-  se <- dispersion_errors(fit)
-  limits <- part$coefficients + outer(se, stats::qnorm(tails))
-  limits[!is.finite(limits)] <- NA_real_
-  constant <- is.null(part$terms)
-  names <- if (constant) family_traits(fit$family$name)$dispersion else names(part$coefficients)
-  dimnames(limits) <- list(names, percent_labels(tails))
-  if (constant) exp(limits) else limits
-}
-
-check_level <- function(level) {
-  if (!is.numeric(level) || length(level) != 1L || is.na(level) || level <= 0 || level >= 1) {
-    stop_input("The confidence level must be one number between 0 and 1, not {shown(level)}.")
-  }
-}
-
-# Names of coefficients, or of parameters of another kind.
-match_coefficients <- function(parm, names, others = character()) {
-  if (is.numeric(parm)) {
-    wrong <- parm[!parm %in% seq_along(names) & !-parm %in% seq_along(names)]
-    if (length(wrong)) {
-      stop_input("There are {length(names)} coefficients; {.arg parm} asks for {shown(wrong)}.")
-    }
-    return(names[parm])
-  }
-  # lme4's words for all fixed effects and all variance parameters.
-  if (is.factor(parm)) parm <- as.character(parm)
-  parm <- unlist(lapply(parm, function(name) {
-    if (name %in% names) name else switch(name, beta_ = names, theta_ = others, name)
-  }))
-  match_choices(parm, c(names, others), "parm")
-}
-
-percent_labels <- function(tails) {
-  paste(format(100 * tails, trim = TRUE, scientific = FALSE, digits = 3), "%")
 }

@@ -31,7 +31,9 @@
 #' * [anova()][anova.tiers_fit]: F tests of types I to III, likelihood ratio tests between fits;
 #'   Satterthwaite's or other degrees of freedom, see [summary()][summary.tiers_fit] and
 #'   [ddf_kr()].
-#' * [vcov()][vcov.tiers_fit]: model-based or cluster-robust; [confint()][vcov.tiers_fit].
+#' * [vcov()][vcov.tiers_fit]: model-based or cluster-robust; [confint()][vcov.tiers_fit]: Wald and
+#'   profile intervals, also of standard deviations and correlations;
+#'   [profile()][profile.tiers_fit] with its plots.
 #' * [logLik()][logLik.tiers_fit], [AIC()][logLik.tiers_fit], [nobs()][logLik.tiers_fit] and the
 #'   like.
 #'
@@ -47,7 +49,7 @@
 #' * [lme4::getME()][lme4-methods], [lme4::ngrps()][lme4-methods] and others of lme4's generics.
 #'
 #' @section Not there yet:
-#' Profile and bootstrap intervals; estimated marginal means and
+#' Bootstrap intervals; estimated marginal means and
 #' pairwise comparisons (emmeans); standard errors of predictions; residual correlation (AR(1)) and
 #' unequal residual variances; zero-inflation; ordinal responses; nonlinear models.
 #'

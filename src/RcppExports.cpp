@@ -253,6 +253,41 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// profile_lmm_cpp
+List profile_lmm_cpp(const List& spec, const List& control, const std::vector<bool>& coefficient, const std::vector<int>& which, const std::vector<double>& error, const std::vector<double>& zeta);
+RcppExport SEXP _tiers_profile_lmm_cpp(SEXP specSEXP, SEXP controlSEXP, SEXP coefficientSEXP, SEXP whichSEXP, SEXP errorSEXP, SEXP zetaSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const List& >::type spec(specSEXP);
+    Rcpp::traits::input_parameter< const List& >::type control(controlSEXP);
+    Rcpp::traits::input_parameter< const std::vector<bool>& >::type coefficient(coefficientSEXP);
+    Rcpp::traits::input_parameter< const std::vector<int>& >::type which(whichSEXP);
+    Rcpp::traits::input_parameter< const std::vector<double>& >::type error(errorSEXP);
+    Rcpp::traits::input_parameter< const std::vector<double>& >::type zeta(zetaSEXP);
+    rcpp_result_gen = Rcpp::wrap(profile_lmm_cpp(spec, control, coefficient, which, error, zeta));
+    return rcpp_result_gen;
+END_RCPP
+}
+// profile_glmm_cpp
+List profile_glmm_cpp(const List& spec, const List& control, const Rcpp::NumericVector& beta, const List& lambda, const Rcpp::NumericVector& phi, const std::vector<bool>& coefficient, const std::vector<int>& which, const std::vector<double>& error, const std::vector<double>& zeta);
+RcppExport SEXP _tiers_profile_glmm_cpp(SEXP specSEXP, SEXP controlSEXP, SEXP betaSEXP, SEXP lambdaSEXP, SEXP phiSEXP, SEXP coefficientSEXP, SEXP whichSEXP, SEXP errorSEXP, SEXP zetaSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const List& >::type spec(specSEXP);
+    Rcpp::traits::input_parameter< const List& >::type control(controlSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type beta(betaSEXP);
+    Rcpp::traits::input_parameter< const List& >::type lambda(lambdaSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type phi(phiSEXP);
+    Rcpp::traits::input_parameter< const std::vector<bool>& >::type coefficient(coefficientSEXP);
+    Rcpp::traits::input_parameter< const std::vector<int>& >::type which(whichSEXP);
+    Rcpp::traits::input_parameter< const std::vector<double>& >::type error(errorSEXP);
+    Rcpp::traits::input_parameter< const std::vector<double>& >::type zeta(zetaSEXP);
+    rcpp_result_gen = Rcpp::wrap(profile_glmm_cpp(spec, control, beta, lambda, phi, coefficient, which, error, zeta));
+    return rcpp_result_gen;
+END_RCPP
+}
 
 static const R_CallMethodDef CallEntries[] = {
     {"_tiers_cluster_sums_cpp", (DL_FUNC) &_tiers_cluster_sums_cpp, 2},
@@ -274,6 +309,8 @@ static const R_CallMethodDef CallEntries[] = {
     {"_tiers_kenward_roger_lmm_cpp", (DL_FUNC) &_tiers_kenward_roger_lmm_cpp, 3},
     {"_tiers_condvar_lmm_cpp", (DL_FUNC) &_tiers_condvar_lmm_cpp, 3},
     {"_tiers_evaluate_lmm_cpp", (DL_FUNC) &_tiers_evaluate_lmm_cpp, 2},
+    {"_tiers_profile_lmm_cpp", (DL_FUNC) &_tiers_profile_lmm_cpp, 6},
+    {"_tiers_profile_glmm_cpp", (DL_FUNC) &_tiers_profile_glmm_cpp, 9},
     {NULL, NULL, 0}
 };
 

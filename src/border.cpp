@@ -11,5 +11,6 @@
 #include "bind_family.cpp"
 #include "bind_glmm.cpp"
 #include "bind_lmm.cpp"
+#include "bind_profile.cpp"
 #include "convert.cpp"
 #include "RcppExports.cpp"  // last: it opens the namespace Rcpp

@@ -190,7 +190,7 @@ test_that("what a later version may have is told as such", {
   expect_error(predict(fit, se.fit = TRUE), later, class = "tiers_error_input")
   expect_error(predict(fit, interval = "prediction"), later, class = "tiers_error_input")
   expect_error(vcov(fit, correlation = TRUE), later, class = "tiers_error_input")
-  expect_error(confint(fit, method = "profile"), later, class = "tiers_error_input")
+  expect_error(confint(fit, method = "boot"), later, class = "tiers_error_input")
   expect_error(weights(fit, type = "working"), later, class = "tiers_error_input")
   expect_error(simulate(fit, newparams = list(theta = 1)), later, class = "tiers_error_input")
 })

@@ -27,7 +27,7 @@ test_that("confint: Wald with the chosen df", {
   expect_error(confint(fit, "agg"), class = "tiers_error_input")
   expect_error(confint(fit, 9), class = "tiers_error_input")
   expect_error(confint(fit, level = 95), class = "tiers_error_input")
-  expect_error(confint(fit, method = "profile"), class = "tiers_error_input")
+  expect_error(confint(fit, method = "boot"), class = "tiers_error_input")
 })
 
 test_that("Wald intervals are those of lme4 where these are normal", {

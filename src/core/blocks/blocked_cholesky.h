@@ -11,22 +11,23 @@
 
 #include "block_size.h"
 #include "cross_products.h"
+#include "penalized_factor.h"
 
 namespace tiers {
 
-class BlockedCholesky {
+class BlockedCholesky final : public PenalizedFactor {
  public:
   explicit BlockedCholesky(const CrossProducts& cross) : cross_(cross) {}
 
   // One k x k lower factor for each Factor of the layout. Returns false where
   // Omega = Lambda'A_ZZ Lambda + I is not positive definite to machine precision.
-  bool factorize(const std::vector<Matrix>& lambda, const Poll& poll);
+  bool factorize(const std::vector<Matrix>& lambda, const Poll& poll) override;
   // Whether X'V^-1X is positive definite too. With weights of both signs it need not be.
-  bool fixed_definite() const { return fixed_definite_; }
+  bool fixed_definite() const override { return fixed_definite_; }
 
-  double log_det_random() const { return log_det_random_; }               // log|Omega|
-  double log_det_fixed() const { return log_det_fixed_; }                 // log|X'V^-1X|
-  const Matrix& fixed_lower() const { return fixed_lower_; }              // L_XX, p x p
+  double log_det_random() const override { return log_det_random_; }      // log|Omega|
+  double log_det_fixed() const override { return log_det_fixed_; }        // log|X'V^-1X|
+  const Matrix& fixed_lower() const override { return fixed_lower_; }     // L_XX, p x p
   const Matrix& fixed_information() const { return fixed_information_; }  // X'V^-1X, lower triangle
   const std::vector<Matrix>& lambda() const { return lambda_; }
 
@@ -41,11 +42,11 @@ class BlockedCholesky {
   }
 
   // L c = [random; fixed], in place. `fixed` without rows: with the factor of Omega alone.
-  void solve_forward(Matrix& random, Matrix& fixed) const;
+  void solve_forward(Matrix& random, Matrix& fixed) const override;
   // [u; beta] from [c; s], in place: L' [u; beta] = [c; s].
-  void solve_backward(Matrix& random, Matrix& fixed) const;
+  void solve_backward(Matrix& random, Matrix& fixed) const override;
   // B = Omega^-1 Lambda'Z'X (q x p).
-  Matrix fixed_projection() const;
+  Matrix fixed_projection() const override;
   // Lambda u, or Lambda'v.
   Matrix apply_lambda(const Matrix& u, bool transposed) const;
 
@@ -63,15 +64,10 @@ class BlockedCholesky {
   }
 
   // Sum over levels of those blocks, for each factor.
-  std::vector<Matrix> inverse_sums(const Poll& poll) const;
+  std::vector<Matrix> inverse_sums(const Poll& poll) const override;
 
-  // A symmetric k x k matrix repeated on the diagonal blocks of all levels of one factor.
-  struct LevelForm {
-    int factor;
-    Matrix block;
-  };
   // tr(E_i Omega^-1 E_j Omega^-1) for all pairs of forms.
-  Matrix inverse_products(const std::vector<LevelForm>& forms, const Poll& poll) const;
+  Matrix inverse_products(const std::vector<LevelForm>& forms, const Poll& poll) const override;
 
  private:
   ConstMatrixMap unit_block(const std::vector<std::vector<double>>& blocks, int c,

@@ -7,25 +7,7 @@
 namespace tiers {
 
 Matrix BlockedCholesky::apply_lambda(const Matrix& u, bool transposed) const {
-  Matrix out(u.rows(), u.cols());
-  const auto& factors = cross_.layout().factors();
-  for (std::size_t f = 0; f < factors.size(); ++f) {
-    const Index k = factors[f].columns;
-    const Matrix lambda = transposed ? Matrix(lambda_[f].transpose()) : lambda_[f];
-    const Index rows = factors[f].levels * k;
-    for (Index column = 0; column < u.cols(); ++column) {
-      const Eigen::Map<const Matrix> from(u.col(column).data() + factors[f].offset, k,
-                                          factors[f].levels);
-      Eigen::Map<Matrix> to(out.col(column).data() + factors[f].offset, k, factors[f].levels);
-      if (k == 1) {
-        out.col(column).segment(factors[f].offset, rows) =
-            lambda(0, 0) * u.col(column).segment(factors[f].offset, rows);
-      } else {
-        to.noalias() = lambda.lazyProduct(from);
-      }
-    }
-  }
-  return out;
+  return apply_factors(cross_.layout(), lambda_, u, transposed);
 }
 
 // `shed` gathers A~ H c of the units already solved, per coordinate above them, unscaled.

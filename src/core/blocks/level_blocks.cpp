@@ -10,17 +10,24 @@ std::vector<Matrix> zero_blocks(const BlockLayout& layout) {
   return out;
 }
 
-Vector apply_factors(const BlockLayout& layout, const std::vector<Matrix>& lambda, const Vector& u,
-                     bool transposed) {
-  Vector out(u.size());
-  for (std::size_t f = 0; f < layout.factors().size(); ++f) {
-    const Factor& factor = layout.factors()[f];
-    const Eigen::Map<const Matrix> from(u.data() + factor.offset, factor.columns, factor.levels);
-    Eigen::Map<Matrix> to(out.data() + factor.offset, factor.columns, factor.levels);
-    if (transposed) {
-      to.noalias() = lambda[f].transpose().lazyProduct(from);
-    } else {
-      to.noalias() = lambda[f].lazyProduct(from);
+Matrix apply_factors(const BlockLayout& layout, const std::vector<Matrix>& by_factor,
+                     const Matrix& u, bool transposed) {
+  Matrix out(u.rows(), u.cols());
+  const auto& factors = layout.factors();
+  for (std::size_t f = 0; f < factors.size(); ++f) {
+    const Index k = factors[f].columns;
+    const Matrix lambda = transposed ? Matrix(by_factor[f].transpose()) : by_factor[f];
+    const Index rows = factors[f].levels * k;
+    for (Index column = 0; column < u.cols(); ++column) {
+      const Eigen::Map<const Matrix> from(u.col(column).data() + factors[f].offset, k,
+                                          factors[f].levels);
+      Eigen::Map<Matrix> to(out.col(column).data() + factors[f].offset, k, factors[f].levels);
+      if (k == 1) {
+        out.col(column).segment(factors[f].offset, rows) =
+            lambda(0, 0) * u.col(column).segment(factors[f].offset, rows);
+      } else {
+        to.noalias() = lambda.lazyProduct(from);
+      }
     }
   }
   return out;

@@ -9,9 +9,9 @@ namespace tiers {
 // k x k zeros, one for each factor.
 std::vector<Matrix> zero_blocks(const BlockLayout& layout);
 
-// Lambda u, or Lambda'v, for one lower factor per Factor of the layout.
-Vector apply_factors(const BlockLayout& layout, const std::vector<Matrix>& lambda, const Vector& u,
-                     bool transposed);
+// Lambda u, or Lambda'v, for one lower factor per Factor of the layout, column by column.
+Matrix apply_factors(const BlockLayout& layout, const std::vector<Matrix>& by_factor,
+                     const Matrix& u, bool transposed);
 
 // X beta + Z b for every row of the design (n), on its internal scale and without the offset.
 Vector linear_predictor(const Design& design, const BlockLayout& layout, const Vector& beta,

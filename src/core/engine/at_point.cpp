@@ -50,13 +50,12 @@ std::vector<Matrix> conditional_variances(const Specification& spec,
                                           const Control& control) {
   LinearEngine engine(spec, control);
   const Vector theta = internal_parameters(engine.design, engine.parameters, lambda);
-  engine.objective.value(theta);
   std::vector<Matrix> map = engine.parameters.factors(theta);
   // b_user = T b_internal / sqrt(w0) relative to sigma_user.
   for (std::size_t j = 0; j < map.size(); ++j) {
     map[j] = engine.design.internal_map(static_cast<int>(j)).inverse() * map[j];
   }
-  return level_variances(engine.objective.factor(), engine.layout, map, control.poll);
+  return level_variances(engine.objective.blocked_factor(theta), engine.layout, map, control.poll);
 }
 
 }  // namespace tiers

@@ -7,13 +7,23 @@ namespace tiers {
 namespace {
 
 // A variance that carries less than this share of the residual variance in the mean level is tried
-// at exactly zero.
+// at exactly zero. A try costs an evaluation and is taken over only where the deviance does not
+// rise, so that a large share is safe; a search ends within 1e-8 of its minimum in deviance, which
+// near zero, where the deviance has a slope of order one in the share, is far below this.
 constexpr double kTryZero = 1e-4;
-// Left to gain, at most, where a fit that stopped early is taken to be on a ridge.
+// Left to gain, at most, where a fit that stopped early is taken to be on a ridge: a difference of
+// deviances that nobody reports. Elsewhere the search is stuck for another reason.
 constexpr double kRidgeGain = 1e-3;
-constexpr double kNegative = 1e-6;      // relative size at which a multiplier counts as negative
-constexpr double kReopenedShare = 0.1;  // of the residual variance, in the mean level
-constexpr double kFlatTerm = 1e-7;      // change of the deviance over the whole range of a term
+// Relative size at which a multiplier counts as negative: its digits are the eight that
+// derivatives beside zero leave (away_from_zero()), and those of the search's end.
+constexpr double kNegative = 1e-6;
+// Variance at which a reopened direction starts, as a share of the residual's in the mean level:
+// inside the region of kTryZero a search could be taken back at once, and far out it starts anew.
+constexpr double kReopenedShare = 0.1;
+// Change of the deviance over the whole range of a term below which it does not depend on it: what
+// a linear model's values resolve.
+constexpr double kFlatTerm = 1e-7;
+// Each reopening ends below the one before; more than one or two are not met, a bound has to be.
 constexpr int kMaxReopenings = 5;
 constexpr Index kCheapColumns =
     300;  // random columns up to which an evaluation costs next to nothing

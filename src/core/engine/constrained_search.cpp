@@ -55,11 +55,17 @@ Constraints constraints_of(const HeldParameters& held, Index theta, Index free_r
 }
 
 Optimum minimize_constrained(ConstrainedObjective& objective, const Vector& start,
-                             const Control& control) {
-  const Vector inside = objective.inside(start);
-  Optimum found = minimize(objective, inside, std::vector<bool>(inside.size(), true), control);
+                             const Control& control, const std::vector<bool>& allowed) {
+  Vector inside = objective.inside(start);
+  std::vector<bool> free(inside.size(), true);
+  for (std::size_t i = 0; i < allowed.size(); ++i) {
+    free[i] = allowed[i];
+    if (!free[i]) inside[i] = start[i];
+  }
+  Optimum found = minimize(objective, inside, free, control);
   if (!std::isfinite(found.value)) return found;
   for (Index c = 0, trials = 0; c < objective.coordinates() && trials < kMostTrials; ++c) {
+    if (!free[c]) continue;
     const double end = end_of(objective, found.psi, c, kSmallShare, kNearEnd);
     if (std::isnan(end) || found.psi[c] == end) continue;
     ++trials;
@@ -68,7 +74,9 @@ Optimum minimize_constrained(ConstrainedObjective& objective, const Vector& star
     for (Index d = 0; d < objective.coordinates(); ++d) {
       if (!objective.is_sd(d) && objective.idle(d, there)) there[d] = 0.0;
     }
-    const Optimum other = minimize(objective, there, free_coordinates(objective, there), control);
+    std::vector<bool> open = free_coordinates(objective, there);
+    for (std::size_t i = 0; i < open.size(); ++i) open[i] = open[i] && free[i];
+    const Optimum other = minimize(objective, there, open, control);
     if (!(other.value <= found.value + objective.resolution(found.value))) continue;
     const Convergence before = found.convergence;
     found = other;

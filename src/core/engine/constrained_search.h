@@ -11,9 +11,9 @@ namespace tiers {
 Constraints constraints_of(const HeldParameters& held, Index theta, Index free_rest,
                            Index table_rest);
 
-// Of phi.
+// Of phi; coordinates not `allowed` (empty: all are) keep their start.
 Optimum minimize_constrained(ConstrainedObjective& objective, const Vector& start,
-                             const Control& control);
+                             const Control& control, const std::vector<bool>& allowed = {});
 
 // The better of two searches, with the work of both.
 Optimum lower_of(const Optimum& a, const Optimum& b);

@@ -53,7 +53,7 @@ GeneralizedEngine::GeneralizedEngine(const GeneralizedSpecification& given, cons
           spec.model, parameters,
           Scaling{rescaling_of(parameters, spec.model), false, unit_of_response(spec)},
           control.poll)),
-      design(spec.model, saturation.scaling),
+      design(spec.model, saturation.scaling, control.poll),
       layout(design),
       rows((layout.require_memory(), design), layout,
            [&given](Index a, Index b) { return PackedResponse::same(given, a, b); }),

@@ -10,7 +10,8 @@ namespace {
 // Of the Gram matrix scaled to unit diagonal: the smallest eigenvalue at which a combination of the
 // derivatives is looked at, and the size, relative to its parts, at which it is zero.
 constexpr double kSuspectEigenvalue = 1e-9, kZeroCombination = 1e-9;
-constexpr Index kPollUnits = 4096;
+// A unit costs the square of the number of its terms' entries: a poll each is nothing beside it.
+constexpr Index kPollRows = 4096;
 
 Matrix relative(const Matrix& m) { return m / m.cwiseAbs().maxCoeff(); }
 
@@ -201,7 +202,7 @@ void VarianceGram::add_chain(int c) {
     std::fill_n(factor_of.begin() + first, factor.columns * factor.levels, f);
   }
   for (Index unit = 0; unit < level.units; ++unit) {
-    if (poll_ && unit % kPollUnits == kPollUnits - 1) poll_();
+    if (poll_) poll_();
     add_own(level.factor, ConstMatrixMap(cross_.own(c).data() + unit * k * k, k, k));
     const double* panel = cross_.panel(c).data() + level.panel_start[unit];
     for (std::size_t up = c + 1; up < layout.chain().size(); ++up) {
@@ -225,6 +226,7 @@ void VarianceGram::add_remainder() {
   for (std::size_t i = 0; i < remainder.size(); ++i) {
     const Factor& factor = layout.factors()[remainder[i]];
     for (Index level = 0; level < factor.levels; ++level) {
+      if (poll_) poll_();
       add_own(remainder[i], cross_.remainder_own(remainder[i], level));
     }
     const Index from = factor.offset - layout.remainder_offset();
@@ -283,12 +285,14 @@ double VarianceGram::combination_size(const Vector& coefficients) const {
     Matrix by_level = Matrix::Zero(terms[j].columns, terms[j].n_levels);
     Vector z(terms[j].columns);
     for (Index i = 0; i < design.rows(); ++i) {
+      if (poll_ && i % kPollRows == kPollRows - 1) poll_();
       design.random_row(j, i, z.data());
       by_level.col(terms[j].codes[i] - 1) += root(i) * probe[i] * unit * z;
     }
     by_level = (e * by_level).eval();
     double square = 0.0;
     for (Index i = 0; i < design.rows(); ++i) {
+      if (poll_ && i % kPollRows == kPollRows - 1) poll_();
       design.random_row(j, i, z.data());
       const double value = root(i) * unit * z.dot(by_level.col(terms[j].codes[i] - 1));
       sum[i] += value;

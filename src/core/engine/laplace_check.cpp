@@ -8,14 +8,14 @@ namespace tiers {
 namespace {
 
 // Work in the unit of one Newton step of the search for the mode: what a comparison costs whatever
-// its nodes, and for each node that the rows are evaluated at (measured; families and links differ
-// little).
-constexpr double kBase = 0.6, kNode = 0.09;
+// its nodes, and for each node that the rows are evaluated at, more where it has several
+// coordinates (measured; families and links differ little).
+constexpr double kBase = 0.6, kNode = 0.09, kCoordinate = 0.75;
 // Parts of the work of the fit: of a comparison, and of a second one where the first leaves open on
 // which side of the limits the fit lies.
 constexpr double kShare = 0.1, kSecondShare = 0.2;
 // Evaluations of a row, those that go with each unit counted as rows, that pass as nothing beside
-// the rest of a call.
+// the rest of a call: about a millisecond, where a call of R's takes ten and more.
 constexpr double kSmall = 2e4, kUnit = 10.0;
 // Points in each dimension, from the best: three are the fewest that see how skewed the integrand
 // is.
@@ -26,9 +26,13 @@ constexpr int kSure = 7;
 bool affordable(const GeneralizedEngine& engine, int points, double share) {
   const double nodes = engine.nodes(points);
   const Index units = engine.layout.chain()[0].units;
+  double coordinates = 0.0;
+  for (const ChainLevel& level : engine.layout.chain())
+    coordinates += static_cast<double>(level.columns);
+  const double node = kNode * (1.0 + kCoordinate * (coordinates - 1.0));
   return nodes * (static_cast<double>(engine.rows.size()) + kUnit * static_cast<double>(units)) <=
              kSmall ||
-         kBase + kNode * nodes <= share * engine.mode.steps();
+         kBase + node * nodes <= share * engine.mode.steps();
 }
 
 // log of the standard deviations of a term's columns, moved to first order by a change of its
@@ -62,13 +66,18 @@ LaplaceCheck compare(GeneralizedEngine& engine, int points, const Vector& psi, d
   return out;
 }
 
+// The fit is told to be off where the first of these is passed by the difference, in -2 logLik, or
+// the second by the move of a standard deviation (R/accuracy.R), and few points are wrong by less
+// than the factor.
+constexpr double kLimitDifference = 1.0, kLimitMove = 0.05, kFactor = 3.0;
+
 // Whether few points leave the verdict open: within a factor of the limits on either side.
 bool near_limits(const LaplaceCheck& check) {
   double move = 0.0;
   for (const Vector& of_term : check.log_sd_move)
     move = std::max(move, of_term.cwiseAbs().maxCoeff());
-  const double size = std::max(std::abs(check.difference), move / 0.05);
-  return size > 0.4 && size < 4.0;
+  const double size = std::max(std::abs(check.difference) / kLimitDifference, move / kLimitMove);
+  return size > 1.0 / kFactor && size < kFactor;
 }
 
 }  // namespace

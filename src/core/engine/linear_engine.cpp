@@ -24,7 +24,7 @@ LinearEngine::LinearEngine(const Specification& spec, const Control& control)
     : parameters(spec.terms),
       saturation(
           find_saturation(spec, parameters, Scaling{rescaling_of(parameters, spec)}, control.poll)),
-      design(spec, saturation.scaling),
+      design(spec, saturation.scaling, control.poll),
       layout(design),
       cross((layout.require_memory(), design), layout, control.poll),
       objective(design, cross, parameters, spec.reml, control.poll) {}

@@ -9,7 +9,12 @@ namespace tiers {
 
 namespace {
 
+// A Newton step squares the error: from the 1e-2 or so at which a search by secant pairs can end
+// wrongly two lead to rounding, and one is to spare.
 constexpr int kVerdictSteps = 3;
+// Shares by which variances are reduced, each ten times the one before, to come back inside the
+// domain of a link: from what the search left open to what would change the fit.
+constexpr double kLeastShrinking = 1e-9, kMostShrinking = 1e-2;
 
 // The step of the Hessian that is there costs one more value and leaves next to nothing of the
 // gain.
@@ -24,6 +29,7 @@ void polish(ModalDeviance& objective, const Verdict& verdict, Proof& proof, Opti
   optimum.value = value;
   Matrix curvature;
   objective.derivatives(optimum.gradient, curvature);
+  // Half of g'H^-1 g, and the covariance is 2 H^-1.
   proof.gain = 0.25 * optimum.gradient.dot(proof.covariance * optimum.gradient);
 }
 
@@ -44,7 +50,8 @@ Proof prove(ModalDeviance& objective, const CovarianceParameters& parameters,
     optimum.value = objective.value(optimum.psi);
     // A mode found better may turn out to lie beyond the edge of the domain of the link: back
     // inside.
-    for (double share = 1e-9; share < 1e-2 && !std::isfinite(optimum.value); share *= 10.0) {
+    for (double share = kLeastShrinking; share < kMostShrinking && !std::isfinite(optimum.value);
+         share *= 10.0) {
       optimum.psi.head(parameters.size()) *= 1.0 - share;
       optimum.value = objective.value(optimum.psi);
     }

@@ -11,13 +11,14 @@ namespace {
 // Share of |Z_l v|^2 outside the span of X: below the first a direction is looked at, below the
 // second (from the rows themselves, where nothing cancels) it is saturated.
 constexpr double kSuspect = 1e-9, kSaturated = 1e-16;
-constexpr Index kPollRows = 4096;
+// Few rows, because one costs the square of the number of fixed effects.
+constexpr Index kPollEvery = 64;
 
 // Calls f(row) for the rows that count.
 template <class F>
 void visit_rows(const Design& design, const Poll& poll, const F& f) {
   for (Index i = 0; i < design.rows(); ++i) {
-    if (poll && i % kPollRows == kPollRows - 1) poll();
+    if (poll && i % kPollEvery == kPollEvery - 1) poll();
     if (design.weight(i) > 0.0) f(i);
   }
 }
@@ -130,7 +131,7 @@ Saturation find_saturation(const Specification& spec, const CovarianceParameters
   if (spec.held.ties(parameters.size())) return out;
   for (bool again = true; again;) {
     again = false;
-    out.directions = directions(Design(spec, out.scaling), poll);
+    out.directions = directions(Design(spec, out.scaling, poll), poll);
     for (std::size_t j = 0; j < spec.terms.size(); ++j) {
       const bool some =
           out.directions[j].cols() > 0 && out.directions[j].cols() < spec.terms[j].columns;

@@ -89,8 +89,8 @@ double smallest_pivot(const Matrix& gram) {
 
 }  // namespace
 
-Design::Design(const Specification& spec, Scaling scaling)
-    : spec_(spec), scaling_(std::move(scaling)) {
+Design::Design(const Specification& spec, Scaling scaling, Poll poll)
+    : spec_(spec), scaling_(std::move(scaling)), poll_(std::move(poll)) {
   scale_weights();
   find_constant();
   scale_response();
@@ -201,6 +201,7 @@ Matrix Design::fixed_gram(const std::vector<Index>& order) const {
   constexpr Index kChunk = 256;
   Matrix chunk(p, kChunk);
   for (Index start = 0; start < n; start += kChunk) {
+    if (poll_) poll_();
     const Index rows = std::min(kChunk, n - start);
     for (Index a = 0; a < p; ++a) {
       for (Index i = 0; i < rows; ++i) chunk(a, i) = scaled_fixed(start + i, order[a]);
@@ -218,6 +219,7 @@ Design::Orthogonal Design::gram_schmidt(const std::vector<Index>& order, double 
   Matrix basis(n, p), r = Matrix::Zero(p, p);
   Index rank = 0;
   for (const Index j : order) {
+    if (poll_) poll_();
     for (Index i = 0; i < n; ++i) basis(i, rank) = scaled_fixed(i, j);
     const double length = basis.col(rank).norm();
     Vector coefficients = Vector::Zero(p);

@@ -20,7 +20,7 @@ namespace tiers {
 
 class Design {
  public:
-  Design(const Specification& spec, Scaling scaling);
+  Design(const Specification& spec, Scaling scaling, Poll poll = nullptr);
 
   Index rows() const { return spec_.n; }
   Index used_rows() const { return used_rows_; }
@@ -57,6 +57,8 @@ class Design {
   Vector internal_coefficients(const Vector& user) const;
   Vector user_gradient(const Vector& gradient) const;
   double user_sigma(double sigma) const;
+  // The user's response in units of the internal one, but for its centre.
+  double response_scale() const { return response_scale_; }
   Matrix user_factor(int term, const Matrix& lambda) const;
   Matrix internal_factor(int term, const Matrix& lambda) const;
   // Sigma_internal = M Sigma_user M' for Sigma relative to sigma^2: M = T_j^-1 sqrt(w0).
@@ -106,6 +108,7 @@ class Design {
 
   const Specification& spec_;
   const Scaling scaling_;
+  const Poll poll_;
   Index used_rows_ = 0;
   double weight_scale_ = 1.0, sum_log_weights_ = 0.0;
   Vector ones_;                    // p: X ones_ = 1; empty where 1 is not in the column space

@@ -124,7 +124,8 @@ bool ConditionalMode::find(const Vector& beta, const std::vector<Matrix>& lambda
   }
   if (!std::isfinite(value)) return false;
 
-  int walls = 0;  // steps in a row that were shortened because they left the domain of eta
+  int walls = 0;        // steps in a row that were shortened because they left the domain of eta
+  double inside = 1.0;  // how long the last of them could be
   for (int step = 0; search && step < kMaxSteps; ++step) {
     if (poll_) poll_();
     const bool definite = factorize();
@@ -139,9 +140,14 @@ bool ConditionalMode::find(const Vector& beta, const std::vector<Matrix>& lambda
     const bool last = decrement < tolerance;
     const Detail detail = last ? Detail::gradient : Detail::newton;
     ++steps_;
-    double length = 1.0;
     const double slack = kSlack * (1.0 + std::abs(value));
     bool fell = false, left_domain = false;
+    // By a wall longer steps than about the last one leave the domain too, which is convex.
+    double length = std::min(1.0, 2.0 * inside);
+    if (length < 1.0) {
+      left_domain = std::isinf(pass(u_ + length * direction, Detail::newton, false));
+      length = left_domain ? 0.5 * length : 1.0;
+    }
     for (int halving = 0; halving < kMaxHalvings && !fell; ++halving) {
       const Vector trial = u_ + length * direction;
       const double trial_value = pass(trial, detail, last && with_fixed);
@@ -156,6 +162,7 @@ bool ConditionalMode::find(const Vector& beta, const std::vector<Matrix>& lambda
     }
     // No mode lies at the edge of the domain of eta, to which every step leads but never beyond.
     walls = left_domain ? walls + 1 : 0;
+    inside = left_domain ? length : 1.0;
     if (walls > kMaxWalls) return false;
     if (!fell) {
       if (left_domain || decrement > kRounding) return false;

@@ -44,6 +44,8 @@ class ConstrainedObjective final : public Objective {
   // Moved off the ends, from where there is no way.
   Vector inside(Vector phi) const;
   Index coordinates() const { return static_cast<Index>(kinds_.size()); }
+  // Of a natural parameter of the random effects; -1: it is held.
+  Index coordinate(Index parameter) const { return coordinate_[parameter]; }
   bool is_sd(Index coordinate) const { return kinds_[coordinate] == NaturalParameter::Kind::sd; }
   // Does a correlation belong only to columns without variance?
   bool idle(Index coordinate, const Vector& phi) const;

@@ -15,7 +15,8 @@ namespace {
 // >= 0) larger.
 constexpr double kWidest = 100.0;
 constexpr double kLargestLeverage = 1.1;
-// The corrections for what the mode search left: where they are larger, their weights are noise.
+// The corrections for what the mode search left, in units of the deviance: a search that came to
+// its end leaves 1e-8 and less, and to first order they are exact only where they are small.
 constexpr double kLargestCorrection = 1.0;
 
 }  // namespace

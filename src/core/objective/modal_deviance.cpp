@@ -254,8 +254,9 @@ Matrix ModalDeviance::curvature() const {
   const Index count = parameters_.size();
   if (count > 0) {
     const Vector z = mode_.rows().project_random(integral_.score_at_mode);
-    const Matrix information = average_information(
-        mode_.cross(), mode_.factor(), places_.directions(psi_, lambda_, integral_.u, z), false);
+    const Matrix information =
+        average_information(mode_.cross(), mode_.factor(), mode_.factor().lambda(),
+                            places_.directions(psi_, lambda_, integral_.u, z), false);
     out.topLeftCorner(count, count) =
         information + parameters_.second_derivative_product(psi_, sigma_gradient_);
   }

@@ -12,6 +12,13 @@ namespace {
 
 // Ratio of the response's square to r2 above which the response is re-anchored.
 constexpr double kCancellation = 1e4;
+// Of the response's square: what rounding leaves of r2, however small it is.
+constexpr double kLeastShareLeft = std::numeric_limits<double>::epsilon();
+// Variance of random effects in the mean level, in units of the residual's, from which on the
+// factor is made from the rows: differences of cross-products have lost half of their digits.
+constexpr double kLargeVariance = 1e8;
+// Multiplications of a factorization from the rows up to which it is used: a tenth of a second.
+constexpr double kMostWork = 1e8;
 // Of a step, in the sizes of the parameters: a trial of the line search costs one factorization, so
 // long ones are tried.
 constexpr double kLinearReach = 2.0;
@@ -29,8 +36,8 @@ ProfiledDeviance::ProfiledDeviance(const Design& design, CrossProducts& cross,
       reml_(reml),
       poll_(poll),
       degrees_(design.used_rows() - (reml ? design.rank() : 0)),
-      places_(cross.layout(), parameters),
-      factor_(cross) {
+      places_(cross.layout(), parameters) {
+  here_.factor = new_factor();
   for (std::size_t f = 0; f < cross.layout().factors().size(); ++f) {
     mean_own_.push_back(cross.mean_own(static_cast<int>(f)));
   }
@@ -43,8 +50,9 @@ Matrix ProfiledDeviance::mean_cross(int term) const { return places_.block(mean_
 
 double ProfiledDeviance::value(const Vector& theta) {
   theta_ = theta;
-  evaluate(places_.factors(theta));
-  return deviance_;
+  evaluate(places_.factors(theta), here_);
+  floored_ = &here_;
+  return here_.deviance;
 }
 
 void ProfiledDeviance::set_response(const Vector& y) {
@@ -65,36 +73,81 @@ double ProfiledDeviance::value_without() const {
          design_.sum_log_weights();
 }
 
-void ProfiledDeviance::evaluate(const std::vector<Matrix>& lambda) {
-  lambda_ = lambda;
-  deviance_ = std::numeric_limits<double>::infinity();
-  defined_ = factor_.factorize(lambda, poll_) && factor_.fixed_definite();
-  if (!defined_) return;
+std::unique_ptr<PenalizedFactor> ProfiledDeviance::new_factor() const {
+  if (from_rows_) return std::make_unique<OrthogonalFactor>(cross_, poll_);
+  return std::make_unique<BlockedCholesky>(cross_);
+}
+
+void ProfiledDeviance::evaluate(const std::vector<Matrix>& lambda, State& at) const {
+  at.lambda = lambda;
+  at.deviance = std::numeric_limits<double>::infinity();
+  at.defined = at.factor->factorize(lambda, poll_) && at.factor->fixed_definite();
+  if (!at.defined) return;
   Matrix random = cross_.random_response(), fixed = cross_.fixed_response();
-  constant_ = cross_.response_square();
+  at.constant = cross_.response_square();
+  at.shift.resize(0);
   if (anchor_.active) {
-    // y* = e - Z d, d = (Lambda - Lambda0) u0;  right-hand side Lambda'Z'y* - u0 and X'y*.
-    std::vector<Matrix> change = lambda;
-    for (std::size_t f = 0; f < change.size(); ++f) change[f] -= anchor_.lambda[f];
-    const Vector d = apply_factors(cross_.layout(), change, anchor_.u, false);
+    use_anchor(at, random, fixed);
+  } else {
+    random = apply_factors(cross_.layout(), lambda, random, true);
+  }
+  at.factor->solve_forward(random, fixed);
+  at.random = random;
+  at.fixed = fixed;
+  at.residual = at.constant - random.squaredNorm() - fixed.squaredNorm();
+  const double least = std::max(kLeastShareLeft * at.constant, std::numeric_limits<double>::min());
+  if (!(at.residual > least)) at.residual = least;
+  const double m = static_cast<double>(degrees_);
+  const bool fixed_scale = scale_kind_ == Scale::fixed;
+  const double sigma2 = fixed_scale ? fixed_sigma2_ : at.residual / m;
+  at.deviance = at.factor->log_det_random() + m * (kLogTwoPi + std::log(sigma2)) +
+                (fixed_scale ? at.residual / sigma2 : m) - design_.sum_log_weights();
+  if (reml_) at.deviance += at.factor->log_det_fixed();
+}
+
+namespace {
+
+// K with Lambda K as near to Lambda0 as it can be without K becoming large, and what it leaves,
+// `rest` = Lambda K - Lambda0. `size`: of the factor's columns, in the mean level.
+Matrix shift_map(const Matrix& lambda, const Matrix& lambda0, const Vector& size, Matrix& rest) {
+  rest = Matrix::Zero(lambda.rows(), lambda.cols());
+  if (lambda == lambda0) return Matrix::Identity(lambda.rows(), lambda.cols());
+  const Eigen::JacobiSVD<Matrix> svd(size.asDiagonal() * lambda,
+                                     Eigen::ComputeFullU | Eigen::ComputeFullV);
+  const Vector& values = svd.singularValues();
+  if (values.minCoeff() >= 1.0) return lambda.triangularView<Eigen::Lower>().solve(lambda0);
+  const Vector inverse = (values.array() >= 1.0).select(values.cwiseInverse(), values);
+  const Matrix out = svd.matrixV() * inverse.asDiagonal() * svd.matrixU().transpose() *
+                     size.asDiagonal() * lambda0;
+  rest = lambda * out - lambda0;
+  return out;
+}
+
+}  // namespace
+
+// With u = v + K u0 the system for v and the distance from b0 has the response y* = e - Z d, d =
+// (Lambda K - Lambda0) u0, and the penalty |v + K u0|^2: right-hand sides Lambda'Z'y* - K u0 and
+// X'y*. Where Lambda is large d is zero and K u0 small, so that nothing cancels.
+void ProfiledDeviance::use_anchor(State& at, Matrix& random, Matrix& fixed) const {
+  std::vector<Matrix> map, rest;
+  bool zero = true;
+  for (std::size_t f = 0; f < at.lambda.size(); ++f) {
+    const Vector size = mean_own_[f].diagonal().cwiseSqrt();
+    rest.emplace_back();
+    map.push_back(shift_map(at.lambda[f], anchor_.lambda[f], size, rest[f]));
+    zero = zero && rest[f].isZero(0.0);
+  }
+  at.shift = apply_factors(cross_.layout(), map, anchor_.u, false);
+  at.constant += at.shift.squaredNorm();
+  if (!zero) {
+    const Vector d = apply_factors(cross_.layout(), rest, anchor_.u, false);
     Matrix random_d, fixed_d;
     cross_.multiply(d, random_d, fixed_d);
-    constant_ += d.dot(random_d.col(0) - 2.0 * random.col(0)) + anchor_.u.squaredNorm();
+    at.constant += d.dot(random_d.col(0) - 2.0 * random.col(0));
     random -= random_d;
     fixed -= fixed_d;
   }
-  random = factor_.apply_lambda(random, true);
-  if (anchor_.active) random -= anchor_.u;
-  factor_.solve_forward(random, fixed);
-  forward_random_ = random;
-  forward_fixed_ = fixed;
-  residual_ = constant_ - random.squaredNorm() - fixed.squaredNorm();
-  if (!(residual_ > 0.0)) residual_ = std::numeric_limits<double>::min();
-  const double m = static_cast<double>(degrees_);
-  const double explained = scale_kind_ == Scale::fixed ? residual_ / fixed_sigma2_ : m;
-  deviance_ = factor_.log_det_random() + m * (kLogTwoPi + std::log(sigma2())) + explained -
-              design_.sum_log_weights();
-  if (reml_) deviance_ += factor_.log_det_fixed();
+  random = apply_factors(cross_.layout(), at.lambda, random, true) - at.shift;
 }
 
 void ProfiledDeviance::fix_scale(double sigma) {
@@ -107,33 +160,61 @@ double ProfiledDeviance::profile_share(double residual) const {
   return scale_kind_ == Scale::fixed ? 0.0 : static_cast<double>(degrees_) / (residual * residual);
 }
 
-ProfiledDeviance::Solution ProfiledDeviance::solve() const {
-  Matrix random = forward_random_, fixed = forward_fixed_;
-  factor_.solve_backward(random, fixed);
+BlockedCholesky ProfiledDeviance::blocked_factor(const Vector& theta) const {
+  BlockedCholesky out(cross_);
+  out.factorize(places_.factors(theta), poll_);
+  return out;
+}
+
+ProfiledDeviance::Solution ProfiledDeviance::solve() const { return solve(here_); }
+
+ProfiledDeviance::Solution ProfiledDeviance::solve(const State& at) const {
+  Matrix random = at.random, fixed = at.fixed;
+  at.factor->solve_backward(random, fixed);
   Solution out;
   out.u = random;
   out.beta = fixed;
-  if (anchor_.active) {
-    out.u += anchor_.u;
+  if (at.shift.size() > 0) {
+    out.u += at.shift;
     out.beta += anchor_.beta;
   }
-  out.residual = residual_;
+  out.residual = at.residual;
   return out;
 }
 
 Matrix ProfiledDeviance::modes(const Solution& solution, int term) const {
-  return places_.block(lambda_, term) * places_.part(solution.u, term);
+  return places_.block(here_.lambda, term) * places_.part(solution.u, term);
 }
 
 Vector ProfiledDeviance::linear_predictor(const Solution& solution) const {
   return tiers::linear_predictor(design_, cross_.layout(), solution.beta,
-                                 factor_.apply_lambda(solution.u, false));
+                                 apply_factors(cross_.layout(), here_.lambda, solution.u, false));
+}
+
+// Whether cross-products cancel at the point of the last value(), and rows can do better.
+bool ProfiledDeviance::needs_rows() const {
+  if (from_rows_ || !here_.defined) return false;
+  double largest = 0.0;
+  for (std::size_t f = 0; f < mean_own_.size(); ++f) {
+    const Matrix& lambda = here_.lambda[f];
+    const Matrix variance = lambda.transpose() * mean_own_[f] * lambda;
+    largest = std::max(largest, variance.diagonal().maxCoeff());
+  }
+  return largest > kLargeVariance && OrthogonalFactor::work(cross_) < kMostWork;
 }
 
 bool ProfiledDeviance::refresh() {
-  if (!defined_ || constant_ < kCancellation * residual_) return false;
-  anchor();
-  return true;
+  const bool from_rows = needs_rows();
+  if (from_rows) {
+    from_rows_ = true;
+    beside_ = State();
+    here_.factor = new_factor();
+    evaluate(std::vector<Matrix>(here_.lambda), here_);
+  }
+  if (!here_.defined) return from_rows;
+  const bool cancels = here_.constant >= kCancellation * here_.residual;
+  if (cancels) anchor();
+  return from_rows || cancels;
 }
 
 void ProfiledDeviance::anchor() {
@@ -141,31 +222,33 @@ void ProfiledDeviance::anchor() {
   Vector residual = -linear_predictor(solution);
   for (Index i = 0; i < design_.rows(); ++i) residual[i] += design_.response(i);
   cross_.set_response(residual);
-  anchor_ = {true, solution.beta, solution.u, lambda_};
+  anchor_ = {true, solution.beta, solution.u, here_.lambda};
 }
 
 void ProfiledDeviance::derivatives(Vector& gradient, Matrix& curvature) {
   // A zero on the diagonal of Lambda hides D; look from a point just beside it.
-  floored_ = away_from_zero(lambda_, mean_own_);
-  const bool moved = floored_ != lambda_;
-  const std::vector<Matrix> exact = lambda_;
-  if (moved) evaluate(floored_);
-  const Solution solution = solve();
-  floored_residual_ = solution.residual;
+  const std::vector<Matrix> floored = away_from_zero(here_.lambda, mean_own_);
+  floored_ = &here_;
+  if (floored != here_.lambda) {
+    if (!beside_.factor) beside_.factor = new_factor();
+    evaluate(floored, beside_);
+    floored_ = &beside_;
+  }
+  const Solution solution = solve(*floored_);
   scale_ = scale_kind_ == Scale::fixed ? 1.0 / fixed_sigma2_
                                        : static_cast<double>(degrees_) / solution.residual;
   find_m(solution);
   gradient = theta_gradient();
   curvature = theta_information(solution);
-  if (moved) lambda_ = exact;
 }
 
 // M of every factor, at the floored point.
 void ProfiledDeviance::find_m(const Solution& solution) {
   const auto& factors = cross_.layout().factors();
-  inverse_sum_ = factor_.inverse_sums(poll_);
+  const PenalizedFactor& factor = *floored_->factor;
+  inverse_sum_ = factor.inverse_sums(poll_);
   const bool fixed = design_.rank() > 0;
-  if (fixed) projection_ = factor_.fixed_projection();
+  if (fixed) projection_ = factor.fixed_projection();
   m_ = zero_blocks(cross_.layout());
   for (std::size_t f = 0; f < factors.size(); ++f) {
     const Index k = factors[f].columns, levels = factors[f].levels;
@@ -174,7 +257,7 @@ void ProfiledDeviance::find_m(const Solution& solution) {
     m_[f] -= scale_ * (u * u.transpose());
     if (!reml_ || !fixed) continue;
     // sum_l B_l S^-1 B_l' with B L_XX^-T column by column.
-    const Matrix half = factor_.fixed_lower().triangularView<Eigen::Lower>().solve(
+    const Matrix half = factor.fixed_lower().triangularView<Eigen::Lower>().solve(
         Matrix(projection_.middleRows(factors[f].offset, k * levels).transpose()));
     for (Index x = 0; x < half.rows(); ++x) {
       const Vector row = half.row(x).transpose();
@@ -190,7 +273,7 @@ Vector ProfiledDeviance::theta_gradient() {
   sigma_gradient_.assign(parameters_.terms(), Matrix());
   const std::vector<Matrix> term_lambda = parameters_.factors(theta_);
   for (int j = 0; j < parameters_.terms(); ++j) {
-    const Matrix lambda = places_.block(floored_, j);
+    const Matrix lambda = places_.block(floored_->lambda, j);
     const auto upper = lambda.transpose().triangularView<Eigen::Upper>();
     const Matrix half = upper.solve(places_.block(m_, j));  // Lambda^-T M
     const Matrix half_transposed = half.transpose();
@@ -208,28 +291,50 @@ Matrix ProfiledDeviance::theta_information(const Solution& solution) {
   Vector z = solution.u;  // Z'e = Lambda^-T u
   for (std::size_t f = 0; f < factors.size(); ++f) {
     Eigen::Map<Matrix> z_f(z.data() + factors[f].offset, factors[f].columns, factors[f].levels);
-    floored_[f].transpose().triangularView<Eigen::Upper>().solveInPlace(z_f);
+    floored_->lambda[f].transpose().triangularView<Eigen::Upper>().solveInPlace(z_f);
   }
   std::vector<Matrix> by_residual(parameters_.terms());
   for (int j = 0; j < parameters_.terms(); ++j) {
     by_residual[j] = -2.0 * places_.part(z, j) * places_.part(solution.u, j).transpose();
   }
   residual_gradient_ = parameters_.gradient(theta_, by_residual);
-  information_ = average_information(cross_, factor_,
-                                     places_.directions(theta_, floored_, solution.u, z), true);
+  information_ = average_information(places_.directions(theta_, floored_->lambda, solution.u, z));
   path_correction_ = parameters_.second_derivative_product(theta_, sigma_gradient_);
   return scale_ * information_ -
-         profile_share(floored_residual_) * residual_gradient_ * residual_gradient_.transpose() +
+         profile_share(floored_->residual) * residual_gradient_ * residual_gradient_.transpose() +
          path_correction_;
 }
 
+// W'Z'PZ W. Z'PZ is a difference of cross-products, or with Lambda^-1 W for W
+// Lambda^-T (I - Omega^-1 - b b') Lambda^-1, in which nothing cancels where Lambda is large.
+Matrix ProfiledDeviance::average_information(const Matrix& directions) const {
+  if (!from_rows_) {
+    return tiers::average_information(cross_, *floored_->factor, floored_->lambda, directions,
+                                      true);
+  }
+  Matrix random = directions, fixed = Matrix::Zero(design_.rank(), directions.cols());
+  const auto& factors = cross_.layout().factors();
+  for (Index column = 0; column < random.cols(); ++column) {
+    for (std::size_t f = 0; f < factors.size(); ++f) {
+      Eigen::Map<Matrix> part(random.col(column).data() + factors[f].offset, factors[f].columns,
+                              factors[f].levels);
+      floored_->lambda[f].triangularView<Eigen::Lower>().solveInPlace(part);
+    }
+  }
+  Matrix out = random.transpose() * random;
+  floored_->factor->solve_forward(random, fixed);
+  out.noalias() -= random.transpose() * random;
+  out.noalias() -= fixed.transpose() * fixed;
+  return out;
+}
+
 // E_i = Lambda^-1 Ldot_i + (.)' of every parameter: what V_i is in u-space.
-std::vector<BlockedCholesky::LevelForm> ProfiledDeviance::variance_forms() const {
-  std::vector<BlockedCholesky::LevelForm> forms;
+std::vector<LevelForm> ProfiledDeviance::variance_forms() const {
+  std::vector<LevelForm> forms;
   for (int j = 0; j < parameters_.terms(); ++j) {
     const int f = places_.factor(j);
     const Index k = parameters_.structure(j).columns(), all = cross_.layout().factors()[f].columns;
-    const Matrix lambda = places_.block(floored_, j);
+    const Matrix lambda = places_.block(floored_->lambda, j);
     const Vector theta = parameters_.part(theta_, j);
     for (Index i = 0; i < theta.size(); ++i) {
       const Matrix half = lambda.triangularView<Eigen::Lower>().solve(
@@ -262,7 +367,7 @@ Matrix ProfiledDeviance::hessian_bound() const {
 
 Matrix ProfiledDeviance::assemble_hessian(const Matrix& trace) const {
   return 2.0 * scale_ * information_ -
-         profile_share(floored_residual_) * residual_gradient_ * residual_gradient_.transpose() +
+         profile_share(floored_->residual) * residual_gradient_ * residual_gradient_.transpose() +
          path_correction_ - trace;
 }
 
@@ -287,7 +392,7 @@ std::vector<Matrix> ProfiledDeviance::fixed_derivatives() const {
   const Index p = design_.rank();
   std::vector<Matrix> out(parameters_.size(), Matrix::Zero(p, p));
   for (int j = 0; j < parameters_.terms(); ++j) {
-    const Matrix lambda = places_.block(floored_, j);
+    const Matrix lambda = places_.block(floored_->lambda, j);
     const Vector theta = parameters_.part(theta_, j);
     std::vector<Matrix> b(p), g(p);
     for (Index x = 0; x < p; ++x) {
@@ -335,7 +440,7 @@ Vector ProfiledDeviance::safe_step(const Vector&) {
   const auto& factors = cross_.layout().factors();
   std::vector<Matrix> next(parameters_.terms());
   for (int j = 0; j < parameters_.terms(); ++j) {
-    const Matrix lambda = places_.block(floored_, j);
+    const Matrix lambda = places_.block(floored_->lambda, j);
     const Matrix m = places_.block(m_, j);
     const Index k = lambda.rows();
     const Matrix inner =

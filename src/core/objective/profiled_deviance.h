@@ -8,11 +8,14 @@
 //
 // Where r2 is a small difference of large cross-products, the response is replaced by the residual
 // of a solution in hand (the anchor): y = e + X b0 + Z Lambda0 u0, and the system is solved for the
-// distance from it. Nothing cancels then, whatever the ratio of the variances.
+// distance from it. Where random effects are so large that the matrix itself cancels, its factor is
+// made from the rows (blocks/orthogonal_factor.h). See vignettes/algorithm.Rmd 2.8.
 #pragma once
 
 #include <cmath>
+#include <memory>
 
+#include "../blocks/orthogonal_factor.h"
 #include "mixed_objective.h"
 #include "term_places.h"
 
@@ -39,8 +42,8 @@ class ProfiledDeviance final : public MixedObjective {
 
   Index size() const override { return parameters_.size(); }
   double value(const Vector& theta) override;
-  // Where Lambda has a zero on its diagonal, from a point just beside it: the factor, and
-  // hessian(), fixed_derivatives() and solve() until the next value(), are of that point.
+  // Where Lambda has a zero on its diagonal, those of a point just beside it, as hessian(),
+  // fixed_derivatives() and variance_products() after them.
   void derivatives(Vector& gradient, Matrix& curvature) override;
   // H = 2 (m/r2) Q - (m/r2^2) d d' + <D, Sigma''> - TT, TT_ij = tr(K V_i K V_j), K = V^-1 or P.
   Matrix hessian() override;
@@ -60,7 +63,8 @@ class ProfiledDeviance final : public MixedObjective {
   void fix_scale(double sigma);
   Scale scale() const { return scale_kind_; }
   double sigma2() const {
-    return scale_kind_ == Scale::fixed ? fixed_sigma2_ : residual_ / static_cast<double>(degrees_);
+    return scale_kind_ == Scale::fixed ? fixed_sigma2_
+                                       : here_.residual / static_cast<double>(degrees_);
   }
   // Another response, one value a row on the internal scale, without an anchor.
   void set_response(const Vector& y);
@@ -75,13 +79,15 @@ class ProfiledDeviance final : public MixedObjective {
     double residual = 0;  // r2
   };
   Solution solve() const;
-  double residual_square() const { return residual_; }
+  double residual_square() const { return here_.residual; }
   Index degrees() const { return degrees_; }  // m
   // b = Lambda u of one term: k x levels.
   Matrix modes(const Solution& solution, int term) const;
   // eta = X beta + Z b for every row, on the internal scale of the response.
   Vector linear_predictor(const Solution& solution) const;
-  const BlockedCholesky& factor() const { return factor_; }
+  const PenalizedFactor& factor() const { return *here_.factor; }
+  // Of any theta.
+  BlockedCholesky blocked_factor(const Vector& theta) const;
   const std::vector<Matrix>& sigma_gradient() const override { return sigma_gradient_; }
   // d r2 / d theta of the last derivatives().
   const Vector& residual_gradient() const { return residual_gradient_; }
@@ -97,19 +103,33 @@ class ProfiledDeviance final : public MixedObjective {
     Vector beta, u;
     std::vector<Matrix> lambda;  // per factor
   };
-  void evaluate(const std::vector<Matrix>& lambda);
+  // What is known at one Lambda.
+  struct State {
+    std::unique_ptr<PenalizedFactor> factor;
+    std::vector<Matrix> lambda;  // per factor
+    Matrix random, fixed;        // c and s
+    Vector shift;                // u = shift + what the system is solved for; empty: no anchor
+    double constant = 0.0, residual = 0.0, deviance = 0.0;
+    bool defined = false;
+  };
+  std::unique_ptr<PenalizedFactor> new_factor() const;
+  void evaluate(const std::vector<Matrix>& lambda, State& at) const;
+  void use_anchor(State& at, Matrix& random, Matrix& fixed) const;
+  Solution solve(const State& at) const;
+  bool needs_rows() const;
   double profile_share(double residual) const;
   void find_m(const Solution& solution);
   Vector theta_gradient();
   Matrix theta_information(const Solution& solution);
-  std::vector<BlockedCholesky::LevelForm> variance_forms() const;
+  Matrix average_information(const Matrix& directions) const;
+  std::vector<LevelForm> variance_forms() const;
   // E_i b, L^-1 E_i b (both q x p) and b'E_i b for every parameter.
   struct FixedForms {
     std::vector<Matrix> moved, solved, small;
     double trace(Index i, Index j) const;
   };
-  Matrix random_traces(const std::vector<BlockedCholesky::LevelForm>& forms) const;
-  FixedForms fixed_forms(const std::vector<BlockedCholesky::LevelForm>& forms) const;
+  Matrix random_traces(const std::vector<LevelForm>& forms) const;
+  FixedForms fixed_forms(const std::vector<LevelForm>& forms) const;
   Matrix assemble_hessian(const Matrix& trace) const;
 
   const Design& design_;
@@ -119,16 +139,15 @@ class ProfiledDeviance final : public MixedObjective {
   const Poll poll_;
   const Index degrees_;
   const TermPlaces places_;
-  BlockedCholesky factor_;
   std::vector<Matrix> mean_own_;  // per factor
 
   Vector theta_;
-  std::vector<Matrix> lambda_;             // per factor, at theta_
-  Matrix forward_random_, forward_fixed_;  // c and s
-  double constant_ = 0.0, residual_ = 0.0, deviance_ = 0.0;
+  // At theta_, and where derivatives() worked: there too, or just beside it.
+  State here_, beside_;
+  const State* floored_ = &here_;
+  bool from_rows_ = false;  // the factor is
   Scale scale_kind_ = Scale::profiled;
   double fixed_sigma2_ = 1.0;
-  bool defined_ = false;
   Anchor anchor_;
   std::vector<Matrix> m_;  // M per factor of the last derivatives()
   std::vector<Matrix> sigma_gradient_;
@@ -137,8 +156,7 @@ class ProfiledDeviance final : public MixedObjective {
   std::vector<Matrix> inverse_sum_;              // sum over levels of (Omega^-1)_ll, per factor
   Matrix path_correction_;                       // <D, d2 Sigma / dtheta dtheta'>
   Vector residual_gradient_;
-  std::vector<Matrix> floored_;  // Lambda at which derivatives() worked
-  Matrix projection_;            // B
+  Matrix projection_;  // B
 };
 
 }  // namespace tiers

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "../blocks/level_blocks.h"
+
 namespace tiers {
 
 namespace {
@@ -75,12 +77,13 @@ double TermPlaces::step_limit(const Vector& psi, const Vector& step, double reac
   return limit;
 }
 
-Matrix average_information(const CrossProducts& cross, const BlockedCholesky& factor,
-                           const Matrix& directions, bool without_fixed) {
+Matrix average_information(const CrossProducts& cross, const PenalizedFactor& factor,
+                           const std::vector<Matrix>& lambda, const Matrix& directions,
+                           bool without_fixed) {
   Matrix random, fixed;
   cross.multiply(directions, random, fixed);
   Matrix out = directions.transpose() * random;
-  random = factor.apply_lambda(random, true);
+  random = apply_factors(cross.layout(), lambda, random, true);
   if (!without_fixed) fixed.resize(0, directions.cols());
   factor.solve_forward(random, fixed);
   out.noalias() -= random.transpose() * random;

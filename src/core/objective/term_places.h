@@ -40,8 +40,9 @@ class TermPlaces {
 
 // W'Z'KZ W for directions W of b, K = V^-1, or without the part that X explains: the average
 // information of them.
-Matrix average_information(const CrossProducts& cross, const BlockedCholesky& factor,
-                           const Matrix& directions, bool without_fixed);
+Matrix average_information(const CrossProducts& cross, const PenalizedFactor& factor,
+                           const std::vector<Matrix>& lambda, const Matrix& directions,
+                           bool without_fixed);
 
 // Lambda with every diagonal element so far from zero that derivatives can divide by it: by 1e-4 of
 // what makes the term as large as the noise, given the mean over levels of Z_l'WZ_l. D moves by the

@@ -8,5 +8,6 @@
 #include "packed_response.cpp"
 #include "profiled_deviance.cpp"
 #include "quadrature_deviance.cpp"
+#include "sheared_objective.cpp"
 #include "term_places.cpp"
 #include "variance_products.cpp"

@@ -7,9 +7,9 @@
 namespace tiers {
 
 // tr(E_i N E_j N).
-Matrix ProfiledDeviance::random_traces(const std::vector<BlockedCholesky::LevelForm>& forms) const {
+Matrix ProfiledDeviance::random_traces(const std::vector<LevelForm>& forms) const {
   const auto& factors = cross_.layout().factors();
-  Matrix trace = factor_.inverse_products(forms, poll_);
+  Matrix trace = floored_->factor->inverse_products(forms, poll_);
   for (std::size_t i = 0; i < forms.size(); ++i) {
     for (std::size_t j = 0; j < forms.size(); ++j) {
       if (forms[i].factor != forms[j].factor) continue;
@@ -23,13 +23,14 @@ Matrix ProfiledDeviance::random_traces(const std::vector<BlockedCholesky::LevelF
 }
 
 ProfiledDeviance::FixedForms ProfiledDeviance::fixed_forms(
-    const std::vector<BlockedCholesky::LevelForm>& forms) const {
+    const std::vector<LevelForm>& forms) const {
   const Index p = design_.rank();
-  const Matrix half =
-      factor_.fixed_lower().triangularView<Eigen::Lower>().solve(Matrix(projection_.transpose()));
+  const Matrix half = floored_->factor->fixed_lower().triangularView<Eigen::Lower>().solve(
+      Matrix(projection_.transpose()));
   const Matrix b = half.transpose();
   FixedForms out;
   for (const auto& form : forms) {
+    if (poll_) poll_();
     const Factor& factor = cross_.layout().factors()[form.factor];
     Matrix moved = Matrix::Zero(b.rows(), p);
     for (Index x = 0; x < p; ++x) {
@@ -38,7 +39,7 @@ ProfiledDeviance::FixedForms ProfiledDeviance::fixed_forms(
                                                              factor.columns, factor.levels);
     }
     Matrix solved = moved, unused = Matrix::Zero(p, p);
-    factor_.solve_forward(solved, unused);
+    floored_->factor->solve_forward(solved, unused);
     out.small.push_back(b.transpose() * moved);
     out.moved.push_back(std::move(moved));
     out.solved.push_back(std::move(solved));
@@ -57,7 +58,8 @@ VarianceProducts ProfiledDeviance::variance_products() const {
   const Index count = parameters_.size(), p = design_.rank();
   VarianceProducts out;
   std::vector<Matrix> lambda;
-  for (int j = 0; j < parameters_.terms(); ++j) lambda.push_back(places_.block(floored_, j));
+  for (int j = 0; j < parameters_.terms(); ++j)
+    lambda.push_back(places_.block(floored_->lambda, j));
   out.theta = parameters_.parameters(lambda);
   out.second = random_traces(forms);
   out.first.resize(count);
@@ -71,6 +73,7 @@ VarianceProducts ProfiledDeviance::variance_products() const {
   out.fixed = fixed.small;
   out.products.resize(count);
   for (Index i = 0; i < count; ++i) {
+    if (poll_) poll_();
     out.first[i] -= fixed.small[i].trace();
     for (Index j = 0; j < count; ++j) {
       out.second(i, j) += fixed.trace(i, j);

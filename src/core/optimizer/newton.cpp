@@ -36,6 +36,10 @@ constexpr double kPathEigenFloor = 1e-14;
 constexpr double kSecantEigenFloor = 1e-4;
 constexpr double kNegative = 1e-5;  // an eigenvalue above minus this is zero but for rounding
 constexpr int kMaxSaddles = 2;
+// Steps in a row that should have gained, by this many times what the values resolve, and gained
+// nothing: by the edge of its domain a search would creep on until its iterations are used up.
+constexpr int kMaxIdle = 5;
+constexpr double kResolved = 10.0;
 
 Matrix made_positive(const Matrix& curvature, double floor) {
   const ScaledEigen scaled(curvature);
@@ -92,8 +96,10 @@ class Minimizer {
   const bool secant_;
   SecantPairs pairs_;
   double last_gain_ = kInfinity, left_ = kInfinity, rate_ = 1.0;
-  int iterations_ = 0, polishing_ = 0, saddles_ = 0;
-  bool converged_ = false, slow_ = false, last_by_hessian_ = false, at_edge_ = false;
+  double inside_ = kInfinity;  // the last step that was shortened because it left the domain
+  int iterations_ = 0, polishing_ = 0, saddles_ = 0, idle_ = 0;
+  bool converged_ = false, slow_ = false, last_by_hessian_ = false, at_edge_ = false,
+       met_edge_ = false;
 };
 
 Optimum Minimizer::run() {
@@ -117,9 +123,15 @@ Optimum Minimizer::run() {
     }
     if (!std::isfinite(gain) || iterations_ >= control_.max_iterations) break;
     ++iterations_;
+    const double before = value_;
     if (gain < small_gain_) {
       polish(proposal.verdict.step);
     } else if (!advance(proposal)) {
+      break;
+    }
+    idle_ = gain > kResolved * noise() && !(value_ < before - noise()) ? idle_ + 1 : 0;
+    if (idle_ == kMaxIdle) {
+      at_edge_ = met_edge_;
       break;
     }
   }
@@ -238,16 +250,21 @@ bool Minimizer::take_path(const Proposal& proposal) {
 }
 
 bool Minimizer::search_line(const Vector& step) {
-  const double slope = gradient_.dot(step);
+  const double slope = gradient_.dot(step), limit = objective_.step_limit(psi_, step);
   double slack = secant_ ? noise() : 0.0;
-  double length = objective_.step_limit(psi_, step);
-  const bool limited = length < 1.0;
-  double reached = objective_.value(psi_ + length * step);
+  double length = limit, reached = kInfinity;
+  // By an edge of the domain steps longer than about the last one leave it as well.
+  if (inside_ < limit) length = std::min(limit, inside_ / kShorten);
+  reached = objective_.value(psi_ + length * step);
+  if (length < limit && std::isfinite(reached)) {
+    length = limit;
+    reached = objective_.value(psi_ + length * step);
+  }
   int halvings = 0;
-  at_edge_ = false;
+  at_edge_ = met_edge_ = length < limit;
   while (!(reached <= value_ + kArmijo * length * slope + slack)) {
     if (!std::isfinite(reached)) {
-      at_edge_ = true;
+      at_edge_ = met_edge_ = true;
       slack = 0.0;  // along an edge a search would creep by it
     }
     if (halvings++ == kMaxHalvings) return false;
@@ -255,7 +272,8 @@ bool Minimizer::search_line(const Vector& step) {
     reached = objective_.value(psi_ + length * step);
   }
   at_edge_ = false;
-  if (halvings == 0) lengthen(step, limited, length, reached);
+  inside_ = met_edge_ ? length : kInfinity;
+  if (!met_edge_ && halvings == 0) lengthen(step, limit < 1.0, length, reached);
   move_to(psi_ + length * step, reached);
   return true;
 }

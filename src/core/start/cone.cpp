@@ -11,7 +11,8 @@ namespace {
 // Lawson and Hanson's active set for min |start + sum lambda_i a_i|.
 class NonNegativeSum {
  public:
-  NonNegativeSum(const Matrix& rows, const Vector& start) : rows_(rows), start_(start) {
+  NonNegativeSum(const Matrix& rows, const Vector& start, const Poll& poll)
+      : rows_(rows), start_(start), poll_(poll) {
     passive_.assign(rows.cols(), 0);
     basis_ = Matrix::Zero(rows.rows(), 0);
   }
@@ -21,6 +22,7 @@ class NonNegativeSum {
   Vector minimize(double size, double zero) {
     const Index limit = 500 + 10 * rows_.rows();
     for (Index step = 0; step < limit; ++step) {
+      if (poll_) poll_();
       Vector d = start_ - basis_ * (basis_.transpose() * start_);
       d -= basis_ * (basis_.transpose() * d);
       const double length = d.norm();
@@ -91,6 +93,7 @@ class NonNegativeSum {
 
   const Matrix& rows_;
   const Vector start_;
+  const Poll& poll_;
   std::vector<char> passive_;
   std::vector<Index> set_;
   std::vector<double> lambda_;
@@ -139,14 +142,15 @@ class ConeSearch {
       for (;;) {
         if (poll_) poll_();
         const Matrix rows = projected(working);
-        const Vector local = find_cone_direction(rows);
+        const Vector local = find_cone_direction(rows, poll_);
         if (local.size() == 0) {  // equalities from now on
           within_ = remaining(rows, within_);
           break;
         }
         const Vector direction = within_ * local;
         const std::vector<Index> against = objections(direction, count);
-        if (!against.empty()) {
+        // Where all of them have joined, those that still object do so by rounding.
+        if (!against.empty() && working.size() <= rest_.size() + static_cast<std::size_t>(count)) {
           working.insert(working.end(), against.begin(), against.end());
           continue;
         }
@@ -228,17 +232,17 @@ class ConeSearch {
 
 }  // namespace
 
-Vector find_cone_direction(const Matrix& rows) {
-  NonNegativeSum sum(rows, rows.rowwise().sum());
+Vector find_cone_direction(const Matrix& rows, const Poll& poll) {
+  NonNegativeSum sum(rows, rows.rowwise().sum(), poll);
   const Vector d = sum.minimize(static_cast<double>(rows.cols()), 1e-12);
   return d.size() > 0 && (rows.transpose() * d).maxCoeff() > kConeTolerance ? d : Vector();
 }
 
 // A last row of ones, and minus one to start from, ask for weights of sum 1.
-Vector vanishing_combination(const Matrix& rows) {
+Vector vanishing_combination(const Matrix& rows, const Poll& poll) {
   Matrix lifted(rows.rows() + 1, rows.cols());
   lifted << rows, Eigen::RowVectorXd::Ones(rows.cols());
-  NonNegativeSum sum(lifted, -Vector::Unit(rows.rows() + 1, rows.rows()));
+  NonNegativeSum sum(lifted, -Vector::Unit(rows.rows() + 1, rows.rows()), poll);
   return sum.minimize(1.0, kConeTolerance).size() > 0 ? Vector() : sum.lambda();
 }
 

@@ -31,10 +31,10 @@ Matrix null_space(const ConstMatrixMap& x, const std::vector<char>& chosen, cons
 
 // d of length 1 with rows.col(i)'d >= -kConeTolerance, not all zero; of size 0: there is none.
 // The columns of `rows` have length 1.
-Vector find_cone_direction(const Matrix& rows);
+Vector find_cone_direction(const Matrix& rows, const Poll& poll);
 
 // Weights >= 0 of sum 1 by which the columns add up to zero; of size 0: there are none, so that
 // some d has a'd > 0 for every column. The columns have length 1.
-Vector vanishing_combination(const Matrix& rows);
+Vector vanishing_combination(const Matrix& rows, const Poll& poll);
 
 }  // namespace tiers

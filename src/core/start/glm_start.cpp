@@ -174,6 +174,7 @@ class Climb {
   }
 
   void move_to(const Vector& beta, Point& at) {
+    if (poll_) poll_();
     at.beta = beta;
     at.eta = offset_;
     if (beta.size() > 0) at.eta.noalias() += x_.transpose() * beta;

@@ -135,7 +135,8 @@ struct SidedRows {
 // which proves that no v serves d, and their sum in x, `cut` (p), is a row that d must make
 // positive.
 bool needs_cut(const std::vector<Index>& group, const std::vector<signed char>& side,
-               const ConstMatrixMap& z, const ConstMatrixMap& x, const Vector& d, Vector* cut) {
+               const ConstMatrixMap& z, const ConstMatrixMap& x, const Vector& d, Vector* cut,
+               const Poll& poll) {
   const Index size = static_cast<Index>(group.size()), k = z.rows(), p = x.rows();
   Matrix joint = Matrix::Zero(k + 1, size + 1);
   joint(k, size) = 1.0;
@@ -146,7 +147,7 @@ bool needs_cut(const std::vector<Index>& group, const std::vector<signed char>& 
     length[a] = side[i] * joint.col(a).norm();
     joint.col(a) /= length[a];
   }
-  const Vector weight = vanishing_combination(joint);
+  const Vector weight = vanishing_combination(joint, poll);
   if (weight.size() == 0) return false;
   *cut = Vector::Zero(p);
   double scale = 0.0;
@@ -247,7 +248,8 @@ bool groups_separated(const int* codes, Index levels, const ConstMatrixMap& z,
     const std::size_t before = cuts.size();
     const auto settled = [&](const std::vector<Index>& group) {
       Vector cut;
-      if (!needs_cut(group, sided.side, z, x, d, &cut)) return round == 0;  // then for every d
+      if (!needs_cut(group, sided.side, z, x, d, &cut, poll))
+        return round == 0;  // then for every d
       cuts.push_back(cut);
       return false;
     };

@@ -185,7 +185,7 @@ TEST_CASE("traces of products with the inverse are those of dense matrices") {
   for (unsigned seed = 1; seed <= kDesigns; ++seed) {
     const Factorized it(seed);
     const Matrix inverse = it.omega().inverse();
-    std::vector<BlockedCholesky::LevelForm> forms;
+    std::vector<LevelForm> forms;
     std::vector<Matrix> dense;
     for (std::size_t f = 0; f < it.lambda.size(); ++f) {
       for (int copy = 0; copy < 2; ++copy) {

@@ -1,0 +1,125 @@
+#' @rdname vcov.tiers_fit
+#' @export
+confint.tiers_fit <- function(object, parm, level = 0.95, method = c("wald", "profile"),
+                              ddf = NULL, vcov = NULL, cluster = NULL,
+                              component = c("conditional", "dispersion"),
+                              scale = c("sd", "var"), ...) {
+  check_dots("confint", ...)
+  component <- match_choice(component, c("conditional", "dispersion"), "component")
+  scale <- match_choice(scale, c("sd", "var"), "scale")
+  method <- match_interval_method(method)
+  check_level(level)
+  if (!missing(parm)) check_parm(parm, "parm")
+  validate_fit(object)
+  tails <- c((1 - level) / 2, 1 - (1 - level) / 2)
+  if (component == "dispersion") {
+    if (!is.null(ddf) || !is.null(vcov)) {
+      stop_input("{.arg ddf} and {.arg vcov} are for the fixed effects, not for the dispersion.")
+    }
+    limits <- dispersion_limits(object, tails)
+    names <- rownames(limits)
+    return(limits[if (missing(parm)) names else match_coefficients(parm, names), , drop = FALSE])
+  }
+  names <- names(object$coefficients)
+  parm <- if (missing(parm)) names else {
+    match_coefficients(parm, names, object$parameters$name)
+  }
+  if (method == "profile") {
+    if (!is.null(ddf) || !is.null(vcov) || !is.null(cluster)) {
+      stop_input("{.arg ddf} and {.arg vcov} are for Wald limits, not for those of profiles.")
+    }
+    return(on_variance_scale(profile_limits(object, parm, level), object, scale))
+  }
+  if (!all(parm %in% names)) {
+    limits <- mixed_limits(object, parm, tails, level, ddf, vcov, cluster)
+    return(on_variance_scale(limits, object, scale))
+  }
+  prepared <- prepare_ddf(object, ddf, vcov, cluster)
+  tests <- test_rows(kept_coefficients(object), prepared, kept_rows(object))
+  limits <- tests$estimate + outer(tests$std.error, c(1, 1)) *
+    cbind(stats::qt(tails[1L], tests$df), stats::qt(tails[2L], tests$df))
+  # Of an infinite coefficient the data give no limits.
+  limits[is.infinite(tests$std.error), ] <- rep(c(-Inf, Inf),
+                                                each = sum(is.infinite(tests$std.error)))
+  full <- matrix(NA_real_, length(names), 2L, dimnames = list(names, percent_labels(tails)))
+  full[!is.na(object$coefficients), ] <- limits
+  full[parm, , drop = FALSE]
+}
+
+check_parm <- function(parm, arg) {
+  if (is.character(parm) || is.numeric(parm) || is.factor(parm)) return(invisible())
+  stop_input(c("{.arg {arg}} must be names or numbers of coefficients.",
+               "x" = "It is {shown(parm)}."))
+}
+
+match_interval_method <- function(method) {
+  if (identical(method, "boot")) {
+    stop_input("Limits by the bootstrap are not available in this version of tiers.")
+  }
+  if (is.character(method)) method <- tolower(method)
+  match_choice(method, c("wald", "profile"), "method")
+}
+
+# The squares of limits of standard deviations, sigma among them, and their names.
+on_variance_scale <- function(limits, fit, scale) {
+  if (scale == "sd") return(limits)
+  own <- match(rownames(limits), fit$parameters$name)
+  sd <- !is.na(own) & fit$parameters$type[own] %in% c("sd", "sigma")
+  limits[sd, ] <- limits[sd, ]^2
+  rownames(limits)[sd] <- sub("^sd_", "var_", sub("^sigma$", "sigma^2", rownames(limits)[sd]))
+  limits
+}
+
+# Of variance parameters, and of fixed effects among them.
+mixed_limits <- function(fit, parm, tails, level, ddf, vcov, cluster) {
+  fixed <- parm %in% names(fit$coefficients)
+  if (!any(fixed) && (!is.null(ddf) || !is.null(vcov))) {
+    stop_input("{.arg ddf} and {.arg vcov} are for the fixed effects, not for {.val {parm}}.")
+  }
+  report_no_limits(fit, parm[!fixed])
+  limits <- parameter_limits(fit, tails)[parm[!fixed], , drop = FALSE]
+  if (any(fixed)) {
+    limits <- rbind(stats::confint(fit, parm[fixed], level = level, ddf = ddf, vcov = vcov,
+                                   cluster = cluster), limits)
+  }
+  limits[parm, , drop = FALSE]
+}
+
+# Normal limits of the log-linear coefficients, or of a constant dispersion parameter itself.
+dispersion_limits <- function(fit, tails) {
+  part <- dispersion_part(fit)
+  se <- dispersion_errors(fit)
+  limits <- part$coefficients + outer(se, stats::qnorm(tails))
+  limits[!is.finite(limits)] <- NA_real_
+  constant <- is.null(part$terms)
+  names <- if (constant) family_traits(fit$family$name)$dispersion else names(part$coefficients)
+  dimnames(limits) <- list(names, percent_labels(tails))
+  if (constant) exp(limits) else limits
+}
+
+check_level <- function(level) {
+  if (!is.numeric(level) || length(level) != 1L || is.na(level) || level <= 0 || level >= 1) {
+    stop_input("The confidence level must be one number between 0 and 1, not {shown(level)}.")
+  }
+}
+
+# Names of coefficients, or of parameters of another kind.
+match_coefficients <- function(parm, names, others = character()) {
+  if (is.numeric(parm)) {
+    wrong <- parm[!parm %in% seq_along(names) & !-parm %in% seq_along(names)]
+    if (length(wrong)) {
+      stop_input("There are {length(names)} coefficients; {.arg parm} asks for {shown(wrong)}.")
+    }
+    return(names[parm])
+  }
+  # lme4's words for all fixed effects and all variance parameters.
+  if (is.factor(parm)) parm <- as.character(parm)
+  parm <- unlist(lapply(parm, function(name) {
+    if (name %in% names) name else switch(name, beta_ = names, theta_ = others, name)
+  }))
+  match_choices(parm, c(names, others), "parm")
+}
+
+percent_labels <- function(tails) {
+  paste(format(100 * tails, trim = TRUE, scientific = FALSE, digits = 3), "%")
+}
