@@ -74,6 +74,7 @@ class BlockedCholesky {
   Matrix inverse_products(const std::vector<LevelForm>& forms, const Poll& poll) const;
 
  private:
+  friend class MarginalProducts;
   ConstMatrixMap unit_block(const std::vector<std::vector<double>>& blocks, int c,
                             Index unit) const {
     const Index k = cross_.layout().chain()[c].columns;

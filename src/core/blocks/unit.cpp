@@ -6,4 +6,5 @@
 #include "dense_kernels.cpp"
 #include "inverse_products.cpp"
 #include "level_blocks.cpp"
+#include "marginal_products.cpp"
 #include "packed_rows.cpp"
