@@ -61,12 +61,16 @@ condvar_glmm_cpp <- function(spec, beta, lambda, phi) {
     .Call(`_tiers_condvar_glmm_cpp`, spec, beta, lambda, phi)
 }
 
+projected_squares_cpp <- function(metric, sizes, draws) {
+    .Call(`_tiers_projected_squares_cpp`, metric, sizes, draws)
+}
+
 fit_lmm_cpp <- function(spec, control) {
     .Call(`_tiers_fit_lmm_cpp`, spec, control)
 }
 
-kenward_roger_lmm_cpp <- function(spec, lambda, free) {
-    .Call(`_tiers_kenward_roger_lmm_cpp`, spec, lambda, free)
+variance_information_lmm_cpp <- function(spec, lambda, forms, vcov_psi, all_free, also_free) {
+    .Call(`_tiers_variance_information_lmm_cpp`, spec, lambda, forms, vcov_psi, all_free, also_free)
 }
 
 condvar_lmm_cpp <- function(spec, lambda, sigma) {

@@ -7,7 +7,8 @@
 # and for l rows L, with Theta = L'(L Phi L')^-1 L and D_a = -Phi P_a Phi (the derivative of Phi),
 #   A1 = sum W_ab tr(Theta D_a) tr(Theta D_b),  A2 = sum W_ab tr(Theta D_a Theta D_b).
 # U_ab is also Q_ab - P_a Phi P_b of the paper, without its cancellation. The D_a and the sum of
-# Phi U_ab Phi come from the compiled code.
+# Phi U_ab Phi come from the compiled code. A joint test of df within 0.01 of 2 is not scaled, as in
+# pbkrtest: the factor has a pole there.
 
 #' Kenward-Roger degrees of freedom
 #'
@@ -19,15 +20,34 @@
 #' estimation of the variances, and scales the F statistic. It needs the covariance matrix of the
 #' variance parameters, for which there are two: from the expected information (the original
 #' paper, pbkrtest) and from the observed one (PROC MIXED). The two agree in balanced designs and
-#' differ visibly in small unbalanced ones. A variance that is estimated as zero drops out of both,
-#' as in PROC MIXED; pbkrtest keeps it.
+#' differ visibly in small unbalanced ones.
+#'
+#' A variance that is estimated as zero stays among the parameters of the expected information, as
+#' in pbkrtest: in a balanced design the degrees of freedom are those of the analysis of variance
+#' whatever the estimate. It drops out of the observed information, as in PROC MIXED, and the
+#' degrees of freedom are those of the model without it.
+#'
+#' The variance parameters are the entries of the covariance matrices of the random effects and the
+#' residual variance, in which the covariance matrix of the response is linear. Its second
+#' derivatives, which the method has a term for, are zero then: `linear` and `version` give the
+#' same numbers and are there because other programs have the choice. With `fix` or `equal` the
+#' parameters are those that the constraints leave free.
+#'
+#' Where the method has no answer, as with too few groups for the rows of a joint test, the degrees
+#' of freedom are `NA` and a message says why.
 #'
 #' Of a fit by maximum likelihood the variances are biased; the method is meant for REML.
 #'
 #' @param information `"expected"` or `"observed"`.
+#' @param linear Leave the term with second derivatives out (`DDFM=KR(LINEAR)` of PROC MIXED)?
+#' @param version `1`, or `2` with the correction for the bias of the variance estimates
+#'   (`DDFM=KR2` of PROC MIXED).
 #' @return An object to give as `ddf`.
 #' @references Kenward MG, Roger JH (1997). Small sample inference for fixed effects from restricted
 #'   maximum likelihood. Biometrics 53, 983-997.
+#'
+#'   Kenward MG, Roger JH (2009). An improved approximation to the precision of fixed effects from
+#'   restricted maximum likelihood. Computational Statistics and Data Analysis 53, 2583-2595.
 #' @seealso [summary.tiers_fit()], [anova.tiers_fit()]
 #' @examples
 #' fit <- lmm(distance ~ age * Sex + (age | Subject), nlme::Orthodont)
@@ -36,25 +56,37 @@
 #' @concept small samples
 #' @concept pbkrtest
 #' @export
-ddf_kr <- function(information = c("expected", "observed")) {
-  force_arguments("information")
+ddf_kr <- function(information = c("expected", "observed"), linear = FALSE, version = 1) {
+  force_arguments(c("information", "linear", "version"))
   if (missing(information)) information <- "expected"
   information <- match_choice(information, c("expected", "observed"), "information")
-  structure(list(name = "kenward-roger", options = list(information = information)),
-            class = "tiers_ddf_choice")
+  check_flag(linear, "linear")
+  if (!is.numeric(version) || length(version) != 1L || !version %in% 1:2) {
+    stop_input("{.arg version} must be 1 or 2, not {shown(version)}.")
+  }
+  label <- if (information == "observed") "Kenward-Roger (observed information)"
+  structure(list(name = "kenward-roger", options = list(information = information),
+                 label = label), class = "tiers_ddf_choice")
 }
 
 prepare_kenward_roger <- function(fit, vcov, information = "expected") {
-  if (!is.null(fit$constraints)) {
-    stop_input(c("Kenward-Roger degrees of freedom are not available for fits with {.arg fix} or
-                  {.arg equal}.", i = "Use {.code ddf = \"satterthwaite\"}."))
-  }
-  parts <- run_kenward_roger(fit)
+  constrained <- !is.null(fit$constraints)
+  parts <- run_variance_information(
+    fit_specification(fit), fit_lambdas(fit), variance_forms(fit$random), fit$inference$vcov_psi,
+    all_free = !constrained, also_free = if (constrained) pinned_directions(fit))
   W <- parts[[information]]
   phi <- fit$vcov
   D <- parts$derivatives
   adjusted <- phi + 2 * parts[[paste0(information, "_products")]]
-  joint <- function(L) kenward_roger_joint(L, phi, D, W)
+  told <- FALSE
+  joint <- function(L) {
+    found <- kenward_roger_joint(L, phi, D, W)
+    if (!is.null(found$reason) && !told) {
+      told <<- TRUE
+      tell_no_df(L, found$reason)
+    }
+    found[c("df", "scale")]
+  }
   own <- identical(vcov, phi)
   list(
     vcov = if (own) adjusted else vcov,
@@ -62,6 +94,20 @@ prepare_kenward_roger <- function(fit, vcov, information = "expected") {
       vapply(seq_len(nrow(L)), function(i) joint(L[i, , drop = FALSE])$df, 1)
     },
     df_joint = function(L) if (own) joint(L) else list(df = joint(L)$df, scale = 1))
+}
+
+tell_no_df <- function(L, reason) {
+  inform("tiers_message_ddf", c(
+    "Kenward and Roger's method has no degrees of freedom for {tested_words(L)}: {reason}.",
+    i = "Use {.code ddf = \"satterthwaite\"}, or test fewer coefficients together."))
+}
+
+# What the rows of L are about: a term, or the coefficients in them.
+tested_words <- function(L) {
+  term <- attr(L, "term")
+  if (!is.null(term)) return(paste0("`", term, "`"))
+  names <- colnames(L)[colSums(asks_for(L, TRUE)) > 0]
+  if (length(names)) paste0("`", paste(names, collapse = "`, `"), "`") else "a hypothesis"
 }
 
 # df and scale of the F test of all rows of L.
@@ -78,7 +124,10 @@ kenward_roger_joint <- function(L, phi, D, W) {
   A1 <- sum(W * outer(traces, traces))
   A2 <- sum(W * products)
   if (A2 == 0) return(list(df = Inf, scale = 1))
-  if (!is.finite(A2) || A2 >= l || A2 < 0) return(list(df = NA_real_, scale = 1))
+  none <- function(reason) list(df = NA_real_, scale = 1, reason = reason)
+  if (!is.finite(A2) || A2 < 0) return(none("the information about the variances is not positive"))
+  # What the formulas below come to for one row.
+  if (l == 1L) return(list(df = 2 / A2, scale = 1))
   B <- (A1 + 6 * A2) / (2 * l)
   g <- ((l + 1) * A1 - (l + 4) * A2) / ((l + 2) * A2)
   below <- 3 * l + 2 * (1 - g)
@@ -91,8 +140,12 @@ kenward_roger_joint <- function(L, phi, D, W) {
   ratio <- if (first == 0 && zero_rounding(mean_factor) == 0) 1 else mean_factor / first
   rho <- ratio^2 * numerator / second / l
   df <- 4 + (l + 2) / (l * rho - 1)
-  if (!is.finite(df) || df <= 0) return(list(df = NA_real_, scale = 1))
-  scale <- if (l == 1L || abs(df - 2) < 0.01) 1 else df * mean_factor / (df - 2)
+  # Beyond A2 = l, where F has no mean, the formulas still give the classical test of a balanced
+  # design with one or two df.
+  scale <- if (abs(df - 2) < 0.01) 1 else df * mean_factor / (df - 2)
+  if (!is.finite(df) || df <= 0 || scale <= 0) {
+    return(none("the variances are known too poorly, no F distribution has the moments of F"))
+  }
   list(df = df, scale = scale)
 }
 

@@ -6,6 +6,16 @@
 
 prepare_level <- function(fit, vcov) {
   parts <- counting_parts(fit)
+  sent <- level_targets(parts)
+  df <- ifelse(is.na(sent$target), parts$n - ncol(parts$X),
+               sent$levels - as.double(table(sent$target)[sent$target]))
+  df[df <= 0] <- NA_real_
+  counted_ddf(vcov, df, smallest_by_term(df, parts))
+}
+
+# For each column of X the random coefficient that it explains, "factor \r column", NA for none; and
+# the levels of that factor.
+level_targets <- function(parts) {
   p <- ncol(parts$X)
   target <- rep(NA_character_, p)
   levels <- rep(NA_real_, p)
@@ -18,8 +28,5 @@ prepare_level <- function(fit, vcov) {
       levels[here] <- max(part$codes)
     }
   }
-  sent <- table(target)
-  df <- ifelse(is.na(target), parts$n - p, levels - as.double(sent[target]))
-  df[df <= 0] <- NA_real_
-  counted_ddf(vcov, df, smallest_by_term(df, parts))
+  list(target = target, levels = levels)
 }

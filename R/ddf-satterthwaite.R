@@ -7,8 +7,8 @@
 #
 # For several rows the rows are first turned so that their estimates are uncorrelated
 # (L Phi L' = U D U', rows U' L); nu_m = df of row m. F has r numerator df and the denominator df
-# for which the mean of F matches:  E = sum over nu_m > 2 of nu_m / (nu_m - 2),
-# df = 2 E / (E - r).
+# for which the mean of F matches:  E = sum of nu_m / (nu_m - 2),  df = 2 E / (E - r); 2 where some
+# nu_m are not above 2 and the mean does not exist, as in lmerTest.
 
 prepare_satterthwaite <- function(fit, vcov) {
   inference <- fit$inference
@@ -51,13 +51,10 @@ uncorrelated_rows <- function(L, phi) {
 joint_df <- function(nu) {
   if (anyNA(nu)) return(NA_real_)
   if (length(nu) == 1L) return(nu)
-  large <- nu > 2
-  expected <- sum(ifelse(is.infinite(nu[large]), 1, nu[large] / (nu[large] - 2)))
-  excess <- sum(2 / (nu[large] - 2)) - sum(!large)
-  # Without a finite mean to match, 2 is the limit.
-  if (!any(large) || excess < 0) return(2)
+  if (any(nu <= 2)) return(2)
+  excess <- sum(2 / (nu - 2))
   if (excess == 0) return(Inf)
-  2 * expected / excess
+  2 * sum(ifelse(is.infinite(nu), 1, nu / (nu - 2))) / excess
 }
 
 # The factors, one for each random term, as the engine takes them.

@@ -55,7 +55,7 @@ prepare_ddf <- function(fit, ddf = NULL, vcov = NULL, cluster = NULL) {
     method <- ddf_registry()[[name]]
     if (isTRUE(method$robust_only)) choice$options <- list(robust)
     prepared <- do.call(method$prepare, c(list(fit, matrix), choice$options))
-    label <- method$label
+    label <- choice$label %||% method$label
   }
   prepared$name <- name
   prepared$label <- label

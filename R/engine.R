@@ -5,14 +5,14 @@ run_lmm_fit <- function(spec, control) compiled(fit_lmm_cpp(spec, control), spec
 
 run_glmm_fit <- function(spec, control) compiled(fit_glmm_cpp(spec, control), spec)
 
-# What Kenward and Roger's method needs: derivatives of vcov(beta) with respect to linear parameters
-# of V (sigma^2 last), and for the expected and the observed information about them their covariance
-# matrix and the sum of products that the adjustment is made of.
-run_kenward_roger <- function(fit) {
-  spec <- fit_specification(fit)
-  variances <- diag(fit$inference$vcov_psi)
-  free <- variances[-length(variances)] != 0
-  compiled(kenward_roger_lmm_cpp(spec, unname_all(fit_lambdas(fit)), free), spec)
+# Information about variance parameters that V is linear in, the coefficients of `forms` (a list of
+# list(term, block)) and sigma^2, at given factors relative to sigma; and with `vcov_psi` (that of
+# fit$inference) what Kenward and Roger's method makes of it. See core/inference/kenward_roger.h.
+run_variance_information <- function(spec, Lambda, forms, vcov_psi = matrix(0, 0L, 0L),
+                                     all_free = TRUE, also_free = NULL) {
+  also_free <- also_free %||% matrix(0, length(forms) + 1L, 0L)
+  compiled(variance_information_lmm_cpp(spec, unname_all(Lambda), unname(forms), vcov_psi, all_free,
+                                        also_free), spec)
 }
 
 # Scores of clusters and what degrees of freedom with them are made of; `rows` is what
@@ -73,6 +73,11 @@ run_family <- function(family, response, phi, eta) {
   compiled(family_cpp(family$name, engine_link(family), response$y, response$size, response$weights,
                       phi, eta),
            response)
+}
+
+# See core/inference/boundary_weights.h.
+run_projected_squares <- function(metric, sizes, draws) {
+  compiled(projected_squares_cpp(metric, as.integer(sizes), draws), list())
 }
 
 unname_all <- function(matrices) lapply(unname(matrices), unname)

@@ -48,13 +48,15 @@ compare_fits <- function(fits, names, refit) {
   }, ""))
   chisq <- c(NA, pmax(2 * diff(value), 0))
   chisq[nzchar(obstacles)] <- NA
-  p <- stats::pchisq(chisq, df, lower.tail = FALSE)
-  p[!is.na(df) & df == 0] <- NA
+  naive <- stats::pchisq(chisq, df, lower.tail = FALSE)
+  naive[!is.na(df) & df == 0] <- NA
+  bounds <- boundary_tests(fits, chisq, df, naive)
   table <- data.frame(
     npar = npar, AIC = 2 * npar - 2 * value, BIC = log(n) * npar - 2 * value, logLik = value,
-    deviance = -2 * value, Chisq = chisq, Df = df, `Pr(>Chisq)` = p,
-    check.names = FALSE, row.names = names
+    deviance = -2 * value, Chisq = chisq, Df = df, row.names = names
   )
+  if (bounds$any) table[["Naive p"]] <- naive
+  table[["Pr(>Chisq)"]] <- bounds$p
   formulas <- vapply(fits, function(fit) text_of(stats::formula(fit)), "")
   criterion <- if (is_reml(fits[[1L]])) "restricted likelihood" else "likelihood"
   at <- which(nzchar(obstacles))
@@ -68,8 +70,30 @@ compare_fits <- function(fits, names, refit) {
     },
     if (length(at)) {
       paste0("No test of ", names[at - 1L], " against ", names[at], ": ", obstacles[at])
+    },
+    if (any(nzchar(bounds$words))) {
+      at <- which(nzchar(bounds$words))
+      paste0("Statistic of ", names[at - 1L], " against ", names[at], ": ", bounds$words[at])
     }, ""
   ))
+}
+
+# p values by the distribution at the boundary of the variances, and what that is in words. `any`:
+# is there a test for which it matters?
+boundary_tests <- function(fits, chisq, df, naive) {
+  p <- naive
+  words <- character(length(fits))
+  for (i in which(!is.na(naive))) {
+    shape <- comparison_shape(fits[[i - 1L]], fits[[i]], df[i])
+    if (is.null(shape)) next
+    if (is.null(shape$reason)) {
+      p[i] <- chi_bar_tail(chisq[i], shape)
+      words[i] <- mixture_words(shape)
+    } else {
+      words[i] <- paste0("chi2(", df[i], "), too large a p value: ", shape$reason)
+    }
+  }
+  list(p = p, words = words, any = any(nzchar(words)))
 }
 
 # Why two fits, the one with fewer parameters first, have no likelihood ratio test; "" if they have.
@@ -243,13 +267,14 @@ likelihood_rows <- function(fit) {
   list(y = response$y[used], m = one(response$size)[used], a = a[used])
 }
 
+# REML likelihoods compare where the fixed parts are the same.
 comparable_likelihoods <- function(fits, refit) {
   reml <- vapply(fits, is_reml, NA)
-  if (!any(reml)) return(fits)
+  if (!any(reml) || (all(reml) && same_fixed_part(fits))) return(fits)
   if (refit) {
     inform("tiers_message_refit", c(
-      "Fits by REML were fitted again by maximum likelihood for this comparison.",
-      "i" = "Use {.code refit = FALSE} to compare REML fits with the same fixed effects."
+      "Fits by REML were fitted again by maximum likelihood for this comparison:
+       {if (all(reml)) 'their fixed effects differ' else 'not all are fits by REML'}."
     ))
     fits[reml] <- lapply(fits[reml], fit_by_ml)
     return(fits)
@@ -258,17 +283,18 @@ comparable_likelihoods <- function(fits, refit) {
     stop_input(c("Fits by REML and by maximum likelihood cannot be compared as they are.",
                  "i" = "Leave {.code refit = TRUE}."))
   }
-  first <- fixed_matrix(fits[[1L]])
-  same <- vapply(fits, function(fit) {
-    identical(dim(fixed_matrix(fit)), dim(first)) && max(abs(fixed_matrix(fit) - first)) == 0
-  }, NA)
-  if (!all(same)) {
-    stop_input(c(
-      "REML fits with different fixed effects cannot be compared.",
-      "i" = "Leave {.code refit = TRUE}, which compares them by maximum likelihood."
-    ))
-  }
-  fits
+  stop_input(c(
+    "REML fits with different fixed effects cannot be compared.",
+    "i" = "Leave {.code refit = TRUE}, which compares them by maximum likelihood."
+  ))
+}
+
+same_fixed_part <- function(fits) {
+  first <- plain_matrix(fixed_matrix(fits[[1L]]))
+  all(vapply(fits[-1L], function(fit) {
+    X <- plain_matrix(fixed_matrix(fit))
+    identical(dim(X), dim(first)) && all(X == first)
+  }, NA))
 }
 
 # The same model fitted by maximum likelihood, from what the fit has stored.

@@ -118,8 +118,8 @@ row_pairs <- function(fits, n, limit = 500L) {
   unique(cbind(first, second))
 }
 
-# One column for each parameter: the derivative of the covariances of the pairs, by the entries of a
-# term's covariance matrix and by the residual variance.
+# One column for each parameter: the derivative of the covariances of the pairs by the coefficients
+# of variance_forms() and, last, by the residual variance.
 covariance_columns <- function(fit, pairs) {
   same_row <- pairs[, 1L] == pairs[, 2L]
   residual <- if (inherits(fit, "tiers_fit")) has_residual(fit) else {
@@ -129,18 +129,15 @@ covariance_columns <- function(fit, pairs) {
   random <- if (inherits(fit, "tiers_fit")) fit$random
   terms <- lapply(seq_along(random), function(j) {
     at <- random_basis(fit, j)
-    k <- length(random[[j]]$columns)
     here <- at$basis[pairs[, 1L], , drop = FALSE]
     there <- at$basis[pairs[, 2L], , drop = FALSE]
-    count <- covariance_parameter_count(random[[j]]$structure, k)
-    entries <- which(lower.tri(diag(k), diag = TRUE), arr.ind = TRUE)
-    if (count <= k) entries <- entries[entries[, 1L] == entries[, 2L], , drop = FALSE]
-    products <- here[, entries[, 1L], drop = FALSE] * there[, entries[, 2L], drop = FALSE] +
-      here[, entries[, 2L], drop = FALSE] * there[, entries[, 1L], drop = FALSE]
-    if (count < k) products <- matrix(rowSums(products), ncol = 1L)
+    forms <- variance_forms(random[j])
+    products <- vapply(forms, function(form) rowSums((here %*% form$block) * there),
+                       double(nrow(pairs)))
+    dim(products) <- c(nrow(pairs), length(forms))
     products * (at$codes[pairs[, 1L]] == at$codes[pairs[, 2L]])
   })
-  columns <- do.call(cbind, c(list(columns), terms))
+  columns <- do.call(cbind, c(terms, list(columns)))
   if (is.null(columns)) matrix(0, nrow(pairs), 0L) else columns
 }
 

@@ -9,11 +9,20 @@
 #' table. Type 2 adjusts a term for all terms that do not contain it, type 1 for those that come
 #' before it.
 #'
-#' Fits are compared by maximum likelihood: a REML likelihood says nothing about fits with
-#' different fixed effects. Fits by REML are therefore fitted again by maximum likelihood, which is
-#' said in a message of class `tiers_message_refit`. With `refit = FALSE` REML fits are compared as
-#' they are; they must have the same fixed effects. A test that sets a variance to zero is
-#' conservative: the true p value is smaller than the printed one, by half for a single variance.
+#' Fits by REML whose fixed parts are the same are compared by their REML likelihoods. A REML
+#' likelihood says nothing about fits with different fixed effects: these are fitted again by
+#' maximum likelihood, and so are fits by REML that are compared with others, which is said in a
+#' message of class `tiers_message_refit`.
+#'
+#' A variance cannot be negative, so a test that sets variances to zero has no chi-square
+#' distribution. `Pr(>Chisq)` is the p value by the distribution that it has in large samples, a
+#' mixture of chi-squares with weights from the information about the variances at the smaller fit
+#' (of a generalized fit, from that of its working linear model): 1/2 chi2(0) + 1/2 chi2(1) for
+#' one variance, 1/2 chi2(1) + 1/2 chi2(2) for a slope beside an intercept that it may be correlated
+#' with. The heading says which mixture; `Naive p` takes the chi-square of all parameters together,
+#' as other programs do, and is too large. Where more than three variances or more than two
+#' correlated ones go together the tail is simulated, with the same random numbers at each call.
+#' In small samples, see [covtest()] with `method = "exact"`.
 #'
 #' Fits of different families compare by their log-likelihoods, AIC and BIC where the response is
 #' the same and all give it probabilities (or all densities). A test is shown only where it can be
@@ -36,15 +45,17 @@
 #'   a function of the fit that returns one, or the name of a cluster-robust one such as `"CR2"`
 #'   (see [vcov()][vcov.tiers_fit]), which brings its own degrees of freedom.
 #' @param cluster With such a name, the clusters: as in [vcov()][vcov.tiers_fit].
-#' @param refit Fit REML fits again by maximum likelihood before a comparison?
+#' @param refit Fit REML fits again by maximum likelihood where a comparison needs it? With `FALSE`
+#'   it is an error where it does.
 #' @param model.names Names for the rows of a comparison.
 #' @return A data frame of class `anova`. For a single fit its columns are those of lmerTest:
 #'   `Sum Sq`, `Mean Sq`, `NumDF`, `DenDF`, `F value`, `Pr(>F)`; the attribute `hypotheses` has the
 #'   matrix of each test. Chi-square tests have `Chisq`, `Df`, `Pr(>Chisq)`. For a comparison they
 #'   are `npar`, `AIC`, `BIC`, `logLik`, `deviance`,
-#'   `Chisq`, `Df`, `Pr(>Chisq)`.
+#'   `Chisq`, `Df`, `Naive p` (where variances are tested) and `Pr(>Chisq)`.
 #' @seealso [summary()][summary.tiers_fit] for single coefficients, [drop1()][drop1.tiers_fit] for
-#'   likelihood ratio tests of each term, [confint()][vcov.tiers_fit].
+#'   likelihood ratio tests of each term, [covtest()] for tests of each random term,
+#'   [confint()][vcov.tiers_fit].
 #' @references
 #' Goodnight JH (1980). Tests of hypotheses in fixed effects linear models. Communications in
 #' Statistics - Theory and Methods 9, 167-180. (Types I to III.)
@@ -56,6 +67,9 @@
 #' Self SG, Liang KY (1987). Asymptotic properties of maximum likelihood estimators and likelihood
 #' ratio tests under nonstandard conditions. Journal of the American Statistical Association 82,
 #' 605-610. (Tests of variances.)
+#'
+#' Stram DO, Lee JW (1994). Variance components testing in the longitudinal mixed effects model.
+#' Biometrics 50, 1171-1177.
 #' @concept type III tests
 #' @concept likelihood ratio test
 #' @concept analysis of variance

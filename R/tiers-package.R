@@ -28,9 +28,11 @@
 #'   effects, random effects (BLUPs), their sum by group.
 #' * [VarCorr()][VarCorr.tiers_fit]: variances and correlations (and the intraclass correlation, in
 #'   its example); [sigma()][logLik.tiers_fit]: the residual standard deviation.
-#' * [anova()][anova.tiers_fit]: F tests of types I to III, likelihood ratio tests between fits;
+#' * [anova()][anova.tiers_fit]: F tests of types I to III, likelihood ratio tests between fits,
+#'   with p values that are right where variances are tested;
 #'   Satterthwaite's or other degrees of freedom, see [summary()][summary.tiers_fit] and
 #'   [ddf_kr()].
+#' * [covtest()]: tests of each random effect, exact ones in small samples, and HLM's chi-square.
 #' * [vcov()][vcov.tiers_fit]: model-based or cluster-robust; [confint()][vcov.tiers_fit]: Wald and
 #'   profile intervals, also of standard deviations and correlations;
 #'   [profile()][profile.tiers_fit] with its plots.

@@ -203,6 +203,19 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// projected_squares_cpp
+Rcpp::NumericVector projected_squares_cpp(const Eigen::MatrixXd& metric, const std::vector<int>& sizes, const Eigen::MatrixXd& draws);
+RcppExport SEXP _tiers_projected_squares_cpp(SEXP metricSEXP, SEXP sizesSEXP, SEXP drawsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Eigen::MatrixXd& >::type metric(metricSEXP);
+    Rcpp::traits::input_parameter< const std::vector<int>& >::type sizes(sizesSEXP);
+    Rcpp::traits::input_parameter< const Eigen::MatrixXd& >::type draws(drawsSEXP);
+    rcpp_result_gen = Rcpp::wrap(projected_squares_cpp(metric, sizes, draws));
+    return rcpp_result_gen;
+END_RCPP
+}
 // fit_lmm_cpp
 List fit_lmm_cpp(const List& spec, const List& control);
 RcppExport SEXP _tiers_fit_lmm_cpp(SEXP specSEXP, SEXP controlSEXP) {
@@ -215,16 +228,19 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
-// kenward_roger_lmm_cpp
-List kenward_roger_lmm_cpp(const List& spec, const List& lambda, const std::vector<bool>& free);
-RcppExport SEXP _tiers_kenward_roger_lmm_cpp(SEXP specSEXP, SEXP lambdaSEXP, SEXP freeSEXP) {
+// variance_information_lmm_cpp
+List variance_information_lmm_cpp(const List& spec, const List& lambda, const List& forms, const Eigen::MatrixXd& vcov_psi, bool all_free, const Eigen::MatrixXd& also_free);
+RcppExport SEXP _tiers_variance_information_lmm_cpp(SEXP specSEXP, SEXP lambdaSEXP, SEXP formsSEXP, SEXP vcov_psiSEXP, SEXP all_freeSEXP, SEXP also_freeSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const List& >::type spec(specSEXP);
     Rcpp::traits::input_parameter< const List& >::type lambda(lambdaSEXP);
-    Rcpp::traits::input_parameter< const std::vector<bool>& >::type free(freeSEXP);
-    rcpp_result_gen = Rcpp::wrap(kenward_roger_lmm_cpp(spec, lambda, free));
+    Rcpp::traits::input_parameter< const List& >::type forms(formsSEXP);
+    Rcpp::traits::input_parameter< const Eigen::MatrixXd& >::type vcov_psi(vcov_psiSEXP);
+    Rcpp::traits::input_parameter< bool >::type all_free(all_freeSEXP);
+    Rcpp::traits::input_parameter< const Eigen::MatrixXd& >::type also_free(also_freeSEXP);
+    rcpp_result_gen = Rcpp::wrap(variance_information_lmm_cpp(spec, lambda, forms, vcov_psi, all_free, also_free));
     return rcpp_result_gen;
 END_RCPP
 }
@@ -305,8 +321,9 @@ static const R_CallMethodDef CallEntries[] = {
     {"_tiers_cluster_scores_cpp", (DL_FUNC) &_tiers_cluster_scores_cpp, 7},
     {"_tiers_means_glmm_cpp", (DL_FUNC) &_tiers_means_glmm_cpp, 4},
     {"_tiers_condvar_glmm_cpp", (DL_FUNC) &_tiers_condvar_glmm_cpp, 4},
+    {"_tiers_projected_squares_cpp", (DL_FUNC) &_tiers_projected_squares_cpp, 3},
     {"_tiers_fit_lmm_cpp", (DL_FUNC) &_tiers_fit_lmm_cpp, 2},
-    {"_tiers_kenward_roger_lmm_cpp", (DL_FUNC) &_tiers_kenward_roger_lmm_cpp, 3},
+    {"_tiers_variance_information_lmm_cpp", (DL_FUNC) &_tiers_variance_information_lmm_cpp, 6},
     {"_tiers_condvar_lmm_cpp", (DL_FUNC) &_tiers_condvar_lmm_cpp, 3},
     {"_tiers_evaluate_lmm_cpp", (DL_FUNC) &_tiers_evaluate_lmm_cpp, 2},
     {"_tiers_profile_lmm_cpp", (DL_FUNC) &_tiers_profile_lmm_cpp, 6},

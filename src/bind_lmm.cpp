@@ -11,15 +11,28 @@ List fit_lmm_cpp(const List& spec, const List& control) {
   return fit_to_r(tiers::fit_model(model, control_from_r(control)));
 }
 
+// `forms`: list(term (from 1), block) each.
 // [[Rcpp::export]]
-List kenward_roger_lmm_cpp(const List& spec, const List& lambda, const std::vector<bool>& free) {
+List variance_information_lmm_cpp(const List& spec, const List& lambda, const List& forms,
+                                  const Eigen::MatrixXd& vcov_psi, bool all_free,
+                                  const Eigen::MatrixXd& also_free) {
   const tiers::Specification model = specification_from_r(spec);
-  const auto factors = factors_from_r(model, lambda);
-  const auto parts = tiers::kenward_roger(model, factors, free, poll_only());
-  return List::create(_["derivatives"] = Rcpp::wrap(parts.derivatives),
-                      _["expected"] = parts.expected, _["observed"] = parts.observed,
-                      _["expected_products"] = parts.expected_products,
-                      _["observed_products"] = parts.observed_products);
+  tiers::VarianceForms asked;
+  for (R_xlen_t a = 0; a < forms.size(); ++a) {
+    const List form = forms[a];
+    asked.entries.push_back({Rcpp::as<int>(form["term"]) - 1, Rcpp::as<Matrix>(form["block"])});
+  }
+  asked.vcov_psi = vcov_psi;
+  asked.all_free = all_free;
+  asked.also_free = also_free;
+  const auto found =
+      tiers::variance_information(model, factors_from_r(model, lambda), asked, poll_only());
+  return List::create(_["psi"] = plain_vector(found.psi), _["ml"] = found.ml,
+                      _["reml"] = found.reml, _["expected"] = found.expected,
+                      _["observed"] = found.observed,
+                      _["derivatives"] = Rcpp::wrap(found.derivatives),
+                      _["expected_products"] = found.expected_products,
+                      _["observed_products"] = found.observed_products);
 }
 
 // [[Rcpp::export]]

@@ -10,6 +10,7 @@
 #include "bind_covariance.cpp"
 #include "bind_family.cpp"
 #include "bind_glmm.cpp"
+#include "bind_inference.cpp"
 #include "bind_lmm.cpp"
 #include "bind_profile.cpp"
 #include "convert.cpp"

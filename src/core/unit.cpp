@@ -6,6 +6,7 @@
 #include "covariance/natural_factor.cpp"
 #include "covariance/parameter_table.cpp"
 #include "covariance/unstructured.cpp"
+#include "inference/boundary_weights.cpp"
 #include "inference/cluster_contour.cpp"
 #include "inference/cluster_robust.cpp"
 #include "inference/kenward_roger.cpp"

@@ -2,8 +2,8 @@
 # `Lambda` the factors relative to sigma.
 
 # V and its derivatives with respect to the entries of G that the structures leave free, and
-# sigma^2 last. V is linear in them. Variances of diag() that are zero are left out.
-dense_linear_covariance <- function(spec, Lambda, sigma) {
+# sigma^2 last. V is linear in them. Variances of diag() that are zero are left out, unless `zeros`.
+dense_linear_covariance <- function(spec, Lambda, sigma, zeros = FALSE) {
   rows <- dense_rows(spec)
   derivatives <- list()
   for (j in seq_along(rows$terms)) {
@@ -20,7 +20,7 @@ dense_linear_covariance <- function(spec, Lambda, sigma) {
     }
     switch(term$structure,
            us = for (i in seq_len(nrow(pairs))) add(entry(pairs[i, 1L], pairs[i, 2L])),
-           diag = for (a in seq_len(k)) if (Lambda[[j]][a, a] > 0) add(entry(a, a)),
+           diag = for (a in seq_len(k)) if (zeros || Lambda[[j]][a, a] > 0) add(entry(a, a)),
            id = add(diag(k)))
   }
   list(V = sigma^2 * dense_relative_covariance(rows, Lambda), rows = rows,
@@ -28,9 +28,12 @@ dense_linear_covariance <- function(spec, Lambda, sigma) {
 }
 
 # Everything of Kenward and Roger's method: Phi, the adjusted matrix, and a function of L that
-# gives df and scale, with the expected or the observed information of the criterion.
-dense_kenward_roger <- function(spec, Lambda, sigma, information = "expected") {
-  model <- dense_linear_covariance(spec, Lambda, sigma)
+# gives df and scale, with the expected or the observed information of the criterion. `held`:
+# numbers of parameters that are known.
+dense_kenward_roger <- function(spec, Lambda, sigma, information = "expected", zeros = FALSE,
+                                held = integer()) {
+  model <- dense_linear_covariance(spec, Lambda, sigma, zeros)
+  model$derivatives <- model$derivatives[setdiff(seq_along(model$derivatives), held)]
   X <- model$rows$X[, dense_kept(model$rows$X), drop = FALSE]
   inverse <- solve(model$V)
   phi <- solve(t(X) %*% inverse %*% X)

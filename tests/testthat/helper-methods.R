@@ -47,3 +47,9 @@ lmer_test_fit <- function(formula, data, REML = TRUE, weights = NULL) {
 slope_by_differences <- function(f, x, h) {
   (8 * (f(x + h) - f(x - h)) - (f(x + 2 * h) - f(x - 2 * h))) / (12 * h)
 }
+
+# Random numbers from a seed, for one expression.
+with_state <- function(seed, expr) {
+  set.seed(seed)
+  expr
+}

@@ -70,6 +70,7 @@ class BlockedCholesky final : public PenalizedFactor {
   Matrix inverse_products(const std::vector<LevelForm>& forms, const Poll& poll) const override;
 
  private:
+  friend class MarginalProducts;
   ConstMatrixMap unit_block(const std::vector<std::vector<double>>& blocks, int c,
                             Index unit) const {
     const Index k = cross_.layout().chain()[c].columns;

@@ -8,11 +8,6 @@
 
 namespace tiers {
 
-struct BlockedCholesky::Carried {
-  std::vector<std::vector<Matrix>> own, panel;  // of chain levels: k x k and k x (ancestors, cells)
-  Matrix dense;                                 // remainder, full
-};
-
 namespace {
 
 // l^-1 m l^-T

@@ -6,17 +6,27 @@
 
 namespace tiers {
 
-KenwardRoger kenward_roger(const Specification& spec, const std::vector<Matrix>& lambda,
-                           const std::vector<bool>& free, const Control& control) {
+namespace {
+
+// The value at theta, with sigma held where it is.
+double value_at(LinearEngine& engine, const HeldParameters& held, const Vector& theta) {
+  const std::size_t sigma = static_cast<std::size_t>(engine.parameters.size());
+  if (held.is_held(sigma))
+    engine.objective.fix_scale(held.value[sigma] / engine.design.user_sigma(1.0));
+  const double value = engine.objective.value(theta);
+  return engine.objective.refresh() ? engine.objective.value(theta) : value;
+}
+
+}  // namespace
+
+VarianceInformation variance_information(const Specification& spec,
+                                         const std::vector<Matrix>& lambda,
+                                         const VarianceForms& forms, const Control& control) {
   LinearEngine engine(spec, control);
   const Vector theta = internal_parameters(engine.design, engine.parameters, lambda);
-  engine.objective.value(theta);
-  if (engine.objective.refresh()) engine.objective.value(theta);
-  KenwardRoger out = kenward_roger(engine.objective, free);
-  for (Matrix& derivative : out.derivatives) derivative = engine.design.user_covariance(derivative);
-  out.expected_products = engine.design.user_covariance(out.expected_products);
-  out.observed_products = engine.design.user_covariance(out.observed_products);
-  return out;
+  value_at(engine, spec.held, theta);
+  return variance_information(engine.design, engine.cross, engine.parameters, engine.objective,
+                              theta, forms, control.poll);
 }
 
 DevianceAt evaluate(const Specification& spec, const std::vector<Matrix>& lambda,
@@ -25,13 +35,8 @@ DevianceAt evaluate(const Specification& spec, const std::vector<Matrix>& lambda
   ProfiledDeviance& objective = engine.objective;
   const CovarianceParameters& parameters = engine.parameters;
   const Vector theta = internal_parameters(engine.design, parameters, lambda);
-  const std::size_t sigma = static_cast<std::size_t>(parameters.size());
-  if (spec.held.is_held(sigma))
-    objective.fix_scale(spec.held.value[sigma] / engine.design.user_sigma(1.0));
   DevianceAt out;
-  out.deviance = objective.value(theta);
-  if (objective.refresh()) out.deviance = objective.value(theta);
-  out.deviance += engine.design.deviance_shift(spec.reml);
+  out.deviance = value_at(engine, spec.held, theta) + engine.design.deviance_shift(spec.reml);
   Vector internal;
   Matrix curvature;
   objective.derivatives(internal, curvature);

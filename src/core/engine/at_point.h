@@ -6,10 +6,9 @@
 
 namespace tiers {
 
-// `free` says of each parameter of theta whether it was estimated, other than as a variance of
-// zero.
-KenwardRoger kenward_roger(const Specification& spec, const std::vector<Matrix>& lambda,
-                           const std::vector<bool>& free, const Control& control);
+VarianceInformation variance_information(const Specification& spec,
+                                         const std::vector<Matrix>& lambda,
+                                         const VarianceForms& forms, const Control& control);
 DevianceAt evaluate(const Specification& spec, const std::vector<Matrix>& lambda,
                     const Control& control);
 // Var(b_l | y, beta) / sigma^2 of every level of every term: k x (k levels) per term.

@@ -1,11 +1,12 @@
-// What Kenward and Roger's method needs of a fit, in coordinates psi = (g, s) of V = Z G(g) Z' + s
-// W^-1 that V is linear in: G = sum g_i E_i with the derivatives E_i of Sigma at the estimate, s =
-// sigma^2. V is homogeneous of degree one in psi, so that what belongs to s follows from the rest
-// (Euler), and no row is read. With P = V^-1 - V^-1 X Phi X'V^-1:
-//   D_i = dPhi/dpsi_i = Phi X'V^-1 V_i V^-1 X Phi         sum_i psi_i D_i  = Phi
-//   A_ij = Phi X'V^-1 V_i P V_j V^-1 X Phi                sum_j psi_j A_ij = 0
-//   T_ij = tr(P V_i P V_j)                                sum_j psi_j T_ij = tr(P V_i)
-//                                                         sum_i psi_i tr(P V_i) = n - p
+// Information about variance parameters that V is linear in, and what Kenward and Roger's method
+// makes of it. psi = (g, s): V = sum g_a V_a + s W^-1, V_a = Z E_a Z' for given symmetric forms E_a
+// (the entries of the terms' G) that G is a combination of, s = sigma^2; none of it divides by G.
+// V is homogeneous of degree one in psi, so what belongs to s follows from the rest (Euler). With P
+// = V^-1 - V^-1 X Phi X'V^-1 and K either of V^-1 and P:
+//   D_a = dPhi/dpsi_a = Phi X'V^-1 V_a V^-1 X Phi         sum_a psi_a D_a  = Phi
+//   A_ab = Phi X'V^-1 V_a P V_b V^-1 X Phi                sum_b psi_b A_ab = 0
+//   T_ab = tr(K V_a K V_b)                                sum_b psi_b T_ab = tr(K V_a)
+//                                                         sum_a psi_a tr(K V_a) = n, or n - p
 #pragma once
 
 #include "../model/fit_result.h"
@@ -13,7 +14,10 @@
 
 namespace tiers {
 
-// As covariance_inference(). For structures whose factor is linear in theta.
-KenwardRoger kenward_roger(ProfiledDeviance& objective, const std::vector<bool>& free);
+// At theta, the point of the objective's last value().
+VarianceInformation variance_information(const Design& design, const CrossProducts& cross,
+                                         const CovarianceParameters& parameters,
+                                         const ProfiledDeviance& objective, const Vector& theta,
+                                         const VarianceForms& forms, const Poll& poll);
 
 }  // namespace tiers

@@ -76,13 +76,31 @@ struct FitResult {
   Inference inference;     // of a linear model, psi = (theta, log sigma^2)
 };
 
-// See inference/kenward_roger.h.
-struct KenwardRoger {
-  std::vector<Matrix> derivatives;  // D_i, p x p; sigma^2 last
-  // W = twice the inverse of the expected (T) and of the observed information about psi, with zeros
-  // for variances that are zero.
+// Symmetric k x k matrices, each of one term, on the user's scale.
+struct VarianceForm {
+  int term;
+  Matrix block;
+};
+struct VarianceForms {
+  std::vector<VarianceForm> entries;
+  // Covariance matrix of (theta, log sigma^2) as Inference has it; 0 x 0: the information alone is
+  // wanted.
+  Matrix vcov_psi;
+  // The expected information counts every entry; else what vcov_psi says is free, and these
+  // directions (a row for each entry, and one for sigma^2).
+  bool all_free = true;
+  Matrix also_free;
+};
+
+// See inference/kenward_roger.h. Every matrix has a row for each form, and one for sigma^2.
+struct VarianceInformation {
+  Vector psi;
+  Matrix ml, reml;  // T of V^-1 and of P
+  // W = twice the inverse of the expected (T of P) and of the observed information about psi, with
+  // zeros for what is not free, and sum_ab W_ab A_ab, p x p.
   Matrix expected, observed;
-  Matrix expected_products, observed_products;  // sum_ij W_ij A_ij, p x p
+  Matrix expected_products, observed_products;
+  std::vector<Matrix> derivatives;  // D_a, p x p
 };
 
 struct DevianceAt {

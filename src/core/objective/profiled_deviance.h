@@ -25,16 +25,6 @@ namespace tiers {
 // given.
 enum class Scale { profiled, fixed };
 
-// At sigma = 1 and theta away from zero, with P that of restricted maximum likelihood in either
-// case, and C = L_XX^-T, (X'V^-1X)^-1 = C C':
-struct VarianceProducts {
-  Vector theta;                               // K
-  Vector first;                               // tr(P V_i)
-  Matrix second;                              // tr(P V_i P V_j)
-  std::vector<Matrix> fixed;                  // C'X'V^-1 V_i V^-1 X C, p x p
-  std::vector<std::vector<Matrix>> products;  // C'X'V^-1 V_i P V_j V^-1 X C, p x p
-};
-
 class ProfiledDeviance final : public MixedObjective {
  public:
   ProfiledDeviance(const Design& design, CrossProducts& cross,
@@ -42,8 +32,8 @@ class ProfiledDeviance final : public MixedObjective {
 
   Index size() const override { return parameters_.size(); }
   double value(const Vector& theta) override;
-  // Where Lambda has a zero on its diagonal, those of a point just beside it, as hessian(),
-  // fixed_derivatives() and variance_products() after them.
+  // Where Lambda has a zero on its diagonal, those of a point just beside it, as hessian() and
+  // fixed_derivatives() after them.
   void derivatives(Vector& gradient, Matrix& curvature) override;
   // H = 2 (m/r2) Q - (m/r2^2) d d' + <D, Sigma''> - TT, TT_ij = tr(K V_i K V_j), K = V^-1 or P.
   Matrix hessian() override;
@@ -93,7 +83,6 @@ class ProfiledDeviance final : public MixedObjective {
   const Vector& residual_gradient() const { return residual_gradient_; }
   // X'V^-1 V_i V^-1 X for every theta_i (p x p each), at the point of the last derivatives().
   std::vector<Matrix> fixed_derivatives() const;
-  VarianceProducts variance_products() const;
   Index used_rows() const { return design_.used_rows(); }
   Matrix mean_cross(int term) const override;
 

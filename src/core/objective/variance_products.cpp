@@ -53,36 +53,4 @@ double ProfiledDeviance::FixedForms::trace(Index i, Index j) const {
          small[i].cwiseProduct(small[j]).sum();
 }
 
-VarianceProducts ProfiledDeviance::variance_products() const {
-  const auto forms = variance_forms();
-  const Index count = parameters_.size(), p = design_.rank();
-  VarianceProducts out;
-  std::vector<Matrix> lambda;
-  for (int j = 0; j < parameters_.terms(); ++j)
-    lambda.push_back(places_.block(floored_->lambda, j));
-  out.theta = parameters_.parameters(lambda);
-  out.second = random_traces(forms);
-  out.first.resize(count);
-  for (Index i = 0; i < count; ++i) {
-    const Index levels = cross_.layout().factors()[forms[i].factor].levels;
-    out.first[i] = static_cast<double>(levels) * forms[i].block.trace() -
-                   forms[i].block.cwiseProduct(inverse_sum_[forms[i].factor]).sum();
-  }
-  if (p == 0) return out;
-  const FixedForms fixed = fixed_forms(forms);
-  out.fixed = fixed.small;
-  out.products.resize(count);
-  for (Index i = 0; i < count; ++i) {
-    if (poll_) poll_();
-    out.first[i] -= fixed.small[i].trace();
-    for (Index j = 0; j < count; ++j) {
-      out.second(i, j) += fixed.trace(i, j);
-      out.products[i].push_back(fixed.moved[i].transpose() * fixed.moved[j] -
-                                fixed.solved[i].transpose() * fixed.solved[j] -
-                                fixed.small[i] * fixed.small[j]);
-    }
-  }
-  return out;
-}
-
 }  // namespace tiers

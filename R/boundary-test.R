@@ -1,0 +1,195 @@
+# The distribution of the likelihood ratio statistic of two fits whose random parts differ: where
+# the smaller model lies among the covariance matrices of the larger one. The larger model's entries
+# that give the smaller one's covariances are read off pairs of rows (methods-anova-nested.R),
+# whatever the coding of its terms.
+
+# A shape as boundary_shape() has it; NULL where the random parts are the same, and nothing is
+# tested at a boundary. With `reason` where the shape cannot be found.
+comparison_shape <- function(small, large, df) {
+  limit <- families_differ(small, large)
+  if (!limit && same_random(small, large)) return(NULL)
+  if (!is.null(large$constraints)) {
+    return(list(reason = "parameters of the larger model are held or set equal"))
+  }
+  at <- smaller_in_larger(small, large)
+  # Parameters that are no covariances: fixed effects and dispersion.
+  extra <- df - (at$size - at$all) - limit
+  shape <- boundary_shape(large$random, at$G, at$nuisance, at$pinned,
+                          function() comparison_information(small, large, at),
+                          extra = max(extra, 0))
+  if (is.null(shape)) {
+    return(list(reason = "the information about the variances is singular"))
+  }
+  if (limit) {
+    # A dispersion at the end of its range, next to nothing else that is tested there.
+    c <- nrow(shape$metric)
+    shape$metric <- rbind(cbind(shape$metric, matrix(0, c, 1L)), c(double(c), 1))
+    shape$sizes <- c(shape$sizes, 1L)
+  }
+  shape
+}
+
+families_differ <- function(small, large) family_of(small)$name != family_of(large)$name
+
+same_random <- function(small, large) {
+  if (!inherits(large, "tiers_fit") || length(large$random) == 0L) return(TRUE)
+  inherits(small, "tiers_fit") && is.null(small$constraints) && is.null(large$constraints) &&
+    random_contained(small, large) && random_contained(large, small)
+}
+
+# psi and the directions of the smaller model in the coordinates of the larger one's.
+smaller_in_larger <- function(small, large) {
+  pairs <- row_pairs(list(small, large), nrow(stats::model.frame(large)))
+  to <- covariance_columns(large, pairs)
+  unit <- sqrt(colSums(to^2))
+  map <- qr.coef(qr(sweep(to, 2L, unit, "/")), covariance_columns(small, pairs))
+  map[is.na(map)] <- 0
+  dim(map) <- c(ncol(to), length(map) / ncol(to))
+  # Rounding must not pass for a variance.
+  largest <- apply(abs(map), 2L, max)
+  map[abs(map) < rep(1e-8 * largest, each = nrow(map))] <- 0
+  map <- map / unit
+  own <- smaller_parameters(small, ncol(map))
+  psi <- drop(map %*% own$psi)
+  forms <- variance_forms(large$random)
+  list(forms = forms, size = ncol(to), psi = psi, G = covariances_of(forms, psi, large$random),
+       nuisance = map %*% own$directions, all = matrix_rank(map %*% own$all),
+       pinned = lapply(seq_along(large$random), function(j) {
+         k <- length(large$random[[j]]$columns)
+         images <- lapply(own$pinned, function(coordinates) {
+           covariances_of(forms, drop(map %*% coordinates), large$random)[[j]]
+         })
+         range_of(Reduce(`+`, images, matrix(0, k, k)))
+       }))
+}
+
+# Orthonormal columns that span the range of a positive semidefinite matrix.
+range_of <- function(S) {
+  parts <- eigen(S, symmetric = TRUE)
+  parts$vectors[, parts$values > 1e-7 * max(parts$values, 1e-300), drop = FALSE]
+}
+
+covariances_of <- function(forms, psi, terms) {
+  G <- lapply(terms, function(term) matrix(0, length(term$columns), length(term$columns)))
+  for (i in seq_along(forms)) {
+    j <- forms[[i]]$term
+    G[[j]] <- G[[j]] + psi[i] * forms[[i]]$block
+  }
+  unname(G)
+}
+
+# psi of a fit, the directions in which it is free to move (`directions`), those of its model
+# (`all`), and what it has at zero, one vector a term (`pinned`).
+smaller_parameters <- function(fit, size) {
+  residual <- if (size > 0L) replace(double(size), size, 1)
+  if (!inherits(fit, "tiers_fit") || length(fit$random) == 0L) {
+    sigma <- if (inherits(fit, "tiers_fit")) fit$sigma else stats::sigma(fit)
+    return(list(psi = residual * sigma^2, directions = diag(1, size), all = diag(1, size),
+                pinned = list()))
+  }
+  terms <- unname(fit$random)
+  forms <- variance_forms(terms)
+  G <- lapply(terms, function(term) tcrossprod(random_scale(fit) * unname(term$Lambda)))
+  psi <- c(form_values(forms, G), if (size > length(forms)) fit$sigma^2)
+  open <- lapply(G, function(S) open_directions(S, matrix(0, nrow(S), 0L)))
+  if (!is.null(fit$constraints)) {
+    directions <- constrained_directions(fit, forms, psi, size)
+    return(list(psi = psi, directions = directions$free, all = directions$all, pinned = list()))
+  }
+  pinned <- lapply(which(vapply(open, ncol, 1L) > 0L), function(j) {
+    zero <- lapply(G, function(S) S * 0)
+    zero[[j]] <- tcrossprod(open[[j]])
+    c(form_values(forms, zero), double(size - length(forms)))
+  })
+  list(psi = psi, directions = allowed_directions(forms, open, size), all = diag(1, size),
+       pinned = pinned)
+}
+
+# The coefficients of forms that give these matrices.
+form_values <- function(forms, G) {
+  own <- vapply(forms, `[[`, 1L, "term")
+  value <- double(length(forms))
+  for (j in unique(own)) {
+    columns <- vapply(forms[own == j], function(form) as.double(form$block),
+                      double(length(G[[j]])))
+    dim(columns) <- c(length(G[[j]]), sum(own == j))
+    value[own == j] <- qr.coef(qr(columns), as.double(G[[j]]))
+  }
+  value
+}
+
+# Directions in psi of a fit with constraints, one for each natural parameter (variance or
+# correlation) that is free, or for several that are equal. `all` counts those at their end too.
+constrained_directions <- function(fit, forms, psi, size) {
+  table <- fit$parameters[fit$parameters$component != "dispersion", ]
+  about <- do.call(rbind, lapply(seq_along(fit$random), function(j) {
+    term <- fit$random[[j]]
+    found <- covariance_parameters(term$structure, length(term$columns))
+    data.frame(term = rep(j, length(found$type)), type = found$type, row = found$row,
+               column = found$column)
+  }))
+  one <- vapply(seq_len(size), function(i) {
+    direction <- replace(double(size), i, 1)
+    if (i > length(forms)) return(direction)
+    variance <- function(row) {
+      psi[about$term == about$term[i] & about$type == "sd" & about$row %in% c(0L, row)][1L]
+    }
+    if (about$type[i] == "cor") {
+      return(direction * sqrt(variance(about$row[i]) * variance(about$column[i])))
+    }
+    # With the correlations as they are.
+    if (psi[i] <= 0) return(direction)
+    along <- which(about$term == about$term[i] & about$type == "cor")
+    shared <- about$row[i] == 0L
+    touched <- along[shared | about$row[along] %in% c(0L, about$row[i]) |
+                       about$column[along] == about$row[i]]
+    direction[touched] <- psi[touched] / psi[i] * if (shared) 1 else 0.5
+    direction
+  }, double(size))
+  dim(one) <- c(size, size)
+  table <- table[seq_len(size), ]
+  sum_groups <- function(use) {
+    groups <- split(which(use), table$equal[use])
+    vapply(groups, function(at) rowSums(one[, at, drop = FALSE]), double(size))
+  }
+  list(free = sum_groups(!table$fixed & !table$boundary), all = sum_groups(!table$fixed))
+}
+
+# The information about psi of the larger model, at the smaller one's fit. Of generalized fits that
+# of the working linear model there.
+comparison_information <- function(small, large, at) {
+  spec <- fit_specification(large)
+  ours <- inherits(small, "tiers_fit")
+  weights <- if (ours) root_weights(small)^2 else working_weights(small)
+  scale <- if (!has_residual(large)) 1 else if (ours) random_scale(small) else stats::sigma(small)
+  boundary_information(spec, large$random, at$G, weights, scale, is_reml(small))[
+    seq_len(at$size), seq_len(at$size), drop = FALSE]
+}
+
+working_weights <- function(fit) {
+  weights <- if (inherits(fit, "glm")) fit$weights else stats::weights(fit)
+  if (is.null(weights)) rep(1, stats::nobs(fit)) else as.double(weights)
+}
+
+# `G` absolute, `scale` the standard deviation of a row of weight one.
+boundary_information <- function(spec, terms, G, weights, scale, reml) {
+  linear <- structure(class = c("tiers_lmm", "tiers_specification"), list(
+    y = as.double(spec$y), offset = double(), weights = as.double(weights), X = spec$X, reml = reml,
+    terms = lapply(spec$terms, function(term) {
+      term["start"] <- list(NULL)
+      term
+    })))
+  forms <- variance_forms(terms)
+  linear$held <- c(rep(NA_real_, length(forms)), scale)
+  linear$same <- seq_len(length(forms) + 1L)
+  found <- run_variance_information(linear, lapply(G, function(S) lower_root(S) / scale), forms)
+  if (reml) found$reml else found$ml
+}
+
+# L with L L' = S for positive semidefinite S, lower triangular.
+lower_root <- function(S) {
+  parts <- eigen(S, symmetric = TRUE)
+  root <- parts$vectors %*% diag(sqrt(pmax(parts$values, 0)), nrow(S))
+  R <- qr.R(qr(t(root), tol = 0))
+  t(R * ifelse(diag(R) < 0, -1, 1))
+}
