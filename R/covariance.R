@@ -50,3 +50,21 @@ covariance_factor <- function(structure, k, natural) {
   factor <- covariance_factor_cpp(structure, as.integer(k), natural)
   if (nrow(factor) == k) factor
 }
+
+# Symmetric matrices E_a in whose span the covariance matrix moves when its parameters do: an entry
+# on or beside the diagonal, or all of them, for each standard deviation and correlation.
+covariance_directions <- function(structure, k) {
+  about <- covariance_parameters(structure, k)
+  lapply(seq_along(about$type), function(a) {
+    E <- matrix(0, k, k)
+    if (about$type[a] == "sd") {
+      diag(E) <- about$row[a] %in% 0L | seq_len(k) == about$row[a]
+    } else if (about$row[a] == 0L) {
+      E[] <- 1
+      diag(E) <- 0
+    } else {
+      E[about$row[a], about$column[a]] <- E[about$column[a], about$row[a]] <- 1
+    }
+    E
+  })
+}

@@ -17,11 +17,13 @@
 #' @param data Data to add to; by default the model frame.
 #' @param newdata New data to predict for.
 #' @param ... Not used.
-#' @return A tibble where the package tibble is installed, a data frame otherwise. `tidy()`: one
-#'   row for each estimate. `glance()`: one row. `augment()`: the data with `.fitted`, `.resid`,
-#'   `.hat`, `.cooksd`, `.fixed`, `.mu`, `.offset`, `.sqrtXwt`, `.sqrtrwt`, `.weights` and `.wtres`
-#'   (of a generalized fit without `.sqrtXwt`, `.sqrtrwt` and `.wtres`); with `newdata` only
-#'   `.fitted` and `.fixed`.
+#' @return A tibble where the package tibble is installed, a data frame otherwise. `tidy()`: one row
+#'   for each estimate. `glance()`: one row; `n_groups` are the levels of the grouping factor that
+#'   has fewest, `icc` (adjusted, of all factors), `r2_marginal` and `r2_conditional` those of
+#'   [icc()] and [r2()], `NA` where they would take integrals. `augment()`: the data with `.fitted`,
+#'   `.resid`, `.hat`, `.cooksd`, `.fixed`, `.mu`, `.offset`, `.sqrtXwt`, `.sqrtrwt`, `.weights` and
+#'   `.wtres` (of a generalized fit without `.sqrtXwt`, `.sqrtrwt` and `.wtres`); with `newdata`
+#'   only `.fitted` and `.fixed`.
 #' @seealso [summary()][summary.tiers_fit] and [VarCorr()][VarCorr.tiers_fit], whose numbers these
 #'   are; [ranef()][ranef.tiers_fit].
 #' @concept data frame of coefficients
@@ -181,7 +183,22 @@ glance.tiers_fit <- function(x, ...) {
     BIC = stats::BIC(loglik), criterion = x$deviance, df.residual = stats::df.residual(x)
   )
   names(table)[6L] <- if (x$REML) "REMLcrit" else "deviance"
-  as_table(table)
+  as_table(cbind(table, glance_groups(x)))
+}
+
+# Number of groups and shares of the variance, without integrals.
+glance_groups <- function(fit) {
+  sizes <- group_sizes(fit)
+  value <- list(n_groups = if (length(sizes)) min(sizes) else NA_integer_, icc = NA_real_,
+                r2_marginal = NA_real_, r2_conditional = NA_real_)
+  if ((adds_residual(fit) || has_latent_scale(fit)) && !is_separated(fit)) {
+    parts <- variance_parts(fit)
+    total <- parts$fixed + parts$random + parts$residual
+    if (length(sizes)) value$icc <- parts$random / (parts$random + parts$residual)
+    value$r2_marginal <- parts$fixed / total
+    value$r2_conditional <- (parts$fixed + parts$random) / total
+  }
+  as.data.frame(value)
 }
 
 #' @rdname tidy.tiers_fit

@@ -3,9 +3,10 @@
 
 #' Methods for generics of lme4
 #'
-#' With lme4 loaded, its generics `isREML()`, `isLMM()`, `isGLMM()`, `isNLMM()`, `ngrps()`,
-#' `refit()`, `refitML()` and `getME()` work on fits of this package. Parts that go by random term
-#' follow the order of the formula, where lme4 sorts terms by their number of levels.
+#' With lme4 loaded, its functions `isREML()`, `isLMM()`, `isGLMM()`, `isNLMM()`, `isSingular()`,
+#' `rePCA()`, `ngrps()`, `refit()`, `refitML()` and `getME()` work on fits of this package. Parts
+#' that go by random term follow the order of the formula, where lme4 sorts terms by their number of
+#' levels.
 #'
 #' @param object,x A fit made by [lmm()] or [glmm()].
 #' @param newresp A new response: a vector, or a list or data frame of one.
@@ -13,6 +14,8 @@
 #'   `"Lambdat"`, `"theta"`, `"lower"`, `"beta"`, `"fixef"`, `"sigma"`, `"flist"`, `"cnms"`,
 #'   `"Gp"`, `"offset"`, `"weights"`, `"n"`, `"N"`, `"p"`, `"q"`, `"k"`, `"m"`, `"p_i"`, `"l_i"`,
 #'   `"q_i"`, `"n_rtrms"`, `"n_rfacs"`, `"REML"`, `"is_REML"`, `"devcomp"`, or `"ALL"`.
+#' @param tol A standard deviation relative to the residual's (of a direction of correlated effects)
+#'   below which a fit counts as singular.
 #' @param ... Not used.
 #' @return What lme4 documents for each of them: `getME()` the part (a named list of parts, for
 #'   several names), `ngrps()` the number of levels of each grouping factor, `refit()` a fit to the
@@ -63,6 +66,31 @@ refitML.tiers_fit <- function(x, ...) {
   if (!isTRUE(x$REML)) return(x)
   x$call$REML <- FALSE
   fit_by_ml(x)
+}
+
+#' @rdname lme4-methods
+#' @exportS3Method lme4::isSingular
+isSingular.tiers_fit <- function(x, tol = 1e-4, ...) {
+  check_dots("isSingular", ...)
+  validate_fit(x)
+  check_number(tol, "tol", 0, Inf)
+  theta <- free_factors(x)
+  at_end <- !vapply(x$convergence$boundary, is.null, NA)
+  any(at_end) || any(theta[attr(theta, "diagonal")] < tol)
+}
+
+#' @rdname lme4-methods
+#' @exportS3Method lme4::rePCA
+rePCA.tiers_fit <- function(x) {
+  validate_fit(x)
+  groups <- term_groups(x)
+  parts <- lapply(stats::setNames(nm = unique(groups)), function(group) {
+    factors <- lapply(x$random[groups == group], function(term) unname(term$Lambda))
+    parts <- svd(as.matrix(Matrix::bdiag(unname(factors))), nv = 0L)
+    structure(list(sdev = parts$d, rotation = parts$u, center = FALSE, scale = FALSE),
+              class = "prcomp")
+  })
+  structure(parts, class = "prcomplist")
 }
 
 #' @rdname lme4-methods

@@ -20,13 +20,11 @@ find_formula.tiers_fit <- function(x, ...) {
   structure(parts[lengths(parts) > 0L], class = c("insight_formula", "list"))
 }
 
-# Variances of the fixed part, of the random part (a mean over the rows, as slopes make it differ:
-# Johnson 2014, Methods in Ecology and Evolution 5, 944-946) and of the residual.
+# In the parts of variance_shares(), on the scale that icc() takes by default.
 variance_parts <- function(fit) {
-  if (!has_residual(fit)) stop_not_yet("The variance explained by parts of a generalized model")
-  fixed <- fixed_values(fit) - fixed_offset(fit)
-  list(fixed = stats::var(fixed), random = mean(random_sd(fit, random_parts(fit, NA))^2),
-       residual = fit$sigma^2)
+  parts <- variance_shares(fit)
+  list(fixed = parts$fixed$value, random = add_parts(parts$groups)$value,
+       residual = parts$residual$value)
 }
 
 #' @exportS3Method insight::get_variance

@@ -251,6 +251,11 @@ criterion_at.tiers_glmm <- function(fit, reml) {
   stop_input("A generalized model has no restricted likelihood.")
 }
 
+#' @export
+deviance_at.tiers_glmm <- function(fit, spec, beta) {
+  run_glmm_evaluate(spec, beta, fit_lambdas(fit), engine_dispersion(fit))$deviance
+}
+
 #' @rdname lme4-methods
 #' @exportS3Method lme4::isGLMM
 isGLMM.tiers_glmm <- function(x, ...) TRUE

@@ -154,6 +154,27 @@ criterion_at.tiers_lmm <- function(fit, reml) {
   run_evaluate(spec, fit_lambdas(fit))$deviance
 }
 
+# n log(2 pi sigma^2) - sum log w + log|I + U'U| + r'(I + U'U)^-1 r / sigma^2, U and r with rows
+# times root w.
+#' @export
+deviance_at.tiers_lmm <- function(fit, spec, beta) {
+  weights <- if (length(spec$weights)) spec$weights else rep(1, length(spec$y))
+  offset <- if (length(spec$offset)) spec$offset else 0
+  root <- sqrt(weights)
+  r <- root * (spec$y - offset - drop(spec$X %*% beta))
+  squares <- sum(r^2)
+  log_det <- 0
+  if (length(fit$random)) {
+    U <- Matrix::crossprod(relative_factor(fit), Matrix::t(root * random_matrix(fit)))
+    L <- Matrix::Cholesky(Matrix::tcrossprod(U), LDL = FALSE, Imult = 1)
+    log_det <- 2 * sum(log(Matrix::diag(methods::as(L, "CsparseMatrix"))))
+    Ur <- U %*% r
+    squares <- squares - sum(Ur * Matrix::solve(L, Ur, system = "A"))
+  }
+  used <- weights > 0
+  sum(used) * log(2 * pi * fit$sigma^2) - sum(log(weights[used])) + log_det + squares / fit$sigma^2
+}
+
 #' @rdname lme4-methods
 #' @exportS3Method lme4::isLMM
 isLMM.tiers_lmm <- function(x, ...) TRUE

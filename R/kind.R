@@ -140,3 +140,7 @@ conditional_means <- function(fit) UseMethod("conditional_means")
 # -2 log-likelihood (`reml`: restricted) at the estimates, where that is not what the fit was
 # made by.
 criterion_at <- function(fit, reml) UseMethod("criterion_at")
+
+# -2 log-likelihood (never the restricted one) at the variances of the fit and these fixed effects,
+# a number for every column; `spec` is that of the fit.
+deviance_at <- function(fit, spec, beta) UseMethod("deviance_at")

@@ -46,8 +46,9 @@ average_normal <- function(f, eta, sd, f_at = function(rows) f) {
   value
 }
 
-average_rows <- function(f, eta, sd, step) {
-  nodes <- seq(-ceiling(8.5 / step), ceiling(8.5 / step)) * step
+# f may give a matrix, one row for each element of eta.
+average_rows <- function(f, eta, sd, step, reach = 8.5) {
+  nodes <- seq(-ceiling(reach / step), ceiling(reach / step)) * step
   weights <- stats::dnorm(nodes)
   weights <- weights / sum(weights)
   value <- numeric(length(eta))

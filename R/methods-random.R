@@ -190,7 +190,8 @@ print.tiers_coef <- function(x, ...) {
 #'   `sc`, the residual standard deviation (of a generalized fit its [sigma()]), and `useSc`,
 #'   whether it is that of a residual. `as.data.frame()` gives one row for each variance and
 #'   covariance with columns `grp`, `var1`, `var2`, `vcov` and `sdcor`.
-#' @seealso [summary()][summary.tiers_fit], which shows them with the fixed effects;
+#' @seealso [icc()] for the intraclass correlation, [summary()][summary.tiers_fit], which shows them
+#'   with the fixed effects;
 #'   [sigma()][logLik.tiers_fit]; [ranef()][ranef.tiers_fit] for the effects themselves;
 #'   [anova()][anova.tiers_fit] to test one by comparing fits; [tidy()][tidy.tiers_fit].
 #' @concept variance components
@@ -201,10 +202,6 @@ print.tiers_coef <- function(x, ...) {
 #' fit <- lmm(distance ~ age + (age | Subject), nlme::Orthodont)
 #' VarCorr(fit)
 #' as.data.frame(VarCorr(fit))
-#'
-#' # The intraclass correlation: the share of the variance that lies between children
-#' v <- as.data.frame(VarCorr(lmm(distance ~ age + (1 | Subject), nlme::Orthodont)))
-#' v$vcov[1] / sum(v$vcov)
 #' @export
 VarCorr.tiers_fit <- function(x, sigma = 1, ...) {
   check_dots("VarCorr", ...)

@@ -3,12 +3,14 @@
 #' @rdname residuals.tiers_fit
 #' @export
 residuals.tiers_glmm <- function(object, type = c("deviance", "response", "pearson", "scaled",
-                                                  "working", "quantile"),
+                                                  "working", "quantile", "studentized",
+                                                  "normalized"),
                                  level = c("conditional", "marginal"), scaled = FALSE, seed = NULL,
                                  ...) {
   check_dots("residuals", ...)
   validate_fit(object)
-  known <- c("deviance", "response", "pearson", "scaled", "working", "quantile")
+  known <- c("deviance", "response", "pearson", "scaled", "working", "quantile", "studentized",
+             "normalized")
   type <- match_choice(type, known, "type")
   level <- match_level(level)
   check_flag(scaled, "scaled")
@@ -16,10 +18,13 @@ residuals.tiers_glmm <- function(object, type = c("deviance", "response", "pears
     stop_input(c("Marginal residuals of a generalized fit are of type {.val response} or
                   {.val quantile}.", "x" = "{.arg type} is {.val {type}}."))
   }
+  # Given the random effects observations are not correlated.
+  in_sds <- type %in% c("scaled", "quantile", "studentized", "normalized")
   value <- if (type == "quantile") quantile_residuals(object, level, seed) else {
-    generalized_residuals(object, type, level)
+    generalized_residuals(object, if (in_sds) "scaled" else type, level)
   }
-  in_sds <- type %in% c("scaled", "quantile") || (type == "pearson" && has_own_dispersion(object))
+  if (type == "studentized") value <- value / sqrt(remaining_share(object))
+  in_sds <- in_sds || (type == "pearson" && has_own_dispersion(object))
   if (scaled && !in_sds) value <- value / row_scale(object)
   stats::naresid(object$na.action, stats::setNames(value, row_names(object)))
 }

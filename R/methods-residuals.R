@@ -12,11 +12,16 @@
 #'   `"pearson"`: divided by the standard deviation that the mean implies, without the dispersion of
 #'   gaussian, Gamma and inverse Gaussian families (but with the row's own where the fit has a model
 #'   of the dispersion); in a linear model, times the square root of the weight. `"scaled"`: divided
-#'   by the whole standard deviation of the observation. `"deviance"`: signed square root of the
-#'   contribution to the deviance. `"working"`: divided by the slope of the mean in the linear
-#'   predictor, and so on its scale. `"quantile"` (generalized fits): the normal quantile of the
-#'   probability of a smaller observation, which is standard normal for a right model whatever the
-#'   family; for counts and successes a random point within the probability of the observation.
+#'   by the whole standard deviation of the observation. `"studentized"`: divided by the standard
+#'   deviation of the residual itself, which is smaller as the fit has followed the observation.
+#'   `"normalized"`: scaled residuals that are not correlated in a right model; marginally, those of
+#'   a linear model are multiplied by the inverse of the lower Cholesky factor of the covariance
+#'   matrix of the observations, so that each row is compared with what the rows before it lead to
+#'   expect. `"deviance"`: signed square root of the contribution to the deviance. `"working"`:
+#'   divided by the slope of the mean in the linear predictor, and so on its scale. `"quantile"`
+#'   (generalized fits): the normal quantile of the probability of a smaller observation, which is
+#'   standard normal for a right model whatever the family; for counts and successes a random point
+#'   within the probability of the observation.
 #' @param scaled `TRUE` divides the type asked for by the residual standard deviation, as in lme4;
 #'   of Gamma and inverse Gaussian families by [sigma()]. Families without such a scale, and types
 #'   that are in standard deviations already, are not changed.
@@ -28,13 +33,16 @@
 #'   each conditional fitted value by its observation, at the estimated variances; of a generalized
 #'   fit in the weighted least squares problem at the estimates, with the square of the slope of the
 #'   mean by the variance of the observation as weights. `cooks.distance()`: Cook's distance from
-#'   these and the scaled residuals, over the number of fixed effects.
+#'   these and the scaled residuals, over the number of fixed effects, as lme4 defines it; that of
+#'   the fixed effects alone is in [influence()][influence.tiers_fit].
 #' @details
 #' Where separated data make the linear predictor infinite the observation is fitted exactly:
 #' residuals and leverage are 0, and working residuals have the value that they come to far out, 1
 #' or -1 with most links.
 #' @seealso [plot()][plot.tiers_fit] draws them, [augment()][tidy.tiers_fit] adds them to the data,
-#'   [ranef()][ranef.tiers_fit] are the residuals of the groups.
+#'   [ranef()][ranef.tiers_fit] are the residuals of the groups; [rstudent()][rstudent.tiers_fit],
+#'   [dfbetas()][rstudent.tiers_fit] and [influence()][influence.tiers_fit] for what leaving out
+#'   rows or groups does.
 #' @references
 #' Dunn PK, Smyth GK (1996). Randomized quantile residuals. Journal of Computational and Graphical
 #' Statistics 5, 236-244.
@@ -64,14 +72,19 @@ fitted.tiers_fit <- function(object, level = c("conditional", "marginal"), ...) 
 #' @rdname residuals.tiers_fit
 #' @export
 residuals.tiers_lmm <- function(object, type = c("response", "pearson", "scaled", "deviance",
-                                                 "working"),
+                                                 "working", "studentized", "normalized"),
                                 level = c("conditional", "marginal"), scaled = FALSE, ...) {
   check_dots("residuals", ...)
   validate_fit(object)
-  type <- match_choice(type, c("response", "pearson", "scaled", "deviance", "working"), "type")
+  known <- c("response", "pearson", "scaled", "deviance", "working", "studentized", "normalized")
+  type <- match_choice(type, known, "type")
   level <- match_level(level)
   check_flag(scaled, "scaled")
   value <- observed_response(object) - fitted_values(object, level)
+  if (type %in% c("studentized", "normalized")) {
+    standard <- if (type == "studentized") studentized_residuals else normalized_residuals
+    return(stats::naresid(object$na.action, standard(object, value, level)))
+  }
   weighted <- !is.null(stats::model.weights(object$frame))
   if (weighted && !type %in% c("response", "working")) value <- value * sqrt(prior_weights(object))
   if (scaled || type == "scaled") value <- value / residual_sd(object, level)

@@ -79,7 +79,8 @@ match_panels <- function(which) {
 
 residual_label <- function(type) {
   switch(type, scaled = "Residual / residual SD", pearson = "Pearson residual",
-         quantile = "Quantile residual", deviance = "Deviance residual", "Residual")
+         quantile = "Quantile residual", deviance = "Deviance residual",
+         studentized = "Studentized residual", normalized = "Normalized residual", "Residual")
 }
 
 # Many points are drawn smaller and translucent.

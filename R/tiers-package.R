@@ -19,6 +19,8 @@
 #' * [plot()][plot.tiers_fit]: residuals, quantiles, caterpillars;
 #'   [residuals()][residuals.tiers_fit], [fitted()][residuals.tiers_fit],
 #'   [hatvalues()][residuals.tiers_fit], [cooks.distance()][residuals.tiers_fit].
+#' * [influence()][influence.tiers_fit]: the estimates without each row or group;
+#'   [rstudent()][rstudent.tiers_fit], [dfbetas()][rstudent.tiers_fit] row by row.
 #'
 #' @section Estimates, tests and intervals:
 #' * [print()][print.tiers_fit], [summary()][summary.tiers_fit]: all of it on a page;
@@ -26,8 +28,9 @@
 #'   frames.
 #' * [fixef()][ranef.tiers_fit], [ranef()][ranef.tiers_fit], [coef()][ranef.tiers_fit]: fixed
 #'   effects, random effects (BLUPs), their sum by group.
-#' * [VarCorr()][VarCorr.tiers_fit]: variances and correlations (and the intraclass correlation, in
-#'   its example); [sigma()][logLik.tiers_fit]: the residual standard deviation.
+#' * [VarCorr()][VarCorr.tiers_fit]: variances and correlations; [sigma()][logLik.tiers_fit]: the
+#'   residual standard deviation; [icc()], [r2()], [reliability()]: what share of the variance is
+#'   whose.
 #' * [anova()][anova.tiers_fit]: F tests of types I to III, likelihood ratio tests between fits,
 #'   with p values that are right where variances are tested;
 #'   Satterthwaite's or other degrees of freedom, see [summary()][summary.tiers_fit] and

@@ -26,12 +26,8 @@ robust_rows <- function(fit) {
 
 # X in a basis that is orthonormal with these weights: X map.
 orthogonal_columns <- function(X, root) {
-  scale <- sqrt(colSums((root * X)^2))
-  parts <- qr(sweep(root * X, 2L, scale, "/"), tol = 0)
-  p <- ncol(X)
-  map <- matrix(0, p, p)
-  map[parts$pivot, ] <- backsolve(qr.R(parts), diag(1, p))
-  list(X = qr.Q(parts) / root, map = map / scale)
+  parts <- orthonormal_columns(root * X)
+  list(X = parts$X / root, map = parts$map)
 }
 
 # The random terms as the engine takes them, those with the same levels as one.

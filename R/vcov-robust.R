@@ -161,8 +161,8 @@ formula_clusters <- function(fit, formula) {
 }
 
 # A variable of the formula: in the frame, else in the data that the fit keeps, else where the
-# formula was written.
-cluster_variable <- function(expr, fit, env) {
+# formula was written. `arg` is the argument that names it.
+cluster_variable <- function(expr, fit, env, arg = "cluster") {
   name <- text_of(expr)
   value <- fit$frame[[name]]
   if (!is.null(value)) return(value)
@@ -171,15 +171,15 @@ cluster_variable <- function(expr, fit, env) {
   value <- tryCatch(eval(expr, data, env), error = function(e) NULL)
   if (is.null(value) || is.function(value)) {
     hint <- did_you_mean(name, c(names(data), names(fit$frame)))
-    stop_input("{.arg cluster}: `{name}` is not in the data of the fit{hint}")
+    stop_input("{.arg {arg}}: `{name}` is not in the data of the fit{hint}")
   }
-  if (own) take_rows(value, fit$data$used) else cluster_rows(fit, value, name)
+  if (own) take_rows(value, fit$data$used) else cluster_rows(fit, value, name, arg)
 }
 
 # A vector for all rows of the data or for those of the fit.
-cluster_rows <- function(fit, value, name) {
+cluster_rows <- function(fit, value, name, arg = "cluster") {
   if (!is.atomic(value) || is.null(value) || length(dim(value)) > 1L) {
-    stop_input(c("{.arg cluster} must be a formula such as {.code ~ school}, or a vector.",
+    stop_input(c("{.arg {arg}} must be a formula such as {.code ~ school}, or a vector.",
                  x = "It is {.obj_type_friendly {value}}."))
   }
   n <- nrow(fit$frame)

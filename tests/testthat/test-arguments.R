@@ -92,8 +92,8 @@ test_that("both fitting functions have classed conditions only, whatever their a
 test_that("the other exported functions have classed conditions only", {
   fit <- audit_fits()$glmm
   found <- character()
-  for (name in c("tiers_control", "refit_response", "marginal_coef", "diagnose", "ddf_kr",
-                 "nbinom1", "nbinom2", "beta_family", "betabinomial")) {
+  for (name in c("tiers_control", "refit_response", "marginal_coef", "diagnose", "ddf_kr", "icc",
+                 "r2", "reliability", "nbinom1", "nbinom2", "beta_family", "betabinomial")) {
     fun <- get(name)
     arguments <- setdiff(names(formals(fun)), "...")
     first <- if (identical(arguments[1L], "fit")) list(fit = fit) else list()

@@ -50,3 +50,21 @@ test_that("u is finite and b = Lambda u where a variance is zero", {
   expect_true(all(is.finite(lme4::getME(fit, "u"))))
   expect_values(lme4::getME(fit, "Lambda") %*% lme4::getME(fit, "u"), lme4::getME(fit, "b"))
 })
+
+test_that("singular fits and the principal components of random effects", {
+  skip_if_not_installed("lme4")
+  d <- orthodont()
+  fit <- lmm(distance ~ age * Sex + (age | Subject), d)
+  # lmer() stops a little beside its optimum.
+  control <- lme4::lmerControl(optimizer = "bobyqa", optCtrl = list(rhoend = 1e-11, maxfun = 1e5))
+  peer <- lme4::lmer(distance ~ age * Sex + (age | Subject), d, control = control)
+  ours <- lme4::rePCA(fit)
+  expect_s3_class(ours, "prcomplist")
+  expect_equal(ours$Subject$sdev, lme4::rePCA(peer)$Subject$sdev, tolerance = 1e-4)
+  expect_equal(abs(ours$Subject$rotation), abs(as.matrix(lme4::rePCA(peer)$Subject$rotation)),
+               tolerance = 1e-4)
+  expect_false(lme4::isSingular(fit))
+  one <- lmm(distance ~ age + (age | Subject), d, fix = c("cor_age.(Intercept)|Subject" = -1))
+  expect_true(lme4::isSingular(one) && isSingular.tiers_fit(one))
+  expect_false(isSingular.tiers_fit(fit))
+})

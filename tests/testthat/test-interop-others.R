@@ -27,7 +27,8 @@ test_that("variance explained: R2 and the parts of insight", {
     expect_equal(unname(r2$R2_marginal), V$var.fixed / total)
     expect_equal(unname(r2$R2_conditional), 1 - V$var.residual / total)
   }
-  expect_error(r2.tiers_fit(quiet_counts()), class = "tiers_error_input")
+  counts <- quiet_counts()
+  expect_equal(unname(unlist(r2.tiers_fit(counts))), rev(tiers::r2(counts)$estimate))
 })
 
 test_that("insight and performance see a mixed model", {

@@ -1,6 +1,6 @@
 // The profile likelihood of one parameter: how far the least deviance with the parameter held at a
 // value c lies above that of the fit, f(c) - f, and where its signed square root
-// zeta = sign(c - estimate) sqrt(f(c) - f) has given values (vignettes/algorithm.Rmd 4.7).
+// zeta = sign(c - estimate) sqrt(f(c) - f) has given values (vignettes/algorithm.Rmd 4.9).
 #pragma once
 
 #include "../model/specification.h"

@@ -1,0 +1,80 @@
+# Shares of the variance of the response itself, whatever the family: with m1 = E mu, m2 = E mu^2
+# and v = E Var(y | mu) of each row, integrals over one normal variable, the fixed effects have
+# var(m1), the random effects the mean of m2 - m1^2, the rest the mean of v.
+
+response_shares <- function(fit, rows) {
+  check_share_integrals(fit)
+  n <- length(rows)
+  at <- row_integrals(fit, fixed_values(fit)[rows], random_sd(fit, random_parts(fit, NA))[rows],
+                      family_at(family_of(fit), rows), share_dispersion(fit, rows),
+                      share_weights(fit, rows))
+  centred <- at$m1 - mean(at$m1)
+  # The derivative of each part by m1, m2 and v of a row.
+  fixed <- 2 * centred / max(n - 1, 1)
+  between <- -2 * at$m1 / n
+  slope <- function(by_m1, by_m2, by_v) {
+    mean_slope(fit, rows, by_m1 * at$m1_eta + by_m2 * at$m2_eta + by_v * at$v_eta,
+               by_m1 * at$m1_s2 + by_m2 * at$m2_s2 + by_v * at$v_s2)
+  }
+  # Infinite coefficients have no error.
+  known <- function(value, part) {
+    list(value = value, slope = if (is_separated(fit)) NA_real_ * part else part)
+  }
+  list(scale = "response",
+       fixed = known(stats::var(at$m1), slope(fixed, 0, 0)),
+       groups = if (length(fit$random)) {
+         list(total = known(mean(at$m2 - at$m1^2), slope(between, 1 / n, 0)))
+       },
+       residual = known(mean(at$v), slope(0, 0, 1 / n) +
+                          dispersion_slope(fit, at$v_d / n, rows)))
+}
+
+check_share_integrals <- function(fit) {
+  family <- family_of(fit)
+  spread <- any(random_sd(fit, random_parts(fit, NA)) > 0)
+  if (!spread) return(invisible())
+  check_mean_exists(family, 1)
+  if (is.null(family$custom) && family$link == "log" && is_success_family(family)) {
+    stop_input(c("Shares of the variance are not available for a probability with a log link: normal
+                  random effects take it above 1.", i = "Use a logit or probit link."))
+  }
+}
+
+# The nine integrals of each row and v_d, the derivative of v by the dispersion. Derivatives by s
+# are those of E f(eta + s Z): E f'(eta + s Z) Z, and by s^2 a (2 s)th of it.
+row_integrals <- function(fit, eta, sd, family, d, w) {
+  variance <- family_traits(family$name)$variance
+  n <- length(eta)
+  value <- matrix(NA_real_, n, 10L)
+  integrand <- function(rows) {
+    here <- family_at(family, rows)
+    function(x) {
+      mu <- mean_of(here, x)
+      slope <- slope_of(here, x)
+      # At the ends of the scale nothing moves.
+      slope[is.infinite(x)] <- 0
+      z <- ifelse(sd[rows] > 0, (x - eta[rows]) / sd[rows], 0)
+      z[is.infinite(x)] <- 0
+      own <- function(mu, d) variance(mu, d, 1, w[rows])
+      by_mu <- slope * complex_slope(function(x) own(x, d[rows]), mu)
+      cbind(mu, mu^2, own(mu, d[rows]), slope, 2 * mu * slope, by_mu,
+            slope * z, 2 * mu * slope * z, by_mu * z,
+            complex_slope(function(x) own(mu, x), d[rows]))
+    }
+  }
+  flat <- sd == 0 | is.infinite(eta)
+  if (any(flat)) value[flat, ] <- integrand(which(flat))(eta[flat])
+  # As in average_normal(), rows with similar spread share their nodes. exp(3 eta) has its mass at
+  # 3 sd.
+  class <- ceiling(log2(pmax(sd, 0.5)))
+  for (size in unique(class[!flat])) {
+    rows <- which(!flat & class == size)
+    reach <- 8.5 + if (identical(family$link, "log")) 3 * 2^size else 0
+    value[rows, ] <- average_rows(integrand(rows), eta[rows], sd[rows],
+                                  step = min(0.25, 0.22 / 2^size), reach = reach)
+  }
+  by_s2 <- ifelse(sd > 0, 0.5 / sd, 0)
+  list(m1 = value[, 1L], m2 = value[, 2L], v = value[, 3L], m1_eta = value[, 4L],
+       m2_eta = value[, 5L], v_eta = value[, 6L], m1_s2 = by_s2 * value[, 7L],
+       m2_s2 = by_s2 * value[, 8L], v_s2 = by_s2 * value[, 9L], v_d = value[, 10L])
+}
