@@ -63,9 +63,9 @@
 #' @concept covratio
 #' @examples
 #' fit <- lmm(distance ~ age * Sex + (age | Subject), nlme::Orthodont)
-#' boys_and_girls <- influence(fit, group = ~ Subject)
-#' boys_and_girls
-#' plot(boys_and_girls)
+#' children <- influence(fit, group = ~ Subject)
+#' children
+#' plot(children)
 #' head(as.data.frame(influence(fit, ~ Subject, refit = Inf)))
 #' @importFrom stats influence
 #' @export

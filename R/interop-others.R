@@ -87,7 +87,7 @@ Anova.tiers_fit <- function(mod, type = 2, test.statistic = c("Chisq", "F"), vco
   validate_fit(mod)
   chisq <- match_choice(test.statistic, c("Chisq", "F"), "test.statistic") == "Chisq"
   type <- match_test_type(type)
-  if (type != 2L) return(anova_terms(mod, type, if (chisq) "asymptotic", vcov.))
+  if (type != 2L) return(anova_terms(mod, type, if (chisq) "asymptotic", vcov., NULL))
   if (!chisq) {
     stop_input(c("F tests of type 2 as car has them are not available.",
                  i = "Use {.code anova(fit, type = 2)}, or type 3."))
