@@ -27,8 +27,8 @@ peer_log_lik <- function(case) {
                                        control = control))))
   } else {
     control <- do.call(lme4::glmerControl, ignore)
-    d <- case$data
-    quiet(as.numeric(logLik(lme4::glmer(case$formula, d, case$family, weights = d$m,
+    # The weights by their column's name, which is looked up in the data.
+    quiet(as.numeric(logLik(lme4::glmer(case$formula, case$data, case$family, weights = m,
                                         control = control))))
   }
 }
