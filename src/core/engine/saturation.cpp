@@ -135,6 +135,12 @@ Saturation find_saturation(const Specification& spec, const CovarianceParameters
     for (std::size_t j = 0; j < spec.terms.size(); ++j) {
       const bool some =
           out.directions[j].cols() > 0 && out.directions[j].cols() < spec.terms[j].columns;
+      // By maximum likelihood a correlation with the term's other directions still counts: what of
+      // a saturated effect goes along with them is no longer the same for all fixed effects.
+      if (some && !spec.reml && parameters.structure(static_cast<int>(j)).has_correlation()) {
+        out.directions[j].resize(0, 0);
+        continue;
+      }
       if (!some || out.scaling.terms[j] != Rescaling::affine) continue;
       out.scaling.terms[j] = Rescaling::per_column;
       again = true;

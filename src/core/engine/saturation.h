@@ -1,7 +1,9 @@
 // Random effects that are fixed effects too. Where every level's column Z_l v lies in the span of
 // X, the fixed effects take up whatever the levels do in the direction v: the variance along it is
 // zero by maximum likelihood (the fixed effects can be put where the likelihood, of which a
-// variance only makes an average, is largest), and the REML criterion does not depend on it.
+// variance only makes an average, is largest), and the REML criterion does not depend on it. By
+// maximum likelihood that holds for the part of the effect that is independent of the term's other
+// directions.
 #pragma once
 
 #include "../covariance/covariance_parameters.h"
