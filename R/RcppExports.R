@@ -69,6 +69,10 @@ contrast_block_glmm_cpp <- function(spec, beta, lambda, phi, contrasts, vcov) {
     .Call(`_tiers_contrast_block_glmm_cpp`, spec, beta, lambda, phi, contrasts, vcov)
 }
 
+projected_squares_cpp <- function(metric, sizes, draws) {
+    .Call(`_tiers_projected_squares_cpp`, metric, sizes, draws)
+}
+
 fit_lmm_cpp <- function(spec, control) {
     .Call(`_tiers_fit_lmm_cpp`, spec, control)
 }

@@ -17,6 +17,7 @@ anova_contrasts <- function(fit, L, ddf, vcov, cluster) {
     paste0(" with ", prepared$label, " denominator degrees of freedom")
   }
   structure(table, heading = c(paste0(if (normal) "Wald chi-square" else "F", " test", by, " of"),
-                               paste0("  ", words)),
+                               paste0("  ", words),
+                               if (!is.null(prepared$vcov_words)) sentence(prepared$vcov_words)),
             hypotheses = list(L = parts$L), class = c("anova", "data.frame"))
 }

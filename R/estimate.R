@@ -19,8 +19,9 @@
 #' @param rhs Value of each function under the hypothesis.
 #' @param ddf How degrees of freedom are found: see [summary.tiers_fit()].
 #' @param level Level of the limits.
-#' @param vcov `NULL`, or a covariance matrix of the fixed effects to use in place of the model's own,
-#'   a function of the fit that returns one, or the name of a cluster-robust one such as `"CR2"`.
+#' @param vcov `NULL`, or a covariance matrix of the fixed effects to use in place of the model's
+#'   own, a function of the fit that returns one, or the name of a cluster-robust one such as
+#'   `"CR2"`.
 #' @param cluster With such a name, the clusters: as in [vcov()][vcov.tiers_fit].
 #' @param test `"F"`, or `"chisq"` for joint tests without denominator degrees of freedom.
 #' @param type With `newdata`, of which means: `"link"`, the linear predictor, `"response"`, the
@@ -184,7 +185,7 @@ new_estimate <- function(fit, parts, prepared, joint, level) {
   structure(list(table = table, labels = parts$labels, L = parts$L, rhs = parts$rhs,
                  value = stats::setNames(parts$value, parts$labels), vcov = covariance,
                  joint = joint, level = level, what = parts$what, normal = normal,
-                 has_tests = prepared$name != "none",
+                 has_tests = prepared$name != "none", vcov_words = prepared$vcov_words,
                  ddf = if (!prepared$name %in% c("none", "asymptotic")) prepared$label),
             class = "tiers_estimate")
 }
@@ -216,6 +217,7 @@ print.tiers_estimate <- function(x, digits = max(3L, getOption("digits") - 3L), 
   check_digits(digits)
   if (!is.null(x$what)) cat(x$what, "\n", sep = "")
   method <- if (!is.null(x$ddf)) paste0(", degrees of freedom by ", x$ddf)
+  if (!is.null(x$vcov_words)) method <- paste0(method, ", ", x$vcov_words)
   if (x$joint) {
     cat("Joint test", method, " of\n", sep = "")
     rhs <- format_shortly(x$rhs)

@@ -235,6 +235,19 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// projected_squares_cpp
+Rcpp::NumericVector projected_squares_cpp(const Eigen::MatrixXd& metric, const std::vector<int>& sizes, const Eigen::MatrixXd& draws);
+RcppExport SEXP _tiers_projected_squares_cpp(SEXP metricSEXP, SEXP sizesSEXP, SEXP drawsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Eigen::MatrixXd& >::type metric(metricSEXP);
+    Rcpp::traits::input_parameter< const std::vector<int>& >::type sizes(sizesSEXP);
+    Rcpp::traits::input_parameter< const Eigen::MatrixXd& >::type draws(drawsSEXP);
+    rcpp_result_gen = Rcpp::wrap(projected_squares_cpp(metric, sizes, draws));
+    return rcpp_result_gen;
+END_RCPP
+}
 // fit_lmm_cpp
 List fit_lmm_cpp(const List& spec, const List& control);
 RcppExport SEXP _tiers_fit_lmm_cpp(SEXP specSEXP, SEXP controlSEXP) {
@@ -372,8 +385,9 @@ static const R_CallMethodDef CallEntries[] = {
     {"_tiers_condvar_glmm_cpp", (DL_FUNC) &_tiers_condvar_glmm_cpp, 4},
     {"_tiers_contrast_rows_glmm_cpp", (DL_FUNC) &_tiers_contrast_rows_glmm_cpp, 6},
     {"_tiers_contrast_block_glmm_cpp", (DL_FUNC) &_tiers_contrast_block_glmm_cpp, 6},
+    {"_tiers_projected_squares_cpp", (DL_FUNC) &_tiers_projected_squares_cpp, 3},
     {"_tiers_fit_lmm_cpp", (DL_FUNC) &_tiers_fit_lmm_cpp, 2},
-    {"_tiers_kenward_roger_lmm_cpp", (DL_FUNC) &_tiers_kenward_roger_lmm_cpp, 3},
+    {"_tiers_variance_information_lmm_cpp", (DL_FUNC) &_tiers_variance_information_lmm_cpp, 6},
     {"_tiers_contrast_rows_lmm_cpp", (DL_FUNC) &_tiers_contrast_rows_lmm_cpp, 5},
     {"_tiers_contrast_block_lmm_cpp", (DL_FUNC) &_tiers_contrast_block_lmm_cpp, 5},
     {"_tiers_condvar_lmm_cpp", (DL_FUNC) &_tiers_condvar_lmm_cpp, 3},
