@@ -61,6 +61,14 @@ condvar_glmm_cpp <- function(spec, beta, lambda, phi) {
     .Call(`_tiers_condvar_glmm_cpp`, spec, beta, lambda, phi)
 }
 
+contrast_rows_glmm_cpp <- function(spec, beta, lambda, phi, rows, vcov) {
+    .Call(`_tiers_contrast_rows_glmm_cpp`, spec, beta, lambda, phi, rows, vcov)
+}
+
+contrast_block_glmm_cpp <- function(spec, beta, lambda, phi, contrasts, vcov) {
+    .Call(`_tiers_contrast_block_glmm_cpp`, spec, beta, lambda, phi, contrasts, vcov)
+}
+
 projected_squares_cpp <- function(metric, sizes, draws) {
     .Call(`_tiers_projected_squares_cpp`, metric, sizes, draws)
 }
@@ -71,6 +79,14 @@ fit_lmm_cpp <- function(spec, control) {
 
 variance_information_lmm_cpp <- function(spec, lambda, forms, vcov_psi, all_free, also_free) {
     .Call(`_tiers_variance_information_lmm_cpp`, spec, lambda, forms, vcov_psi, all_free, also_free)
+}
+
+contrast_rows_lmm_cpp <- function(spec, lambda, rows, linear, weight) {
+    .Call(`_tiers_contrast_rows_lmm_cpp`, spec, lambda, rows, linear, weight)
+}
+
+contrast_block_lmm_cpp <- function(spec, lambda, contrasts, linear, weight) {
+    .Call(`_tiers_contrast_block_lmm_cpp`, spec, lambda, contrasts, linear, weight)
 }
 
 condvar_lmm_cpp <- function(spec, lambda, sigma) {

@@ -40,9 +40,8 @@ tolerated_arguments <- list(
   model.matrix = list(ignored = c("contrasts.arg", "xlev"), later = list(data = NULL)),
   nobs = list(ignored = "use.fallback"),
   predict = list(
-    ignored = c("verbose", "quiet", "level", "newdata.guaranteed"),
-    later = list(se.fit = FALSE, interval = "none", newparams = NULL, random.only = FALSE,
-                 terms = NULL, se = FALSE)),
+    ignored = c("verbose", "quiet", "newdata.guaranteed"),
+    later = list(newparams = NULL, random.only = FALSE, terms = NULL, se = FALSE)),
   ranef = list(ignored = "augFrame", later = list(postVar = c(TRUE, FALSE), standard = FALSE)),
   refit = list(ignored = c("control", "rename.response", "maxit", "verbose"),
                later = list(newweights = NULL)),

@@ -93,7 +93,8 @@ prepare_kenward_roger <- function(fit, vcov, information = "expected") {
     df_rows = function(L) {
       vapply(seq_len(nrow(L)), function(i) joint(L[i, , drop = FALSE])$df, 1)
     },
-    df_joint = function(L) if (own) joint(L) else list(df = joint(L)$df, scale = 1))
+    df_joint = function(L) if (own) joint(L) else list(df = joint(L)$df, scale = 1),
+    fixed_only = "Kenward-Roger")
 }
 
 tell_no_df <- function(L, reason) {

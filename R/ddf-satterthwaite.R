@@ -15,14 +15,17 @@ prepare_satterthwaite <- function(fit, vcov) {
   phi <- fit$vcov
   covariance <- inference$vcov_psi
   derivatives <- inference$dvcov
+  random <- contrast_df(FALSE, covariance, FALSE, function(variance, gradient) {
+    satterthwaite_df(variance, covariance, gradient)
+  })
+  c(list(vcov = vcov, random = random), satterthwaite_df(phi, covariance, derivatives))
+}
+
+satterthwaite_df <- function(phi, covariance, derivatives) {
   df_rows <- function(L) satterthwaite_rows(L, phi, covariance, derivatives)
-  list(
-    vcov = vcov,
-    df_rows = df_rows,
-    df_joint = function(L) {
-      list(df = joint_df(df_rows(uncorrelated_rows(L, phi))), scale = 1)
-    }
-  )
+  list(df_rows = df_rows, df_joint = function(L) {
+    list(df = joint_df(df_rows(uncorrelated_rows(L, phi))), scale = 1)
+  })
 }
 
 satterthwaite_rows <- function(L, phi, covariance, derivatives) {
@@ -30,13 +33,7 @@ satterthwaite_rows <- function(L, phi, covariance, derivatives) {
   # rows x parameters
   gradient <- vapply(derivatives, function(D) rowSums((L %*% D) * L), numeric(nrow(L)))
   dim(gradient) <- c(nrow(L), length(derivatives))
-  # Relative to the variance, whose square may underflow.
-  relative <- gradient / variance
-  spread <- rowSums((relative %*% covariance) * relative)
-  df <- 2 / spread
-  # A variance of exactly zero, or curvature that is not positive, leaves nothing to match.
-  df[!is.finite(variance) | variance == 0 | spread < 0] <- NA_real_
-  df
+  matching_df(variance, gradient, covariance)
 }
 
 # Rows with the same row space whose estimates are uncorrelated under phi.

@@ -6,7 +6,11 @@
 #                   (the one handed in, or an adjusted one),
 #   df_rows(L)      df of a t test for each row of L (rows x r),
 #   df_joint(L)     list(df, scale) of the F test of all rows of L; `scale` multiplies F. Where L
-#                   tests a term of the fixed part, its attribute "term" is the term's label.
+#                   tests a term of the fixed part, its attribute "term" is the term's label,
+#   random          of methods made of the variance parameters: list(linear, weight, adjust, df),
+#                   see contrast_df(). Where it is missing, rows with random effects have the df of
+#                   their fixed part,
+#   fixed_only      the method's name where it has nothing for such rows.
 # Inf stands for a normal or chi-square reference distribution.
 
 # `linear_only` methods are made of the variance parameters of a linear model; `robust_only` ones
@@ -146,4 +150,41 @@ constant_ddf <- function(vcov, df) {
     df_rows = function(L) rep(as.double(df), nrow(L)),
     df_joint = function(L) list(df = as.double(df), scale = 1)
   )
+}
+
+# What a method does for rows m'b + l'beta, random effects among them, from their variances and the
+# gradients of these:
+#   linear   are the gradients those by linear parameters of V?
+#   weight   covariance matrix of the parameters
+#   adjust   add the uncertainty of the parameters, 2 sum_ab weight_ab K2_ab, to the variances?
+#   df       function of the covariance matrix of a few contrasts and its derivatives:
+#            list(df_rows, df_joint)
+contrast_df <- function(linear, weight, adjust, df) {
+  list(linear = linear, weight = weight, adjust = adjust, df = df)
+}
+
+# Some methods know no errors of random effects.
+check_random_ddf <- function(ddf) {
+  if (is.null(ddf$fixed_only)) return(invisible())
+  stop_input(c("{ddf$fixed_only} degrees of freedom are not available in this version of tiers where
+                random effects are among what is predicted.",
+               i = "Use {.code ddf = \"satterthwaite\"}."))
+}
+
+# 2 v^2 / (g'W g): the df of a scaled chi-square with mean v and that variance. `gradient` is rows x
+# parameters.
+matching_df <- function(variance, gradient, weight) {
+  # Relative to the variance, whose square may underflow.
+  relative <- gradient / variance
+  spread <- rowSums((relative %*% weight) * relative)
+  df <- 2 / spread
+  # A variance of exactly zero, or curvature that is not positive, leaves nothing to match.
+  df[!is.finite(variance) | variance == 0 | spread < 0] <- NA_real_
+  df
+}
+
+# Of contrasts with random effects the df of their fixed parts.
+counted_by_fixed <- function(ddf, fixed) {
+  list(df_rows = function(L) ddf$df_rows(L %*% fixed),
+       df_joint = function(L) list(df = ddf$df_joint(L %*% fixed)$df, scale = 1))
 }

@@ -21,6 +21,21 @@ run_cluster_sums <- function(rows, correction) {
   compiled(cluster_sums_cpp(rows, correction), rows)
 }
 
+# Errors of many rows m'b + l'beta (see row_errors()): variance, gradient in the parameters of the
+# variances (`linear`: those of run_kenward_roger()), sum of `weight` times K2. The same for a few
+# contrasts with all their pairs.
+run_contrast_rows <- function(fit, rows, linear, weight) {
+  spec <- fit_specification(fit)
+  compiled(contrast_rows_lmm_cpp(spec, unname_all(fit_lambdas(fit)), rows, linear,
+                                 weight %||% matrix(0, 0L, 0L)), spec)
+}
+
+run_contrast_block <- function(fit, contrasts, linear, weight) {
+  spec <- fit_specification(fit)
+  compiled(contrast_block_lmm_cpp(spec, unname_all(fit_lambdas(fit)), contrasts, linear,
+                                  weight %||% matrix(0, 0L, 0L)), spec)
+}
+
 # Conditional variances of the random effects, one k x k x levels array a term.
 run_condvar <- function(spec, Lambda, sigma) {
   compiled(condvar_lmm_cpp(spec, unname_all(Lambda), sigma), spec)
@@ -46,6 +61,17 @@ run_cluster_scores <- function(spec, beta, Lambda, phi, cluster, steps) {
 
 run_glmm_condvar <- function(spec, beta, Lambda, phi) {
   compiled(condvar_glmm_cpp(spec, unname(beta), unname_all(Lambda), unname(phi)), spec)
+}
+
+# Variances of linear predictors of a generalized model, at what limit_of() returned.
+run_glmm_contrast_rows <- function(at, Lambda, phi, rows, vcov) {
+  compiled(contrast_rows_glmm_cpp(at$spec, unname(at$beta), unname_all(Lambda), unname(phi), rows,
+                                  vcov), at$spec)
+}
+
+run_glmm_contrast_block <- function(at, Lambda, phi, contrasts, vcov) {
+  compiled(contrast_block_glmm_cpp(at$spec, unname(at$beta), unname_all(Lambda), unname(phi),
+                                   contrasts, vcov), at$spec)
 }
 
 # Means and variances of the random effects given the data, by the quadrature of spec$points.

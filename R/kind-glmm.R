@@ -259,3 +259,39 @@ deviance_at.tiers_glmm <- function(fit, spec, beta) {
 #' @rdname lme4-methods
 #' @exportS3Method lme4::isGLMM
 isGLMM.tiers_glmm <- function(x, ...) TRUE
+
+# The parameters' covariance matrix is that of the fit (with the limit of separated data, of what is
+# left of them).
+#' @export
+kind_row_errors.tiers_glmm <- function(fit, rows, ddf) {
+  kept <- !is.na(fit$coefficients)
+  L <- rows$fixed[, kept, drop = FALSE]
+  variance <- if (length(rows$parts)) {
+    run_glmm_contrast_rows(limit_of(fit, fit_specification(fit)), fit_lambdas(fit),
+                           engine_dispersion(fit), rows, parameter_covariance(fit))
+  } else if (is_separated(fit) && !is.null(fit$separation$finite)) {
+    pmax(rowSums((rows$fixed %*% fit$separation$finite$vcov) * rows$fixed), 0)
+  } else {
+    row_variances(L, ddf$vcov)
+  }
+  if (is_separated(fit)) variance[separation_side(fit, rows$fixed) != 0] <- Inf
+  list(variance = variance, df = ddf$df_rows(L))
+}
+
+#' @export
+kind_block_errors.tiers_glmm <- function(fit, contrasts, ddf) {
+  if (is_separated(fit)) {
+    stop_model(c("Contrasts of random effects are not available for a fit to separated data.",
+                 i = "Leave out the columns {.val {fit$separation$columns}}."))
+  }
+  variance <- run_glmm_contrast_block(limit_of(fit, fit_specification(fit)), fit_lambdas(fit),
+                                      engine_dispersion(fit), contrasts, parameter_covariance(fit))
+  fixed <- contrasts$fixed[, !is.na(fit$coefficients), drop = FALSE]
+  c(list(variance = variance), counted_by_fixed(ddf, fixed))
+}
+
+parameter_covariance <- function(fit) {
+  fit$inference$vcov_psi %||%
+    stop_input(c("This fit does not hold the covariance matrix of its parameters.",
+                 i = "Fit the model again: {.code eval(fit$call)}."))
+}

@@ -178,3 +178,36 @@ deviance_at.tiers_lmm <- function(fit, spec, beta) {
 #' @rdname lme4-methods
 #' @exportS3Method lme4::isLMM
 isLMM.tiers_lmm <- function(x, ...) TRUE
+
+# Methods for df that are made of the variance parameters say so in `random` (see ddf.R); others
+# count, for which the random effects are part of the rows' errors and nothing else.
+#' @export
+kind_row_errors.tiers_lmm <- function(fit, rows, ddf) {
+  check_random_ddf(ddf)
+  method <- ddf$random
+  found <- run_contrast_rows(fit, rows, isTRUE(method$linear),
+                             if (isTRUE(method$adjust)) method$weight)
+  variance <- found$variance
+  if (length(found$adjustment)) variance <- variance + 2 * found$adjustment
+  df <- if (is.null(method)) {
+    ddf$df_rows(rows$fixed[, !is.na(fit$coefficients), drop = FALSE])
+  } else {
+    matching_df(found$variance, found$gradient, method$weight)
+  }
+  list(variance = variance, df = df)
+}
+
+#' @export
+kind_block_errors.tiers_lmm <- function(fit, contrasts, ddf) {
+  check_random_ddf(ddf)
+  method <- ddf$random
+  found <- run_contrast_block(fit, contrasts, isTRUE(method$linear),
+                              if (isTRUE(method$adjust)) method$weight)
+  variance <- found$variance
+  if (length(found$adjustment)) variance <- variance + 2 * found$adjustment
+  if (!is.null(method)) {
+    return(c(list(variance = variance), method$df(found$variance, found$gradient)))
+  }
+  fixed <- contrasts$fixed[, !is.na(fit$coefficients), drop = FALSE]
+  c(list(variance = variance), counted_by_fixed(ddf, fixed))
+}

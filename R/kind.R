@@ -134,6 +134,14 @@ random_scale <- function(fit) UseMethod("random_scale")
 # Conditional covariance matrices of the random effects, one k x k x levels array a term.
 kind_condvar <- function(fit, spec) UseMethod("kind_condvar")
 
+# Errors of linear functions m'b + l'beta, with the covariance matrix and df of the prepared method
+# `ddf`: list(variance, df) of many rows, list(variance, df_rows, df_joint) of a few contrasts.
+#   rows       list(fixed, parts, residual): rows x p (all columns); for each part list(term, level,
+#              basis), levels counted from 1, 0: a new one, -1: none; 1 / weight of a new response
+#   contrasts  list(fixed, random): contrasts x p; for each term contrasts x (k levels)
+kind_row_errors <- function(fit, rows, ddf) UseMethod("kind_row_errors")
+kind_block_errors <- function(fit, contrasts, ddf) UseMethod("kind_block_errors")
+
 # list(means, variances) of the random effects given the data; NULL where these are the modes.
 conditional_means <- function(fit) UseMethod("conditional_means")
 

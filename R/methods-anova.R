@@ -40,6 +40,8 @@
 #'   without a word). The shape of a Gamma or inverse Gaussian `glm()` is taken at its maximum
 #'   likelihood, so that its row may differ from its `logLik()` and `AIC()`.
 #' @param type 1, 2 or 3 (the default): which tests for a single fit.
+#' @param L Linear functions of the coefficients that are tested together, in place of the terms: a
+#'   matrix, a vector, a list of vectors or text such as `"b - a = 0"`, as in [estimate()].
 #' @param ddf How the denominator degrees of freedom are found: see [summary.tiers_fit()].
 #' @param vcov `NULL`, a covariance matrix of the fixed effects to use in place of the model's own,
 #'   a function of the fit that returns one, or the name of a cluster-robust one such as `"CR2"`
@@ -53,9 +55,9 @@
 #'   matrix of each test. Chi-square tests have `Chisq`, `Df`, `Pr(>Chisq)`. For a comparison they
 #'   are `npar`, `AIC`, `BIC`, `logLik`, `deviance`,
 #'   `Chisq`, `Df`, `Naive p` (where variances are tested) and `Pr(>Chisq)`.
-#' @seealso [summary()][summary.tiers_fit] for single coefficients, [drop1()][drop1.tiers_fit] for
-#'   likelihood ratio tests of each term, [covtest()] for tests of each random term,
-#'   [confint()][vcov.tiers_fit].
+#' @seealso [summary()][summary.tiers_fit] for single coefficients, [estimate()] for linear
+#'   functions of them, random effects and means, [drop1()][drop1.tiers_fit] for likelihood ratio
+#'   tests of each term, [covtest()] for tests of each random term, [confint()][vcov.tiers_fit].
 #' @references
 #' Goodnight JH (1980). Tests of hypotheses in fixed effects linear models. Communications in
 #' Statistics - Theory and Methods 9, 167-180. (Types I to III.)
@@ -88,12 +90,16 @@
 #' anova(poisson)
 #' anova(poisson, update(poisson, family = nbinom2()))
 #' @export
-anova.tiers_fit <- function(object, ..., type = 3, ddf = NULL, vcov = NULL, cluster = NULL,
-                            refit = TRUE, model.names = NULL) {
-  force_arguments(c("type", "ddf", "vcov", "cluster", "refit", "model.names"))
+anova.tiers_fit <- function(object, ..., type = 3, L = NULL, ddf = NULL, vcov = NULL,
+                            cluster = NULL, refit = TRUE, model.names = NULL) {
+  force_arguments(c("type", "L", "ddf", "vcov", "cluster", "refit", "model.names"))
   others <- given_fits(...)
   # The only test of a comparison has two names in stats.
   if (length(others$test) == 1L && others$test %in% c("Chisq", "LRT")) others$test <- NULL
+  if (!is.null(L)) {
+    if (length(others)) stop_input("{.arg L} is for a single fit.")
+    return(anova_contrasts(object, L, ddf, vcov, cluster))
+  }
   if (length(others) == 0L) {
     return(anova_terms(object, match_test_type(type), ddf, vcov, cluster))
   }

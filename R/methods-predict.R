@@ -20,18 +20,52 @@
 #'   dispersion parameter of the row. For a linear model the first two are the same.
 #' @param na.action What to do with rows of `newdata` that have missing values: with `na.pass`
 #'   (the default) their prediction is `NA`, `na.omit` leaves them out, `na.fail` stops.
+#' @param se.fit Add standard errors of the predictions?
+#' @param interval `"confidence"`: limits of what is predicted, `"prediction"`: limits of a new
+#'   response. A new response of a group that `re.form` leaves out is one of a group that has not
+#'   been seen: with `re.form = NA` all variances count, those of the random effects and the
+#'   residual's. Of a generalized fit they are quantiles of the response around a linear predictor
+#'   with the prediction's error (shares of trials for binomial kinds), for `type = "response"` or
+#'   `"marginal"`.
+#' @param level Confidence level of the limits.
+#' @param ddf How the degrees of freedom of the limits are found: see [summary.tiers_fit()].
+#'   Those of `"satterthwaite"` are of each row's own variance, random effects included; methods
+#'   that count take those of the row's fixed part; `"kenward-roger"` is for rows without random
+#'   effects.
+#' @param weights Weights of new responses, for `interval = "prediction"`: a number, one for each
+#'   row, or a one-sided formula such as `~ w`. By default those of the fit for its own rows, and 1
+#'   for new ones. Of binomial kinds they are the trials, by default found in `newdata`.
+#' @param output `"values"`: as `predict.lm()` returns them. `"data.frame"`: a data frame with
+#'   columns `fit`, `se.fit`, `df` and, with an interval, `lwr` and `upr`.
 #' @param ... Not used.
 #' @return A named vector, one value for each row of `newdata`. Without `newdata`, one for each row
 #'   used in the fit; where the fit was made with `na.action = na.exclude`, one for each row of the
-#'   data.
+#'   data. With an `interval` a matrix with columns `fit`, `lwr` and `upr`. With `se.fit` a list of
+#'   `fit` (either of these), `se.fit`, `df` and `residual.scale`. As in `predict.lm()` the standard
+#'   error is that of what is predicted, also with limits for a new response.
 #' @details
 #' Bases such as `poly(x, 2)` or `splines::ns(x, 3)` and contrasts are those of the fit, also in
 #' random terms, and offsets are added. A row that lies outside of what a design with dropped
 #' columns can estimate gets `NA`, with a warning of class `tiers_warning_data`.
+#'  The error of a prediction is that of the fixed and of the random effects together, `Var(b -
+#' predicted b)` and its covariance with the coefficients (Henderson 1975); a new level has the
+#' variance of the term. In a generalized model the modes of the random effects follow the variance
+#' parameters, whose uncertainty is in the standard error (Booth and Hobert 1998), but for fits
+#' with `nAGQ = 0`. Standard errors of `"response"` and `"marginal"` are those of the delta method,
+#' limits are those of the linear predictor taken through the link; for `"marginal"` the variances
+#' of the random effects are among what is estimated.
 #' @seealso [fitted()][residuals.tiers_fit] for the rows of the fit,
 #'   [simulate()][simulate.tiers_fit] for new responses with their variation, [marginal_coef()],
-#'   [coef()][ranef.tiers_fit] for lines by group. Standard errors and intervals of predictions are
-#'   not there yet.
+#'   [coef()][ranef.tiers_fit] for lines by group, [estimate()] for differences and ratios of
+#'   predictions.
+#' @references
+#' Henderson CR (1975). Best linear unbiased estimation and prediction under a selection model.
+#' Biometrics 31, 423-447.
+#'
+#' Booth JG, Hobert JP (1998). Standard errors of prediction in generalized linear mixed models.
+#' Journal of the American Statistical Association 93, 262-272.
+#' @concept prediction interval
+#' @concept confidence band
 #' @concept population average
 #' @concept new levels
 #' @concept BLUP
@@ -41,40 +75,67 @@
 #' predict(fit, new, allow.new.levels = TRUE)
 #' predict(fit, new, re.form = NA)
 #'
+#' # Limits for a boy's mean distance, and for a new boy's measurement
+#' boys <- data.frame(age = c(8, 11, 14), Sex = "Male")
+#' predict(fit, boys, re.form = NA, interval = "confidence")
+#' predict(fit, boys, re.form = NA, interval = "prediction")
+#'
 #' # The chance of bacteria in week 4: for a child in the middle, and in all children
 #' bacteria <- glmm(y ~ trt + week + (1 | ID), MASS::bacteria, family = binomial())
 #' new <- data.frame(trt = c("placebo", "drug"), week = 4)
 #' predict(bacteria, new, type = "response", re.form = NA)
-#' predict(bacteria, new, type = "marginal")
+#' predict(bacteria, new, type = "marginal", interval = "confidence")
 #' @export
 predict.tiers_fit <- function(object, newdata = NULL, re.form = NULL, allow.new.levels = FALSE,
                               type = c("link", "response", "marginal", "dispersion"),
-                              na.action = stats::na.pass, ...) {
+                              na.action = stats::na.pass, se.fit = FALSE,
+                              interval = c("none", "confidence", "prediction"), level = 0.95,
+                              ddf = NULL, weights = NULL, output = c("values", "data.frame"), ...) {
   check_dots("predict", ...)
   validate_fit(object)
   type <- match_choice(type, c("link", "response", "marginal", "dispersion"), "type")
+  interval <- match_choice(interval, c("none", "confidence", "prediction"), "interval")
+  output <- match_choice(output, c("values", "data.frame"), "output")
   check_flag(allow.new.levels, "allow.new.levels")
+  check_flag(se.fit, "se.fit")
+  check_level(level)
   parts <- random_parts(object, if (type == "marginal" && is.null(re.form)) NA else re.form)
   if (!is.null(newdata)) newdata <- ready_newdata(object, newdata)
-  if (type == "dispersion") {
-    value <- row_dispersion(object, newdata)
+  asked <- list(se = se.fit || output == "data.frame", interval = interval, level = level,
+                ddf = ddf, weights = weights)
+  table <- if (type == "dispersion") {
+    if (asked$se || interval != "none") {
+      stop_input(c("{.arg se.fit} and {.arg interval} are for means, not for the dispersion.",
+                   i = "Its standard error is in {.code vcov(fit, component = \"dispersion\")}."))
+    }
+    cbind(fit = row_dispersion(object, newdata))
   } else {
-    value <- linear_predictor(object, parts, newdata, allow.new.levels)
-    value <- on_scale(object, value, type, parts, newdata)
+    prediction_table(object, parts, newdata, allow.new.levels, type, asked)
   }
-  if (is.null(newdata)) {
-    return(stats::napredict(object$na.action, stats::setNames(value, row_names(object))))
+  rownames(table) <- if (is.null(newdata)) row_names(object) else row.names(newdata)
+  table <- if (is.null(newdata)) stats::napredict(object$na.action, table) else {
+    handle_missing(table, na.action)
   }
-  handle_missing(stats::setNames(value, row.names(newdata)), na.action)
+  returned_prediction(table, object, se.fit, interval, output)
 }
 
-# Fixed part, offset and the random effects in `parts`: from the coefficients also for the rows of
-# the fit, so that somebody who changes coefficients (delta method by differences, simulated
-# coefficients) gets other predictions.
-linear_predictor <- function(fit, parts, newdata, allow_new) {
-  value <- fixed_values(fit, newdata) + random_values(fit, parts, newdata, allow_new)
-  if (is.null(newdata)) value else blank_inestimable(value, fit, newdata)
+# What predict.lm() returns.
+returned_prediction <- function(table, fit, se.fit, interval, output) {
+  limits <- intersect(c("lwr", "upr"), colnames(table))
+  if (output == "data.frame") {
+    return(as.data.frame(table[, c("fit", "se.fit", "df", limits), drop = FALSE]))
+  }
+  value <- if (interval == "none") table[, "fit"] else table[, c("fit", limits), drop = FALSE]
+  if (interval == "none") names(value) <- rownames(table)
+  if (!se.fit) return(value)
+  df <- table[, "df"]
+  list(fit = value, se.fit = stats::setNames(table[, "se.fit"], rownames(table)),
+       df = if (length(fit$random)) stats::setNames(df, rownames(table)) else unique_value(df),
+       residual.scale = fit$sigma)
 }
+
+# Without random effects all rows have the same df.
+unique_value <- function(x) if (all(is.na(x))) NA_real_ else mean(x, na.rm = TRUE)
 
 on_scale <- function(fit, eta, type, parts, newdata) {
   if (type == "link") return(eta)
@@ -100,134 +161,29 @@ on_scale <- function(fit, eta, type, parts, newdata) {
   value
 }
 
-handle_missing <- function(value, na.action) {
-  if (!anyNA(value)) return(value)
+handle_missing <- function(table, na.action) {
+  missing <- is.na(table[, "fit"])
+  if (!any(missing)) return(table)
   na.action <- read_na_action(na.action)
-  if (is.null(na.action) || identical(na.action, stats::na.pass)) return(value)
+  if (is.null(na.action) || identical(na.action, stats::na.pass)) return(table)
   if (identical(na.action, stats::na.fail)) {
-    rows <- first_rows(which(is.na(value)))
+    rows <- first_rows(which(missing))
     stop_input("The prediction is missing in row {rows} of {.arg newdata}.")
   }
-  kept <- na.action(data.frame(value = value))
-  stats::napredict(attr(kept, "na.action"), stats::setNames(kept$value, rownames(kept)))
-}
-
-# Which random effects are wanted: for each term of the fit the numbers of its columns.
-random_parts <- function(fit, re.form) {
-  all <- lapply(unname(fit$random), function(term) seq_along(term$columns))
-  none <- lapply(all, function(columns) integer())
-  if (is.null(re.form)) return(all)
-  if (length(re.form) == 1L && is.atomic(re.form) && is.na(re.form)) return(none)
-  if (!inherits(re.form, "formula")) {
-    stop_input(c("{.arg re.form} must be {.code NULL}, {.code NA} or a one-sided formula.",
-                 "x" = "It is {.obj_type_friendly {re.form}}."))
-  }
-  if (length(re.form) == 3L) stop_formula("{.arg re.form} must be one-sided: {.code ~ (1 | g)}.")
-  split <- split_bars(re.form[[2L]], environment(re.form))
-  if (length(all.vars(split$fixed))) {
-    stop_formula(c("{.arg re.form} takes bar terms only.",
-                   "x" = "Without them `{text_of(split$fixed)}` is left."))
-  }
-  bars <- unlist(lapply(split$bars, expand_bar), recursive = FALSE)
-  parts <- none
-  for (bar in bars) parts <- add_bar(parts, fit, bar)
-  parts
-}
-
-# Adds what one bar of re.form names to the selection.
-add_bar <- function(parts, fit, bar) {
-  at <- which(vapply(fit$random_terms, function(term) {
-    setequal(term$components, bar$components)
-  }, NA))
-  if (length(at) == 0L) {
-    known <- unique(term_groups(fit))
-    stop_formula(c("{.arg re.form} names the grouping factor `{bar$group}`.",
-                   "x" = "The fit has {.val {known}}."))
-  }
-  wanted <- basis_labels(bar$lhs)
-  labels <- lapply(at, column_labels, fit = fit)
-  for (i in seq_along(at)) {
-    parts[[at[i]]] <- sort(union(parts[[at[i]]], which(labels[[i]] %in% wanted)))
-  }
-  known <- unique(unlist(labels))
-  absent <- setdiff(wanted, known)
-  if (length(absent)) {
-    stop_formula(c("{.arg re.form} asks for {.val {absent}} by `{bar$group}`.",
-                   "x" = "The fit has {.val {known}} there."))
-  }
-  parts
-}
-
-# Labels of the terms left of the bar; "(Intercept)" for the intercept.
-basis_labels <- function(left) {
-  terms <- stats::terms(stats::as.formula(call("~", left)))
-  c(if (attr(terms, "intercept") == 1L) "(Intercept)", attr(terms, "term.labels"))
-}
-
-# For each column of a random term the label of the basis term that it belongs to.
-column_labels <- function(fit, j) {
-  term <- fit$random_terms[[j]]
-  if (is.null(term$basis_terms)) return(term$columns)
-  basis <- design_matrix(term$basis_terms, fit$frame, term$contrasts, term$label)
-  c("(Intercept)", attr(term$basis_terms, "term.labels"))[attr(basis, "assign") + 1L]
-}
-
-# Z b of the selected columns.
-random_values <- function(fit, parts, newdata = NULL, allow_new = FALSE) {
-  value <- numeric(if (is.null(newdata)) nrow(fit$frame) else nrow(newdata))
-  for (j in which(lengths(parts) > 0L)) {
-    at <- basis_rows(fit, j, newdata, allow_new)
-    modes <- fit$random[[j]]$modes[, parts[[j]], drop = FALSE]
-    effects <- modes[at$codes, , drop = FALSE]
-    effects[at$new, ] <- 0
-    value <- value + rowSums(at$basis[, parts[[j]], drop = FALSE] * effects)
-  }
-  value
-}
-
-# Basis and level codes of a term with new levels either refused or marked in `new`.
-basis_rows <- function(fit, j, newdata, allow_new) {
-  at <- random_basis(fit, j, newdata)
-  at$new <- is.na(at$codes)
-  if (!allow_new) {
-    unseen <- at$new & !is.na(at$labels)
-    if (any(unseen)) {
-      group <- fit$random[[j]]$group
-      levels <- unique(as.character(at$labels[unseen]))
-      shown <- if (length(levels) > 5L) c(levels[1:5], "...") else levels
-      stop_input(c(
-        "`{group}` has {length(levels)} level{?s} that {?is/are} not in the fit: {.val {shown}}.",
-        "i" = "Use {.code allow.new.levels = TRUE} to predict them with random effects of zero."
-      ), levels = levels)
-    }
-    at$new[] <- FALSE
-  }
-  at
+  kept <- na.action(data.frame(value = table[, "fit"], row.names = rownames(table)))
+  table <- table[rownames(kept), , drop = FALSE]
+  stats::napredict(attr(kept, "na.action"), table)
 }
 
 # Where columns were dropped, a new row can be predicted only if it keeps their dependence on the
 # others: x_dropped = x_kept A with the A of the data. Columns are scaled to length 1, so that what
 # is rounding and what is a dependence does not hang on the units; rounding in A is set to 0, or
 # rows in which all else is 0 would compare noise with noise.
-blank_inestimable <- function(value, fit, newdata) {
-  kept <- !is.na(fit$coefficients)
-  if (all(kept)) return(value)
-  X <- used_rows(fit, fixed_matrix(fit))
-  scale <- sqrt(colSums(X^2))
-  scale[scale == 0] <- 1
-  X <- sweep(X, 2L, scale, "/")
-  parts <- qr(X[, kept, drop = FALSE], tol = 1e-12)
-  dependence <- qr.coef(parts, X[, !kept, drop = FALSE])
-  dependence[is.na(dependence) | abs(dependence) < 1e-9] <- 0
-  new <- sweep(fixed_matrix(fit, newdata), 2L, scale, "/")
-  expected <- new[, kept, drop = FALSE] %*% dependence
-  size <- abs(new[, kept, drop = FALSE]) %*% abs(dependence) + abs(new[, !kept, drop = FALSE])
-  # An entry of a scaled column is of this size on average.
-  size <- size + 1 / sqrt(nrow(X))
-  outside <- rowSums(abs(new[, !kept, drop = FALSE] - expected) > 1e-7 * size) > 0
-  outside <- outside & !is.na(value)
+blank_inestimable <- function(value, fit, new) {
+  outside <- !is_estimable(fit, new) & !is.na(value)
   if (any(outside, na.rm = TRUE)) {
     rows <- first_rows(which(outside))
+    kept <- !is.na(fit$coefficients)
     warn_data(c(
       "{sum(outside)} prediction{?s} {?is/are} {.code NA}: these data cannot estimate {?it/them}.",
       "x" = "Row {rows} of {.arg newdata}.",
@@ -236,4 +192,23 @@ blank_inestimable <- function(value, fit, newdata) {
     value[outside] <- NA_real_
   }
   value
+}
+
+# Can the data of the fit estimate these rows (of all columns of X)?
+is_estimable <- function(fit, new) {
+  kept <- !is.na(fit$coefficients)
+  if (all(kept)) return(rep(TRUE, nrow(new)))
+  X <- used_rows(fit, fixed_matrix(fit))
+  scale <- sqrt(colSums(X^2))
+  scale[scale == 0] <- 1
+  X <- sweep(X, 2L, scale, "/")
+  parts <- qr(X[, kept, drop = FALSE], tol = 1e-12)
+  dependence <- qr.coef(parts, X[, !kept, drop = FALSE])
+  dependence[is.na(dependence) | abs(dependence) < 1e-9] <- 0
+  new <- sweep(new, 2L, scale, "/")
+  expected <- new[, kept, drop = FALSE] %*% dependence
+  size <- abs(new[, kept, drop = FALSE]) %*% abs(dependence) + abs(new[, !kept, drop = FALSE])
+  # An entry of a scaled column is of this size on average.
+  size <- size + 1 / sqrt(nrow(X))
+  rowSums(abs(new[, !kept, drop = FALSE] - expected) > 1e-7 * size) == 0
 }

@@ -117,8 +117,7 @@ observed_response <- function(fit) {
 }
 
 # X beta + offset. A dropped column adds nothing.
-fixed_values <- function(fit, newdata = NULL) {
-  X <- fixed_matrix(fit, newdata)
+fixed_values <- function(fit, newdata = NULL, X = fixed_matrix(fit, newdata)) {
   kept <- !is.na(fit$coefficients)
   value <- if (is_separated(fit)) separated_values(fit, X) else {
     drop(X[, kept, drop = FALSE] %*% fit$coefficients[kept])

@@ -44,8 +44,13 @@ with_estimates <- function(fit, spec, result) {
   fit$fitted <- `names<-`(result$fitted, frame_row_labels(fit$frame))
   fit$nobs <- result$n_used
   fit$convergence <- new_verdict(result, fit$random_terms)
-  # What vcov(beta) depends on, psi, and its derivatives; NULL where there is none.
-  if (length(result$inference$dvcov)) fit$inference <- result$inference
+  # The covariance matrix of psi, the parameters inside, and of a linear model the derivatives of
+  # vcov(beta); of a generalized one that of what users know (`vcov_natural`: coefficients, entries
+  # of each Sigma, log dispersion). NULL where there is none.
+  if (length(result$inference$vcov_psi)) {
+    keep <- if (length(result$inference$dvcov)) "dvcov" else "vcov_natural"
+    fit$inference <- result$inference[c("vcov_psi", keep)]
+  }
   # What refit_with() and the like hold too.
   if (!is.null(spec$held)) fit$constraints <- spec[c("held", "same")]
   without_held_boundary(with_parameters(kind_estimates(fit, spec, result), result))

@@ -36,6 +36,8 @@
 #'   Satterthwaite's or other degrees of freedom, see [summary()][summary.tiers_fit] and
 #'   [ddf_kr()].
 #' * [covtest()]: tests of each random effect, exact ones in small samples, and HLM's chi-square.
+#' * [estimate()]: linear functions of coefficients and random effects, alone or together;
+#'   differences and ratios of means (risk differences).
 #' * [vcov()][vcov.tiers_fit]: model-based or cluster-robust; [confint()][vcov.tiers_fit]: Wald and
 #'   profile intervals, also of standard deviations and correlations;
 #'   [profile()][profile.tiers_fit] with its plots.
@@ -43,8 +45,9 @@
 #'   like.
 #'
 #' @section Predictions:
-#' * [predict()][predict.tiers_fit]: for known, typical or new groups, or averaged over groups;
-#'   [marginal_coef()]: coefficients of the population.
+#' * [predict()][predict.tiers_fit]: for known, typical or new groups, or averaged over groups, with
+#'   standard errors, confidence and prediction limits; [marginal_coef()]: coefficients of the
+#'   population.
 #' * [simulate()][simulate.tiers_fit]: new responses, for a parametric bootstrap or power analysis.
 #'
 #' @section Parts of a fit:
@@ -55,7 +58,7 @@
 #'
 #' @section Not there yet:
 #' Bootstrap intervals; estimated marginal means and
-#' pairwise comparisons (emmeans); standard errors of predictions; residual correlation (AR(1)) and
+#' pairwise comparisons (emmeans); residual correlation (AR(1)) and
 #' unequal residual variances; zero-inflation; ordinal responses; nonlinear models.
 #'
 #' @section Pages:

@@ -203,6 +203,38 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// contrast_rows_glmm_cpp
+Rcpp::NumericVector contrast_rows_glmm_cpp(const List& spec, const Rcpp::NumericVector& beta, const List& lambda, const Rcpp::NumericVector& phi, const List& rows, const Rcpp::NumericMatrix& vcov);
+RcppExport SEXP _tiers_contrast_rows_glmm_cpp(SEXP specSEXP, SEXP betaSEXP, SEXP lambdaSEXP, SEXP phiSEXP, SEXP rowsSEXP, SEXP vcovSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const List& >::type spec(specSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type beta(betaSEXP);
+    Rcpp::traits::input_parameter< const List& >::type lambda(lambdaSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type phi(phiSEXP);
+    Rcpp::traits::input_parameter< const List& >::type rows(rowsSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type vcov(vcovSEXP);
+    rcpp_result_gen = Rcpp::wrap(contrast_rows_glmm_cpp(spec, beta, lambda, phi, rows, vcov));
+    return rcpp_result_gen;
+END_RCPP
+}
+// contrast_block_glmm_cpp
+Rcpp::NumericMatrix contrast_block_glmm_cpp(const List& spec, const Rcpp::NumericVector& beta, const List& lambda, const Rcpp::NumericVector& phi, const List& contrasts, const Rcpp::NumericMatrix& vcov);
+RcppExport SEXP _tiers_contrast_block_glmm_cpp(SEXP specSEXP, SEXP betaSEXP, SEXP lambdaSEXP, SEXP phiSEXP, SEXP contrastsSEXP, SEXP vcovSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const List& >::type spec(specSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type beta(betaSEXP);
+    Rcpp::traits::input_parameter< const List& >::type lambda(lambdaSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericVector& >::type phi(phiSEXP);
+    Rcpp::traits::input_parameter< const List& >::type contrasts(contrastsSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type vcov(vcovSEXP);
+    rcpp_result_gen = Rcpp::wrap(contrast_block_glmm_cpp(spec, beta, lambda, phi, contrasts, vcov));
+    return rcpp_result_gen;
+END_RCPP
+}
 // projected_squares_cpp
 Rcpp::NumericVector projected_squares_cpp(const Eigen::MatrixXd& metric, const std::vector<int>& sizes, const Eigen::MatrixXd& draws);
 RcppExport SEXP _tiers_projected_squares_cpp(SEXP metricSEXP, SEXP sizesSEXP, SEXP drawsSEXP) {
@@ -241,6 +273,36 @@ BEGIN_RCPP
     Rcpp::traits::input_parameter< bool >::type all_free(all_freeSEXP);
     Rcpp::traits::input_parameter< const Eigen::MatrixXd& >::type also_free(also_freeSEXP);
     rcpp_result_gen = Rcpp::wrap(variance_information_lmm_cpp(spec, lambda, forms, vcov_psi, all_free, also_free));
+    return rcpp_result_gen;
+END_RCPP
+}
+// contrast_rows_lmm_cpp
+List contrast_rows_lmm_cpp(const List& spec, const List& lambda, const List& rows, bool linear, const Rcpp::NumericMatrix& weight);
+RcppExport SEXP _tiers_contrast_rows_lmm_cpp(SEXP specSEXP, SEXP lambdaSEXP, SEXP rowsSEXP, SEXP linearSEXP, SEXP weightSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const List& >::type spec(specSEXP);
+    Rcpp::traits::input_parameter< const List& >::type lambda(lambdaSEXP);
+    Rcpp::traits::input_parameter< const List& >::type rows(rowsSEXP);
+    Rcpp::traits::input_parameter< bool >::type linear(linearSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type weight(weightSEXP);
+    rcpp_result_gen = Rcpp::wrap(contrast_rows_lmm_cpp(spec, lambda, rows, linear, weight));
+    return rcpp_result_gen;
+END_RCPP
+}
+// contrast_block_lmm_cpp
+List contrast_block_lmm_cpp(const List& spec, const List& lambda, const List& contrasts, bool linear, const Rcpp::NumericMatrix& weight);
+RcppExport SEXP _tiers_contrast_block_lmm_cpp(SEXP specSEXP, SEXP lambdaSEXP, SEXP contrastsSEXP, SEXP linearSEXP, SEXP weightSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const List& >::type spec(specSEXP);
+    Rcpp::traits::input_parameter< const List& >::type lambda(lambdaSEXP);
+    Rcpp::traits::input_parameter< const List& >::type contrasts(contrastsSEXP);
+    Rcpp::traits::input_parameter< bool >::type linear(linearSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type weight(weightSEXP);
+    rcpp_result_gen = Rcpp::wrap(contrast_block_lmm_cpp(spec, lambda, contrasts, linear, weight));
     return rcpp_result_gen;
 END_RCPP
 }
@@ -321,9 +383,13 @@ static const R_CallMethodDef CallEntries[] = {
     {"_tiers_cluster_scores_cpp", (DL_FUNC) &_tiers_cluster_scores_cpp, 7},
     {"_tiers_means_glmm_cpp", (DL_FUNC) &_tiers_means_glmm_cpp, 4},
     {"_tiers_condvar_glmm_cpp", (DL_FUNC) &_tiers_condvar_glmm_cpp, 4},
+    {"_tiers_contrast_rows_glmm_cpp", (DL_FUNC) &_tiers_contrast_rows_glmm_cpp, 6},
+    {"_tiers_contrast_block_glmm_cpp", (DL_FUNC) &_tiers_contrast_block_glmm_cpp, 6},
     {"_tiers_projected_squares_cpp", (DL_FUNC) &_tiers_projected_squares_cpp, 3},
     {"_tiers_fit_lmm_cpp", (DL_FUNC) &_tiers_fit_lmm_cpp, 2},
     {"_tiers_variance_information_lmm_cpp", (DL_FUNC) &_tiers_variance_information_lmm_cpp, 6},
+    {"_tiers_contrast_rows_lmm_cpp", (DL_FUNC) &_tiers_contrast_rows_lmm_cpp, 5},
+    {"_tiers_contrast_block_lmm_cpp", (DL_FUNC) &_tiers_contrast_block_lmm_cpp, 5},
     {"_tiers_condvar_lmm_cpp", (DL_FUNC) &_tiers_condvar_lmm_cpp, 3},
     {"_tiers_evaluate_lmm_cpp", (DL_FUNC) &_tiers_evaluate_lmm_cpp, 2},
     {"_tiers_profile_lmm_cpp", (DL_FUNC) &_tiers_profile_lmm_cpp, 6},

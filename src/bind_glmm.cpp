@@ -149,3 +149,24 @@ List condvar_glmm_cpp(const List& spec, const Rcpp::NumericVector& beta, const L
       tiers::conditional_variances(model.spec, point_from_r(model, beta, lambda, phi), poll_only());
   return level_arrays(model.spec.model, variances, 1.0);
 }
+
+// [[Rcpp::export]]
+Rcpp::NumericVector contrast_rows_glmm_cpp(const List& spec, const Rcpp::NumericVector& beta,
+                                           const List& lambda, const Rcpp::NumericVector& phi,
+                                           const List& rows, const Rcpp::NumericMatrix& vcov) {
+  const Generalized model(spec);
+  return plain_vector(tiers::link_variances(model.spec, point_from_r(model, beta, lambda, phi),
+                                            contrast_rows_from_r(model.spec.model, rows),
+                                            Rcpp::as<Matrix>(vcov), poll_only()));
+}
+
+// [[Rcpp::export]]
+Rcpp::NumericMatrix contrast_block_glmm_cpp(const List& spec, const Rcpp::NumericVector& beta,
+                                            const List& lambda, const Rcpp::NumericVector& phi,
+                                            const List& contrasts,
+                                            const Rcpp::NumericMatrix& vcov) {
+  const Generalized model(spec);
+  return Rcpp::wrap(tiers::link_covariance(model.spec, point_from_r(model, beta, lambda, phi),
+                                           contrast_block_from_r(model.spec.model, contrasts),
+                                           Rcpp::as<Matrix>(vcov), poll_only()));
+}

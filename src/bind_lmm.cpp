@@ -35,6 +35,31 @@ List variance_information_lmm_cpp(const List& spec, const List& lambda, const Li
                       _["observed_products"] = found.observed_products);
 }
 
+// `rows`: fixed (rows x p), parts (term, level, basis), residual.
+// [[Rcpp::export]]
+List contrast_rows_lmm_cpp(const List& spec, const List& lambda, const List& rows, bool linear,
+                           const Rcpp::NumericMatrix& weight) {
+  const tiers::Specification model = specification_from_r(spec);
+  const auto found = tiers::contrast_rows(
+      model, factors_from_r(model, lambda), contrast_rows_from_r(model, rows),
+      linear ? tiers::VarianceCoordinates::linear : tiers::VarianceCoordinates::search,
+      Rcpp::as<Matrix>(weight), poll_only());
+  return List::create(_["variance"] = plain_vector(found.variance), _["gradient"] = found.gradient,
+                      _["adjustment"] = plain_vector(found.adjustment));
+}
+
+// [[Rcpp::export]]
+List contrast_block_lmm_cpp(const List& spec, const List& lambda, const List& contrasts,
+                            bool linear, const Rcpp::NumericMatrix& weight) {
+  const tiers::Specification model = specification_from_r(spec);
+  const auto found = tiers::contrast_block(
+      model, factors_from_r(model, lambda), contrast_block_from_r(model, contrasts),
+      linear ? tiers::VarianceCoordinates::linear : tiers::VarianceCoordinates::search,
+      Rcpp::as<Matrix>(weight), poll_only());
+  return List::create(_["variance"] = found.variance, _["gradient"] = Rcpp::wrap(found.gradient),
+                      _["adjustment"] = found.adjustment);
+}
+
 // [[Rcpp::export]]
 List condvar_lmm_cpp(const List& spec, const List& lambda, double sigma) {
   const tiers::Specification model = specification_from_r(spec);

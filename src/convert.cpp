@@ -156,6 +156,55 @@ std::vector<Matrix> factors_from_r(const tiers::Specification& spec, const List&
   return out;
 }
 
+tiers::ContrastRows contrast_rows_from_r(const tiers::Specification& spec, const List& list) {
+  tiers::ContrastRows out;
+  out.fixed = Rcpp::as<Matrix>(list["fixed"]);
+  const Index n = out.fixed.rows();
+  if (out.fixed.cols() != spec.X.cols()) Rcpp::stop("'fixed' has the wrong number of columns");
+  const List parts = list["parts"];
+  for (R_xlen_t i = 0; i < parts.size(); ++i) {
+    const List from = parts[i];
+    tiers::ContrastPart part;
+    part.term = Rcpp::as<int>(from["term"]) - 1;
+    if (part.term < 0 || part.term >= static_cast<int>(spec.terms.size()))
+      Rcpp::stop("a part of no term");
+    const tiers::RandomTerm& term = spec.terms[part.term];
+    part.level = Rcpp::as<std::vector<int>>(from["level"]);
+    part.basis = Rcpp::as<Matrix>(from["basis"]);
+    if (static_cast<Index>(part.level.size()) != n || part.basis.rows() != n ||
+        part.basis.cols() != term.columns) {
+      Rcpp::stop("a part of '%s' has the wrong size", term.group);
+    }
+    for (const int level : part.level) {
+      if (level < tiers::kNoLevel || level > term.n_levels) Rcpp::stop("a level out of range");
+    }
+    out.parts.push_back(std::move(part));
+  }
+  const Rcpp::NumericVector residual = list["residual"];
+  if (residual.size() > 0) {
+    if (residual.size() != n) Rcpp::stop("'residual' has the wrong length");
+    out.residual = Eigen::Map<const tiers::Vector>(REAL(residual), n);
+  }
+  return out;
+}
+
+tiers::ContrastBlock contrast_block_from_r(const tiers::Specification& spec, const List& list) {
+  tiers::ContrastBlock out;
+  out.fixed = Rcpp::as<Matrix>(list["fixed"]);
+  if (out.fixed.cols() != spec.X.cols()) Rcpp::stop("'fixed' has the wrong number of columns");
+  const List random = list["random"];
+  if (static_cast<std::size_t>(random.size()) != spec.terms.size())
+    Rcpp::stop("'random' must have one matrix a term");
+  for (R_xlen_t j = 0; j < random.size(); ++j) {
+    out.random.push_back(Rcpp::as<Matrix>(random[j]));
+    if (out.random[j].rows() != out.fixed.rows() ||
+        out.random[j].cols() != spec.terms[j].columns * spec.terms[j].n_levels) {
+      Rcpp::stop("the contrasts of '%s' have the wrong size", spec.terms[j].group);
+    }
+  }
+  return out;
+}
+
 tiers::Control control_from_r(const List& list) {
   tiers::Control control = poll_only();
   control.max_iterations = Rcpp::as<int>(list["maxit"]);
@@ -256,6 +305,7 @@ List fit_to_r(const tiers::FitResult& fit) {
   out["parameters"] = parameters_to_r(fit.parameters);
   out["vcov_parameters"] = fit.vcov_parameters;
   out["inference"] = List::create(_["vcov_psi"] = fit.inference.vcov_psi,
-                                  _["dvcov"] = Rcpp::wrap(fit.inference.dvcov));
+                                  _["dvcov"] = Rcpp::wrap(fit.inference.dvcov),
+                                  _["vcov_natural"] = fit.inference.vcov_natural);
   return out;
 }

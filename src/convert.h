@@ -12,6 +12,9 @@ tiers::Specification specification_from_r(const Rcpp::List& spec);
 std::vector<tiers::RandomTerm> terms_from_r(const Rcpp::List& terms, tiers::Index n);
 std::vector<tiers::Matrix> factors_from_r(const tiers::Specification& spec,
                                           const Rcpp::List& lambda);
+tiers::ContrastRows contrast_rows_from_r(const tiers::Specification& spec, const Rcpp::List& rows);
+tiers::ContrastBlock contrast_block_from_r(const tiers::Specification& spec,
+                                           const Rcpp::List& contrasts);
 tiers::Control control_from_r(const Rcpp::List& control);
 // A vector without dimensions, which Rcpp would give an Eigen vector.
 inline Rcpp::NumericVector plain_vector(const tiers::Vector& x) {

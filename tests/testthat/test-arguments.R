@@ -187,8 +187,8 @@ test_that("what other packages pass is taken", {
 test_that("what a later version may have is told as such", {
   fit <- audit_fits()$lmm
   later <- "not available in this version"
-  expect_error(predict(fit, se.fit = TRUE), later, class = "tiers_error_input")
-  expect_error(predict(fit, interval = "prediction"), later, class = "tiers_error_input")
+  expect_error(predict(fit, random.only = TRUE), later, class = "tiers_error_input")
+  expect_error(predict(fit, newparams = list(theta = 1)), later, class = "tiers_error_input")
   expect_error(vcov(fit, correlation = TRUE), later, class = "tiers_error_input")
   expect_error(confint(fit, method = "boot"), later, class = "tiers_error_input")
   expect_error(weights(fit, type = "working"), later, class = "tiers_error_input")

@@ -54,46 +54,20 @@ test_that("marginal predictions integrate the response over the random effects",
                (bacteria()$y == "y") - unname(predict(fit, type = "marginal")))
 })
 
-test_that("marginal coefficients: probit shrinks all, log moves the intercept, identity nothing", {
-  probit <- glmm(y ~ trt + I(week > 2) + (1 | ID), bacteria(), binomial("probit"))
-  shrink <- 1 / sqrt(1 + VarCorr(probit)$ID[1, 1])
-  got <- marginal_coef(probit)
-  expect_equal(coef(got), fixef(probit) * shrink, tolerance = 1e-7)
-  expect_equal(vcov(got), vcov(probit) * shrink^2, tolerance = 1e-7)
-  expect_equal(got$coefficients[, "Std. Error"], sqrt(diag(vcov(probit))) * shrink,
-               tolerance = 1e-7)
-  counts <- overdispersed_fit()
-  shift <- c(VarCorr(counts)$subject[1, 1] / 2, 0, 0, 0)
-  expect_equal(unname(coef(marginal_coef(counts))), unname(fixef(counts) + shift),
-               tolerance = 1e-8)
-  expect_equal(vcov(marginal_coef(counts)), vcov(counts), tolerance = 1e-7)
-  expect_equal(coef(marginal_coef(growth_fit())), fixef(growth_fit()), tolerance = 1e-8)
-  expect_equal(vcov(marginal_coef(growth_fit())), vcov(growth_fit()), tolerance = 1e-8)
-})
-
-test_that("the delta method's derivative is that of the coefficients", {
-  fit <- binary_fit()
-  beta <- fit$coefficients
-  jacobian <- vapply(seq_along(beta), function(j) {
-    slope_by_differences(function(x) {
-      fit$coefficients[j] <- x
-      unname(coef(marginal_coef(fit)))
-    }, beta[[j]], 1e-3)
-  }, unname(beta))
-  expect_equal(unname(vcov(marginal_coef(fit))), jacobian %*% unname(vcov(fit)) %*% t(jacobian),
-               tolerance = 1e-6)
-})
-
-test_that("an offset stays an offset", {
-  d <- cbpp()
-  d$o <- log(d$size)
-  fit <- glmm(incidence ~ period + offset(o) + (1 | herd), d, poisson())
-  expect_equal(unname(coef(marginal_coef(fit))),
-               unname(fixef(fit) + c(VarCorr(fit)$herd[1, 1] / 2, 0, 0, 0)), tolerance = 1e-8)
-})
-
-test_that("marginal coefficients print and refuse", {
-  expect_output(print(marginal_coef(binary_fit())), "Population-averaged coefficients")
-  expect_error(marginal_coef(lm(1:3 ~ 1)), class = "tiers_error_input")
-  expect_error(marginal_coef(binary_fit(), 3), class = "tiers_error_input")
+test_that("the mean's derivative by the variance is half the mean second derivative", {
+  eta <- c(-1.3, 0.2, 1.7)
+  variance <- c(0.2, 1.5, 4)
+  for (link in c("logit", "probit", "cauchit", "cloglog", "loglog", "log", "identity", "sqrt")) {
+    family <- list(name = if (link == "log") "poisson" else "binomial", link = link, custom = NULL)
+    slopes <- vapply(seq_along(eta), function(i) {
+      numDeriv::grad(function(v) marginal_mean(family, eta[i], sqrt(v)), variance[i])
+    }, 1)
+    expect_equal(marginal_curvature(family, eta, sqrt(variance)), slopes, tolerance = 1e-6,
+                 info = link)
+  }
+  # A probability with the log link: the mean of the groups inside its domain.
+  family <- list(name = "binomial", link = "log", custom = NULL)
+  slope <- numDeriv::grad(function(v) marginal_mean(family, -1.2, sqrt(v)), 0.4)
+  expect_equal(marginal_curvature(family, -1.2, sqrt(0.4)), slope, tolerance = 1e-6)
+  expect_identical(marginal_curvature(family, -1, 0), 0)
 })

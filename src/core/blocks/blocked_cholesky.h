@@ -30,6 +30,7 @@ class BlockedCholesky final : public PenalizedFactor {
   const Matrix& fixed_lower() const override { return fixed_lower_; }     // L_XX, p x p
   const Matrix& fixed_information() const { return fixed_information_; }  // X'V^-1X, lower triangle
   const std::vector<Matrix>& lambda() const { return lambda_; }
+  const BlockLayout& layout() const { return cross_.layout(); }
 
   // Of one unit of the chain: l (k x k); H = Lambda l^-T; A~ between it and its ancestors
   // (k x ancestor columns). The block of L between an ancestor a and the unit is Lambda_a'A~_a' H.
@@ -39,6 +40,13 @@ class BlockedCholesky final : public PenalizedFactor {
     const ChainLevel& level = cross_.layout().chain()[c];
     return ConstMatrixMap(panel(c).data() + level.panel_start[unit], level.columns,
                           level.ancestor_columns);
+  }
+
+  // A~ between a unit and its (ancestors, cells).
+  ConstMatrixMap unit_panel(int c, Index unit) const {
+    const ChainLevel& level = cross_.layout().chain()[c];
+    return ConstMatrixMap(panel(c).data() + level.panel_start[unit], level.columns,
+                          level.ancestor_columns + level.cells(unit));
   }
 
   // L c = [random; fixed], in place. `fixed` without rows: with the factor of Omega alone.
@@ -68,6 +76,20 @@ class BlockedCholesky final : public PenalizedFactor {
 
   // tr(E_i Omega^-1 E_j Omega^-1) for all pairs of forms.
   Matrix inverse_products(const std::vector<LevelForm>& forms, const Poll& poll) const override;
+  // What a form leaves on all that is eliminated after its levels (see inverse_products.cpp),
+  // unscaled by their Lambda.
+  struct Carried {
+    std::vector<std::vector<Matrix>> own, panel;  // of chain levels: k x k, k x (ancestors, cells)
+    Matrix dense;                                 // remainder, full
+  };
+  // What LocalInverse needs of forms, whatever the places.
+  struct FormsAbove {
+    std::vector<int> own_level;     // in the chain; its depth for factors of the remainder
+    std::vector<Carried> carried;   // above that level
+    Matrix inverse;                 // Lambda Omega^-1 Lambda' of the remainder, full
+    std::vector<Matrix> remainder;  // Lambda Omega^-1 E Omega^-1 Lambda' there, full
+  };
+  void forms_above(const std::vector<LevelForm>& forms, FormsAbove& out, const Poll& poll) const;
 
  private:
   friend class MarginalProducts;
@@ -98,9 +120,10 @@ class BlockedCholesky final : public PenalizedFactor {
   void start_levels(ScaledInverse& inverse) const;
   // Lambda m Lambda' (or Lambda'm Lambda) for a full matrix m of the remainder, in place.
   void scale_remainder(Matrix& m, bool transposed) const;
-  struct Carried;
   void carry_form(const LevelForm& form, int level, Carried& carried, const Poll& poll) const;
   void spread_update(int c, Index unit, const Matrix& update, Carried& carried) const;
+  Matrix remainder_form(const LevelForm& form, int own_level, Carried& carried,
+                        const Matrix& inverse, const Poll& poll) const;
   void remainder_products(const std::vector<LevelForm>& forms, const std::vector<int>& own_level,
                           std::vector<Carried>& carried, ScaledInverse& inverse, Matrix& products,
                           const Poll& poll) const;

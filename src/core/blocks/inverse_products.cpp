@@ -8,18 +8,6 @@
 
 namespace tiers {
 
-namespace {
-
-// l^-1 m l^-T
-Matrix whiten(const ConstMatrixMap& l, const Matrix& m) {
-  const auto lower = l.triangularView<Eigen::Lower>();
-  const Matrix half = lower.solve(m);
-  const Matrix transposed = half.transpose();
-  return lower.solve(transposed);
-}
-
-}  // namespace
-
 void BlockedCholesky::start_levels(ScaledInverse& inverse) const {
   inverse.own.resize(cross_.layout().chain().size());
   inverse.panel.resize(cross_.layout().chain().size());
@@ -110,6 +98,27 @@ void BlockedCholesky::carry_form(const LevelForm& form, int own_level, Carried& 
   }
 }
 
+// E Omega_RR^-1 of the remainder for one form. own_level: its level in the chain, or the depth.
+// What was carried there is used up.
+Matrix BlockedCholesky::remainder_form(const LevelForm& form, int own_level, Carried& carried,
+                                       const Matrix& inverse, const Poll& poll) const {
+  const BlockLayout& layout = cross_.layout();
+  const Index q = layout.remainder_columns();
+  Matrix out = Matrix::Zero(q, q);
+  if (own_level < static_cast<int>(layout.chain().size())) {
+    scale_remainder(carried.dense, true);
+    const Matrix minus = -carried.dense;
+    multiply_subtract_transposed(out, minus, inverse, poll);
+    return out;
+  }
+  const Factor& factor = layout.factors()[form.factor];
+  const Index k = factor.columns, start = factor.offset - layout.remainder_offset();
+  for (Index at = start; at < start + factor.levels * k; at += k) {
+    out.middleRows(at, k) = form.block * inverse.middleRows(at, k);
+  }
+  return out;
+}
+
 // The remainder's part of the products, and W~ of it. own_level: of each form its level in the
 // chain, or the depth.
 void BlockedCholesky::remainder_products(const std::vector<LevelForm>& forms,
@@ -117,23 +126,12 @@ void BlockedCholesky::remainder_products(const std::vector<LevelForm>& forms,
                                          std::vector<Carried>& carried, ScaledInverse& inverse,
                                          Matrix& products, const Poll& poll) const {
   const BlockLayout& layout = cross_.layout();
-  const int count = static_cast<int>(forms.size()), depth = static_cast<int>(layout.chain().size());
+  const int count = static_cast<int>(forms.size());
   const Index q = layout.remainder_columns();
   inverse_from_cholesky(remainder_, inverse.dense, poll);
-  std::vector<Matrix> z(count);  // E_i Omega_RR^-1
+  std::vector<Matrix> z(count);
   for (int i = 0; i < count; ++i) {
-    z[i] = Matrix::Zero(q, q);
-    if (own_level[i] < depth) {
-      scale_remainder(carried[i].dense, true);
-      const Matrix minus = -carried[i].dense;
-      multiply_subtract_transposed(z[i], minus, inverse.dense, poll);
-    } else {
-      const Factor& factor = layout.factors()[forms[i].factor];
-      const Index k = factor.columns, start = factor.offset - layout.remainder_offset();
-      for (Index at = start; at < start + factor.levels * k; at += k) {
-        z[i].middleRows(at, k) = forms[i].block * inverse.dense.middleRows(at, k);
-      }
-    }
+    z[i] = remainder_form(forms[i], own_level[i], carried[i], inverse.dense, poll);
     for (int j = 0; j <= i; ++j) {
       double sum = 0.0;
       for (Index column = 0; column < q; ++column) {

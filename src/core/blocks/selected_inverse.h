@@ -16,11 +16,13 @@ struct BlockedCholesky::ScaledInverse {
   std::vector<std::vector<Matrix>> own, panel;
 };
 
-// What a form on the levels of one factor leaves on those above it, unscaled by their Lambda.
-struct BlockedCholesky::Carried {
-  std::vector<std::vector<Matrix>> own, panel;  // of chain levels: k x k and k x (ancestors, cells)
-  Matrix dense;                                 // remainder, full
-};
+// l^-1 m l^-T
+inline Matrix whiten(const ConstMatrixMap& l, const Matrix& m) {
+  const auto lower = l.triangularView<Eigen::Lower>();
+  const Matrix half = lower.solve(m);
+  const Matrix transposed = half.transpose();
+  return lower.solve(transposed);
+}
 
 // W~ over (ancestors, cells) of one unit, assembled from the levels above.
 inline void BlockedCholesky::gather_inverse(const ScaledInverse& inverse, int c, Index unit,

@@ -1,5 +1,8 @@
 #include "at_point.h"
 
+#include <cmath>
+
+#include "../inference/contrast_variance.h"
 #include "../inference/kenward_roger.h"
 #include "linear_engine.h"
 #include "write_result.h"
@@ -17,6 +20,21 @@ double value_at(LinearEngine& engine, const HeldParameters& held, const Vector& 
   return engine.objective.refresh() ? engine.objective.value(theta) : value;
 }
 
+// C and its derivatives by psi from those by g. C is homogeneous of degree one in (g, s), g_a = s
+// theta_a / 2; at given theta it is proportional to s.
+template <class Value>
+Value residual_derivative(const Value& c, const std::vector<Value>& by_g, const Vector& theta,
+                          double s, VarianceCoordinates coordinates) {
+  if (coordinates == VarianceCoordinates::search) return c;
+  Value out = c / s;
+  for (std::size_t a = 0; a < by_g.size(); ++a) out -= 0.5 * theta[static_cast<Index>(a)] * by_g[a];
+  return out;
+}
+
+double parameter_unit(double s, VarianceCoordinates coordinates) {
+  return coordinates == VarianceCoordinates::search ? s : 1.0;
+}
+
 }  // namespace
 
 VarianceInformation variance_information(const Specification& spec,
@@ -27,6 +45,41 @@ VarianceInformation variance_information(const Specification& spec,
   value_at(engine, spec.held, theta);
   return variance_information(engine.design, engine.cross, engine.parameters, engine.objective,
                               theta, forms, control.poll);
+}
+
+RowVariances contrast_rows(const Specification& spec, const std::vector<Matrix>& lambda,
+                           const ContrastRows& rows, VarianceCoordinates coordinates,
+                           const Matrix& weight, const Control& control) {
+  LinearEngine engine(spec, control);
+  const Design& design = engine.design;
+  const Vector theta = internal_parameters(engine.design, engine.parameters, lambda);
+  value_at(engine, spec.held, theta);
+  const double s = engine.objective.sigma2();
+  const ContrastVariance variance(engine.cross, engine.parameters, theta, s, weight, control.poll);
+  RowVariances out = variance.rows(internal_contrasts(design, rows));
+  const double residual = design.user_sigma(std::sqrt(s));
+  if (rows.residual.size() > 0) out.variance += residual * residual * rows.residual;
+  std::vector<Vector> by_g;
+  for (Index a = 0; a < theta.size(); ++a) by_g.push_back(out.gradient.col(a));
+  out.gradient *= parameter_unit(s, coordinates);
+  out.gradient.conservativeResize(Eigen::NoChange, theta.size() + 1);
+  out.gradient.col(theta.size()) = residual_derivative(out.variance, by_g, theta, s, coordinates);
+  return out;
+}
+
+BlockVariances contrast_block(const Specification& spec, const std::vector<Matrix>& lambda,
+                              const ContrastBlock& contrasts, VarianceCoordinates coordinates,
+                              const Matrix& weight, const Control& control) {
+  LinearEngine engine(spec, control);
+  const Vector theta = internal_parameters(engine.design, engine.parameters, lambda);
+  value_at(engine, spec.held, theta);
+  const double s = engine.objective.sigma2();
+  const ContrastVariance variance(engine.cross, engine.parameters, theta, s, weight, control.poll);
+  BlockVariances out = variance.block(internal_contrasts(engine.design, contrasts));
+  const Matrix last = residual_derivative(out.variance, out.gradient, theta, s, coordinates);
+  for (Matrix& one : out.gradient) one *= parameter_unit(s, coordinates);
+  out.gradient.push_back(last);
+  return out;
 }
 
 DevianceAt evaluate(const Specification& spec, const std::vector<Matrix>& lambda,

@@ -2,6 +2,7 @@
 // them. Pure functions of the specification and the factors.
 #pragma once
 
+#include "../model/contrasts.h"
 #include "../model/fit_result.h"
 
 namespace tiers {
@@ -9,6 +10,14 @@ namespace tiers {
 VarianceInformation variance_information(const Specification& spec,
                                          const std::vector<Matrix>& lambda,
                                          const VarianceForms& forms, const Control& control);
+// Contrasts on the user's scale. The gradient is with respect to psi, the parameters of the
+// variances with that of the residual last; `weight`: W over the linear coordinates, or empty.
+RowVariances contrast_rows(const Specification& spec, const std::vector<Matrix>& lambda,
+                           const ContrastRows& rows, VarianceCoordinates coordinates,
+                           const Matrix& weight, const Control& control);
+BlockVariances contrast_block(const Specification& spec, const std::vector<Matrix>& lambda,
+                              const ContrastBlock& contrasts, VarianceCoordinates coordinates,
+                              const Matrix& weight, const Control& control);
 DevianceAt evaluate(const Specification& spec, const std::vector<Matrix>& lambda,
                     const Control& control);
 // Var(b_l | y, beta) / sigma^2 of every level of every term: k x (k levels) per term.

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "../inference/link_variance.h"
 #include "../model/lower_factor.h"
 #include "generalized_engine.h"
 #include "write_result.h"
@@ -18,6 +19,11 @@ Vector move_to(GeneralizedEngine& engine, const GeneralizedPoint& point) {
   engine.objective->tighten();
   engine.objective->value(psi);
   return psi;
+}
+
+void check_parameters(const GeneralizedEngine& engine, const Matrix& vcov_psi) {
+  if (vcov_psi.rows() != engine.objective->size())
+    throw std::invalid_argument("the covariance matrix of the parameters is of another model");
 }
 
 // Per term what takes u to b on the user's scale.
@@ -67,6 +73,26 @@ Vector user_gradient(const GeneralizedEngine& engine, const GeneralizedPoint& po
     out.tail(d) = engine.response.coefficient_slope().transpose().inverse() * internal.tail(d);
   }
   return out;
+}
+
+Vector link_variances(const GeneralizedSpecification& spec, const GeneralizedPoint& point,
+                      const ContrastRows& rows, const Matrix& vcov_psi, const Control& control) {
+  GeneralizedEngine engine(spec, control);
+  const Vector psi = move_to(engine, point);
+  check_parameters(engine, vcov_psi);
+  const ContrastRows internal = internal_contrasts(engine.design, rows);
+  return link_variances(*engine.objective, TermPlaces(engine.layout, engine.parameters),
+                        engine.parameters.factors(psi), internal, vcov_psi);
+}
+
+Matrix link_covariance(const GeneralizedSpecification& spec, const GeneralizedPoint& point,
+                       const ContrastBlock& contrasts, const Matrix& vcov_psi,
+                       const Control& control) {
+  GeneralizedEngine engine(spec, control);
+  move_to(engine, point);
+  check_parameters(engine, vcov_psi);
+  return link_covariance(*engine.objective, TermPlaces(engine.layout, engine.parameters),
+                         internal_contrasts(engine.design, contrasts), vcov_psi);
 }
 
 GeneralizedAt evaluate_generalized(const GeneralizedSpecification& spec,

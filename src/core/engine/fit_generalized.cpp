@@ -204,6 +204,48 @@ void write_all_parameters(const GeneralizedEngine& engine, const Vector& psi, co
                    engine.parameters, out);
 }
 
+// Covariance of (beta, Sigma_j, log dispersion) from that of psi; all of it with beta in psi, else
+// that of beta and of the rest.
+Matrix natural_covariance(const GeneralizedEngine& engine, const Vector& psi, const Matrix& vcov,
+                          const Matrix& vcov_fixed) {
+  const CovarianceParameters& parameters = engine.parameters;
+  const ModalDeviance& objective = *engine.objective;
+  const Index p = engine.design.rank(), d = objective.dispersion_count();
+  const bool fixed = objective.fixed_count() > 0;
+  Index entries = 0;
+  for (int j = 0; j < parameters.terms(); ++j) {
+    const Index k = parameters.structure(j).columns();
+    entries += k * (k + 1) / 2;
+  }
+  Matrix jacobian = Matrix::Zero(p + entries + d, psi.size());
+  if (fixed) {
+    Matrix kept = Matrix::Zero(p, engine.spec.model.X.cols());
+    for (Index a = 0; a < p; ++a) kept(a, engine.design.kept()[a]) = 1.0;
+    jacobian.block(0, objective.fixed_start(), p, p) = engine.design.internal_contrasts(kept);
+  }
+  Index at = p;
+  const std::vector<Matrix> lambda = parameters.factors(psi);
+  for (int j = 0; j < parameters.terms(); ++j) {
+    const Matrix map = engine.design.internal_map(j).inverse();
+    const Vector theta = parameters.part(psi, j);
+    const Index k = map.rows();
+    for (Index i = 0; i < theta.size(); ++i) {
+      const Matrix half = map * parameters.structure(j).factor_derivative(theta, i) *
+                          lambda[j].transpose() * map.transpose();
+      Index row = at;
+      for (Index b = 0; b < k; ++b) {
+        for (Index a = b; a < k; ++a)
+          jacobian(row++, parameters.offset(j) + i) = half(a, b) + half(b, a);
+      }
+    }
+    at += k * (k + 1) / 2;
+  }
+  jacobian.bottomRightCorner(d, d) = engine.response.coefficient_slope();
+  Matrix out = jacobian * vcov * jacobian.transpose();
+  if (!fixed) out.topLeftCorner(p, p) = vcov_fixed;
+  return out;
+}
+
 void write_quadrature(const GeneralizedEngine& engine, GeneralizedResult& out) {
   out.points = engine.points;
   out.accuracy = engine.quadrature ? engine.quadrature->accuracy() : kNaN;
@@ -239,6 +281,8 @@ GeneralizedResult fit_once(GeneralizedEngine& engine, const GlmStart& start,
   write_covariances(engine.design, engine.parameters, engine.saturation, found, out);
   write_estimates(engine, optimum.psi, proof.covariance, out);
   write_all_parameters(engine, optimum.psi, proof.covariance, out);
+  out.inference.vcov_psi = proof.covariance;
+  out.inference.vcov_natural = natural_covariance(engine, optimum.psi, proof.covariance, out.vcov);
   write_quadrature(engine, out);
   out.separated_terms = separated_terms(engine, engine.parameters.factors(optimum.psi), control);
   if (!engine.quadrature && out.separated_terms.empty()) {

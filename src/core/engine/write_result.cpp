@@ -11,6 +11,29 @@ Vector internal_parameters(const Design& design, const CovarianceParameters& par
   return parameters.parameters(internal);
 }
 
+ContrastRows internal_contrasts(const Design& design, const ContrastRows& rows) {
+  ContrastRows out;
+  out.fixed = design.internal_contrasts(rows.fixed);
+  out.residual = rows.residual;
+  for (const ContrastPart& part : rows.parts)
+    out.parts.push_back({part.term, part.level, part.basis * design.mode_map(part.term)});
+  return out;
+}
+
+ContrastBlock internal_contrasts(const Design& design, const ContrastBlock& contrasts) {
+  ContrastBlock out;
+  out.fixed = design.internal_contrasts(contrasts.fixed);
+  out.random = contrasts.random;
+  for (std::size_t j = 0; j < out.random.size(); ++j) {
+    const Matrix map = design.mode_map(static_cast<int>(j));
+    for (Index at = 0; at < out.random[j].cols(); at += map.rows()) {
+      const Matrix moved = out.random[j].middleCols(at, map.rows()) * map;
+      out.random[j].middleCols(at, map.rows()) = moved;
+    }
+  }
+  return out;
+}
+
 std::vector<Rescaling> rescaling_of(const CovarianceParameters& parameters,
                                     const Specification& spec) {
   std::vector<Rescaling> out = parameters.rescaling();

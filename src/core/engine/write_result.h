@@ -6,6 +6,7 @@
 
 #include "../blocks/blocked_cholesky.h"
 #include "../covariance/parameter_table.h"
+#include "../model/contrasts.h"
 #include "../model/fit_result.h"
 #include "boundary.h"
 #include "saturation.h"
@@ -22,6 +23,10 @@ std::vector<Rescaling> rescaling_of(const CovarianceParameters& parameters,
 // Of factors on the user's scale, one per term.
 Vector internal_parameters(const Design& design, const CovarianceParameters& parameters,
                            const std::vector<Matrix>& lambda);
+
+// Of contrasts on the user's scale.
+ContrastRows internal_contrasts(const Design& design, const ContrastRows& rows);
+ContrastBlock internal_contrasts(const Design& design, const ContrastBlock& contrasts);
 
 // Rows used, columns kept, condition and the number of parameters, `others` beside the fixed
 // effects'.

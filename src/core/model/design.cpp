@@ -371,6 +371,12 @@ Matrix Design::user_covariance(const Matrix& vcov) const {
   return scaled_map * vcov * scaled_map.transpose();
 }
 
+Matrix Design::internal_contrasts(const Matrix& rows) const {
+  Matrix kept(rows.rows(), rank());
+  for (Index a = 0; a < rank(); ++a) kept.col(a) = rows.col(kept_[a]);
+  return response_scale_ * (kept * map_);
+}
+
 double Design::user_sigma(double sigma) const {
   return response_scale_ * std::sqrt(weight_scale_) * sigma;
 }

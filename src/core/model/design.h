@@ -52,6 +52,9 @@ class Design {
   // The way back to the user's scale.
   Vector user_coefficients(const Vector& beta) const;  // p of the user, NaN if dropped
   Matrix user_covariance(const Matrix& vcov) const;    // internal sigma^2 included
+  // From rows l of the user's columns (those dropped are not read) to the internal ones: l'beta is
+  // the same but for a constant.
+  Matrix internal_contrasts(const Matrix& rows) const;
   // The two for a response that is not rescaled: beta of the kept columns from the user's, and the
   // gradient with respect to the user's kept coefficients.
   Vector internal_coefficients(const Vector& user) const;

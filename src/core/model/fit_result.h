@@ -32,6 +32,9 @@ struct ModelParameter {
 struct Inference {
   Matrix vcov_psi;            // zero in parameters that are not free
   std::vector<Matrix> dvcov;  // of the kept coefficients' covariance, for every psi
+  // Of a generalized model on the user's scale: covariance of the kept coefficients, the entries of
+  // every term's Sigma (lower triangle by columns) and the coefficients of the log dispersion.
+  Matrix vcov_natural;
 };
 
 // What can be said of variances that cannot be told apart. An entry is a variance or a covariance
@@ -73,7 +76,9 @@ struct FitResult {
   std::vector<Vector> theta;  // per term: the structure's parameters of lambda
   std::vector<ModelParameter> parameters;
   Matrix vcov_parameters;  // NaN for those at their boundary
-  Inference inference;     // of a linear model, psi = (theta, log sigma^2)
+  // psi = (theta, log sigma^2) of a linear model; of a generalized one (theta, beta, phi) on the
+  // internal scale, without derivatives.
+  Inference inference;
 };
 
 // Symmetric k x k matrices, each of one term, on the user's scale.

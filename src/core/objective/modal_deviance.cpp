@@ -103,26 +103,46 @@ Vector ModalDeviance::predicted_start(const Vector& psi) {
 // dU = H^-1 [ dLambda'z - U'W (X dbeta + Z dLambda u) + U' (ds/dphi) D dphi ], one column a step;
 // at the base, while its factor is at hand.
 Matrix ModalDeviance::mode_changes(const Matrix& steps) const {
-  const PackedRows& rows = mode_.rows();
-  const auto& factors = rows.layout().factors();
-  const Vector z = rows.project_random(mode_.s());
+  const Vector z = mode_.rows().project_random(mode_.s());
   Matrix right(mode_.size(), steps.cols());
   for (Index column = 0; column < steps.cols(); ++column) {
     const Vector step = steps.col(column);
     std::vector<Matrix> change = places_.factors(base_psi_ + step);
-    for (std::size_t f = 0; f < factors.size(); ++f) change[f] -= lambda_[f];
-    Vector moved = Vector::Zero(rows.size());
-    if (fixed_count_ > 0) moved = rows.fixed_predictor(step.segment(fixed_start(), fixed_count_));
-    rows.add_random(apply_factors(rows.layout(), change, mode_.u(), false), moved);
-    Vector r = -mode_.w().cwiseProduct(moved);
-    if (dispersion_count_ > 0) {
-      r += mode_.ds_dphi().cwiseProduct(mode_.response().dispersion_slope() *
-                                        step.tail(dispersion_count_));
-    }
-    right.col(column) = mode_.project(r);
-    right.col(column).head(z.size()) += apply_factors(rows.layout(), change, z, true);
+    for (std::size_t f = 0; f < change.size(); ++f) change[f] -= lambda_[f];
+    right.col(column) = mode_shift(change, step, z);
   }
   return mode_.solve(right);
+}
+
+// H dU for a change of Lambda and a step in beta and the dispersion; z = Z's.
+Vector ModalDeviance::mode_shift(const std::vector<Matrix>& change, const Vector& step,
+                                 const Vector& z) const {
+  const PackedRows& rows = mode_.rows();
+  Vector moved = Vector::Zero(rows.size());
+  if (fixed_count_ > 0) moved = rows.fixed_predictor(step.segment(fixed_start(), fixed_count_));
+  rows.add_random(apply_factors(rows.layout(), change, mode_.u(), false), moved);
+  Vector r = -mode_.w().cwiseProduct(moved);
+  if (dispersion_count_ > 0) {
+    r += mode_.ds_dphi().cwiseProduct(mode_.response().dispersion_slope() *
+                                      step.tail(dispersion_count_));
+  }
+  Vector out = mode_.project(r);
+  out.head(z.size()) += apply_factors(rows.layout(), change, z, true);
+  return out;
+}
+
+Matrix ModalDeviance::random_effect_derivatives() const {
+  const BlockLayout& layout = mode_.rows().layout();
+  const Vector z = mode_.rows().project_random(mode_.s());
+  Matrix right(mode_.size(), size()), direct = Matrix::Zero(layout.random_columns(), size());
+  for (Index i = 0; i < size(); ++i) {
+    const bool own = i < parameters_.size();
+    std::vector<Matrix> change = own ? places_.factor_derivatives(psi_, i) : zero_blocks(layout);
+    right.col(i) =
+        mode_shift(change, own ? Vector(Vector::Zero(size())) : Vector(Vector::Unit(size(), i)), z);
+    if (own) direct.col(i) = apply_factors(layout, change, mode_.u(), false);
+  }
+  return direct + mode_.factor().apply_lambda(mode_.solve(right), false);
 }
 
 void ModalDeviance::derivatives(Vector& gradient_out, Matrix& curvature_out) {

@@ -48,6 +48,9 @@ class ModalDeviance : public MixedObjective {
   // b = Lambda u of one term at the point of the last value(): k x levels.
   Matrix modes(int term) const;
   Vector random_effects() const;  // b of all coordinates (q)
+  // db / dpsi (q x size()) at the point of the last value(), before its derivatives(); not where
+  // beta is part of the mode.
+  Matrix random_effect_derivatives() const;
   // Coefficients that are part of the mode (p or 0).
   Vector fixed_in_mode() const { return integral_.u.tail(mode_.fixed_in_mode()); }
   const ConditionalMode& mode() const { return mode_; }
@@ -95,6 +98,7 @@ class ModalDeviance : public MixedObjective {
   double integrate_at_mode();
   Vector predicted_start(const Vector& psi);
   Matrix mode_changes(const Matrix& steps) const;
+  Vector mode_shift(const std::vector<Matrix>& change, const Vector& step, const Vector& z) const;
   Vector gradient();
   Adjoint adjoint() const;
   Matrix factor_gradient(int f, const Adjoint& adjoint) const;

@@ -328,28 +328,9 @@ Matrix ProfiledDeviance::average_information(const Matrix& directions) const {
   return out;
 }
 
-// E_i = Lambda^-1 Ldot_i + (.)' of every parameter: what V_i is in u-space.
-std::vector<LevelForm> ProfiledDeviance::variance_forms() const {
-  std::vector<LevelForm> forms;
-  for (int j = 0; j < parameters_.terms(); ++j) {
-    const int f = places_.factor(j);
-    const Index k = parameters_.structure(j).columns(), all = cross_.layout().factors()[f].columns;
-    const Matrix lambda = places_.block(floored_->lambda, j);
-    const Vector theta = parameters_.part(theta_, j);
-    for (Index i = 0; i < theta.size(); ++i) {
-      const Matrix half = lambda.triangularView<Eigen::Lower>().solve(
-          parameters_.structure(j).factor_derivative(theta, i));
-      Matrix form = Matrix::Zero(all, all);
-      form.block(places_.column(j), places_.column(j), k, k) = half + half.transpose();
-      forms.push_back({f, form});
-    }
-  }
-  return forms;
-}
-
 Matrix ProfiledDeviance::hessian_bound() const {
   const auto& factors = cross_.layout().factors();
-  const auto forms = variance_forms();
+  const auto forms = places_.variance_forms(theta_, floored_->lambda);
   const Index count = parameters_.size();
   Matrix trace = Matrix::Zero(count, count);
   for (Index i = 0; i < count; ++i) {
@@ -372,7 +353,7 @@ Matrix ProfiledDeviance::assemble_hessian(const Matrix& trace) const {
 }
 
 Matrix ProfiledDeviance::hessian() {
-  const auto forms = variance_forms();
+  const auto forms = places_.variance_forms(theta_, floored_->lambda);
   Matrix trace = random_traces(forms);
   if (reml_ && design_.rank() > 0) {
     const FixedForms fixed = fixed_forms(forms);

@@ -111,7 +111,6 @@ class ProfiledDeviance final : public MixedObjective {
   Vector theta_gradient();
   Matrix theta_information(const Solution& solution);
   Matrix average_information(const Matrix& directions) const;
-  std::vector<LevelForm> variance_forms() const;
   // E_i b, L^-1 E_i b (both q x p) and b'E_i b for every parameter.
   struct FixedForms {
     std::vector<Matrix> moved, solved, small;

@@ -49,6 +49,31 @@ Matrix TermPlaces::part(const Vector& v, int term) const {
       .middleRows(column_[term], parameters_.structure(term).columns());
 }
 
+Matrix TermPlaces::coordinates(const std::vector<Matrix>& by_term) const {
+  const Index rows = by_term.empty() ? 0 : by_term[0].rows();
+  Matrix out = Matrix::Zero(layout_.random_columns(), rows);
+  for (std::size_t j = 0; j < by_term.size(); ++j) {
+    const Index k = parameters_.structure(static_cast<int>(j)).columns();
+    for (Index level = 0; level < layout_.factors()[factor_[j]].levels; ++level) {
+      out.middleRows(layout_.coordinate(factor_[j], level) + column_[j], k) =
+          by_term[j].middleCols(level * k, k).transpose();
+    }
+  }
+  return out;
+}
+
+std::vector<Matrix> TermPlaces::factor_derivatives(const Vector& psi, Index i) const {
+  std::vector<Matrix> out;
+  for (const auto& factor : layout_.factors())
+    out.push_back(Matrix::Zero(factor.columns, factor.columns));
+  int j = 0;
+  while (j + 1 < parameters_.terms() && i >= parameters_.offset(j + 1)) ++j;
+  const Index k = parameters_.structure(j).columns();
+  out[factor_[j]].block(column_[j], column_[j], k, k) = parameters_.structure(j).factor_derivative(
+      parameters_.part(psi, j), i - parameters_.offset(j));
+  return out;
+}
+
 Matrix TermPlaces::directions(const Vector& psi, const std::vector<Matrix>& lambda, const Vector& u,
                               const Vector& z) const {
   Matrix out = Matrix::Zero(layout_.random_columns(), parameters_.size());
@@ -65,6 +90,24 @@ Matrix TermPlaces::directions(const Vector& psi, const std::vector<Matrix>& lamb
     }
   }
   return out;
+}
+
+std::vector<LevelForm> TermPlaces::variance_forms(const Vector& psi,
+                                                  const std::vector<Matrix>& lambda) const {
+  std::vector<LevelForm> forms;
+  for (int j = 0; j < parameters_.terms(); ++j) {
+    const Index all = layout_.factors()[factor_[j]].columns;
+    const Matrix own = block(lambda, j);
+    const Vector theta = parameters_.part(psi, j);
+    for (Index i = 0; i < theta.size(); ++i) {
+      const Matrix half = own.triangularView<Eigen::Lower>().solve(
+          parameters_.structure(j).factor_derivative(theta, i));
+      Matrix form = Matrix::Zero(all, all);
+      form.block(column_[j], column_[j], own.rows(), own.rows()) = half + half.transpose();
+      forms.push_back({factor_[j], form});
+    }
+  }
+  return forms;
 }
 
 double TermPlaces::step_limit(const Vector& psi, const Vector& step, double reach) const {

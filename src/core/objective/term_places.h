@@ -21,10 +21,18 @@ class TermPlaces {
   // The term's entries of a vector over all coordinates (k x levels).
   Matrix part(const Vector& v, int term) const;
 
+  // The other way round: one column for each row of the terms' matrices of rows x (k levels).
+  Matrix coordinates(const std::vector<Matrix>& by_term) const;
+  // dLambda / dpsi_i of every factor, for a covariance parameter.
+  std::vector<Matrix> factor_derivatives(const Vector& psi, Index i) const;
+
   // Ldot_i u + Lambda Ldot_i'z for every covariance parameter (q x parameters): how b moves with
   // it.
   Matrix directions(const Vector& psi, const std::vector<Matrix>& lambda, const Vector& u,
                     const Vector& z) const;
+
+  // E_i = Lambda^-1 Ldot_i + (.)' of every covariance parameter: what V_i is in u-space.
+  std::vector<LevelForm> variance_forms(const Vector& psi, const std::vector<Matrix>& lambda) const;
 
   // The factor in (0, 1] by which a step in the covariance parameters (the first of psi's and
   // step's) is shortened: no term's parameters move by more than `reach` times their size and half

@@ -1,0 +1,51 @@
+// Linear functions w'(b; beta) = m'b + l'beta of random and fixed effects, and what is known of the
+// error with which they are estimated.
+#pragma once
+
+#include <vector>
+
+#include "specification.h"
+
+namespace tiers {
+
+// What rows ask of one random term: of row i the columns in basis.row(i) of one level. A term may
+// have several parts.
+struct ContrastPart {
+  int term = 0;
+  std::vector<int> level;  // rows: counted from 1; kNewLevel: one that has no data; kNoLevel: none
+  Matrix basis;            // rows x k
+};
+constexpr int kNewLevel = 0, kNoLevel = -1;
+
+// Many rows, each with at most one level a part.
+struct ContrastRows {
+  Matrix fixed;  // rows x p
+  std::vector<ContrastPart> parts;
+  Vector residual;  // 1 / weight of a new observation for each row; empty: none
+};
+
+// A few contrasts with any coefficients.
+struct ContrastBlock {
+  Matrix fixed;                // contrasts x p
+  std::vector<Matrix> random;  // per term: contrasts x (k levels), the columns of a level together
+};
+
+// Of every row: the variance of the prediction error; its derivatives by the covariance parameters
+// psi; sum_ab W_ab K2_ab (see contrast_variance.h), where W is given.
+struct RowVariances {
+  Vector variance;
+  Matrix gradient;  // rows x parameters
+  Vector adjustment;
+};
+
+// The same for all pairs of contrasts, l x l each.
+struct BlockVariances {
+  Matrix variance;
+  std::vector<Matrix> gradient;
+  Matrix adjustment;
+};
+
+// What psi is: theta and log sigma^2, or the linear coordinates of kenward_roger.h.
+enum class VarianceCoordinates { search, linear };
+
+}  // namespace tiers
