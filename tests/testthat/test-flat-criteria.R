@@ -59,6 +59,8 @@ test_that("a term that is saturated in part is the term without that part", {
                 list(y ~ site * x + w + (x + w | site), y ~ site * x + w + (0 + w | site)),
                 list(y ~ site + x + (x || site), y ~ site + x + (0 + x | site)))
   for (pair in pairs) for (reml in c(TRUE, FALSE)) {
+    # By maximum likelihood only where it is independent of the rest of its term.
+    if (!reml && !grepl("||", deparse1(pair[[1L]]), fixed = TRUE)) next
     whole <- suppressMessages(lmm(pair[[1L]], d, REML = reml))
     part <- suppressMessages(lmm(pair[[2L]], d, REML = reml))
     expect_equal(whole$logLik, part$logLik, tolerance = 1e-10)
@@ -71,6 +73,31 @@ test_that("a term that is saturated in part is the term without that part", {
     other <- setdiff(colnames(Sigma), own)
     expect_true(all(Sigma[other, ] == 0))
     expect_equal(Sigma[own, own], tcrossprod(part$random[[1L]]$Lambda)[own, own], tolerance = 1e-5)
+  }
+})
+
+test_that("by maximum likelihood it goes along with the rest of its term", {
+  d <- flat_data(5)
+  d$x <- d$x + 1
+  for (pair in list(list(y ~ site + x + (x | site), y ~ site + x + (0 + x | site)),
+                    list(y ~ x + site:x + (x | site), y ~ x + site:x + (1 | site)))) {
+    whole <- suppressMessages(lmm(pair[[1L]], d, REML = FALSE))
+    best <- dense_fit(tiers:::fit_specification(whole))
+    expect_equal(whole$deviance, best$deviance, tolerance = 1e-9)
+    expect_lte(whole$deviance, suppressMessages(lmm(pair[[2L]], d, REML = FALSE))$deviance + 1e-7)
+    expect_length(whole$convergence$saturated[[1L]], 0L)
+  }
+  set.seed(48)
+  d <- data.frame(g = gl(12, 8), x = rnorm(96, 3))
+  d$y <- rnorm(12)[d$g] + (0.5 + rnorm(12, 0, 0.6)[d$g]) * d$x + rnorm(96)
+  d$s <- rbinom(96, 8, plogis(d$y / 3 - 0.5))
+  for (fit in list(lmm(y ~ g + x + (x | g), d, REML = FALSE),
+                   glmm(cbind(s, 8 - s) ~ g + x + (x | g), d, family = binomial)) |>
+         suppressMessages()) {
+    # Of rank one, and not the matrix without an intercept.
+    Sigma <- VarCorr(fit)$g
+    expect_gt(Sigma[1L, 1L], 1e-3)
+    expect_equal(abs(cov2cor(Sigma)[2L, 1L]), 1, tolerance = 1e-6)
   }
 })
 

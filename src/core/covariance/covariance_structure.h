@@ -99,6 +99,14 @@ class CovarianceStructure {
     static_cast<void>(mean_cross);
     return Vector();
   }
+  // The same Sigma by a factor whose columns of zeros come last, and which parameters describe
+  // those of its rank: where they come first, the others cannot turn towards them. Empty: it is
+  // that, or there is no such notion.
+  virtual Vector zeros_last(const Vector& theta, std::vector<bool>& free) const {
+    static_cast<void>(theta);
+    static_cast<void>(free);
+    return Vector();
+  }
   // Parameters with `variance` added along one of those directions.
   virtual Vector reopen(const Vector& theta, const Vector& direction, double variance) const = 0;
 

@@ -126,6 +126,21 @@ class Unstructured final : public CovarianceStructure {
     return {null_space * restricted.eigenvectors(), restricted.eigenvalues()};
   }
 
+  Vector zeros_last(const Vector& theta, std::vector<bool>& free) const override {
+    const Matrix lambda = factor(theta);
+    Matrix out = Matrix::Zero(columns(), columns());
+    Index rank = 0;
+    bool moved = false;
+    for (Index j = 0; j < columns(); ++j) {
+      if (lambda.col(j).isZero(0.0)) continue;
+      moved = moved || rank != j;
+      out.col(rank++) = lambda.col(j);
+    }
+    free.clear();
+    for (Index j = 0; j < columns(); ++j) free.insert(free.end(), columns() - j, j < rank);
+    return moved ? parameters(out) : Vector();
+  }
+
   Vector lower_rank(const Vector& theta, const Matrix& mean_cross) const override {
     const Index k = columns();
     const Vector scale = mean_cross.diagonal().cwiseMax(1e-300).cwiseSqrt();

@@ -1,5 +1,6 @@
 #include "boundary.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace tiers {
@@ -58,6 +59,7 @@ class BoundarySearch {
   bool reopen_term(int term, const Boundary& boundary, Vector& reopened) const;
   Vector kept(int term, Vector part) const;
   bool reopen(const Vector& start);
+  bool turn_ranges();
   bool lower_ranks();
 
   MixedObjective& objective_;
@@ -83,7 +85,7 @@ BoundaryOptimum BoundarySearch::run(const Vector& start, const std::vector<bool>
     Vector reopened;
     const bool minimum = read_multipliers(reopened);
     if (attempt == kMaxReopenings) break;
-    if (!(minimum ? lower_ranks() : reopen(reopened))) break;
+    if (!(minimum ? turn_ranges() || lower_ranks() : reopen(reopened))) break;
     from = out_.optimum.psi;
   }
   return out_;
@@ -216,6 +218,37 @@ bool BoundarySearch::reopen(const Vector& start) {
   accept(again, all_);
   for (auto& boundary : out_.boundary) boundary = Boundary{};
   out_.at_boundary = false;
+  return true;
+}
+
+// A variance of zero whose covariances with the others lead down: D Sigma is zero at a minimum
+// among the matrices of a rank, which the multipliers do not say. The others turn towards it.
+bool BoundarySearch::turn_ranges() {
+  if (!out_.at_boundary) return false;
+  Vector start = out_.optimum.psi;
+  std::vector<bool> free = out_.free;
+  bool any = false;
+  for (int j = 0; j < parameters_.terms(); ++j) {
+    const Index first = parameters_.offset(j);
+    std::vector<bool> mine;
+    const Vector part = parameters_.structure(j).zeros_last(parameters_.part(start, j), mine);
+    if (part.size() == 0) continue;
+    if (!std::all_of(all_.begin() + first, all_.begin() + first + part.size(),
+                     [](bool one) { return one; })) {
+      continue;
+    }
+    start.segment(first, part.size()) = part;
+    std::copy(mine.begin(), mine.end(), free.begin() + first);
+    any = true;
+  }
+  if (!any || !std::isfinite(objective_.value(start))) return false;
+  Vector gradient;
+  Matrix curvature;
+  objective_.derivatives(gradient, curvature);
+  if (judge(curvature, gradient, free).gain < small_gain(control_)) return false;
+  const Optimum other = minimize_from(start, free);
+  if (!(other.value < out_.optimum.value - same_deviance())) return false;
+  accept(other, free);
   return true;
 }
 
