@@ -5,7 +5,8 @@
 #' How much the estimates owe to single rows, schools, patients: what they become without each of
 #' them.
 #'
-#' @param model A fit made by [lmm()] or [glmm()].
+#' @param model A fit made by [lmm()] or [glmm()]; for `cooks.distance()`, `dfbeta()` and
+#'   `dfbetas()` also the result of `influence()`.
 #' @param group What is left out at a time. `NULL`: single rows. A formula such as `~ school`, or
 #'   `~ school:class` for the cells of two variables, which need not be in the model but in its
 #'   data; the name of a grouping factor of the fit; or a vector with a value for each row.
@@ -13,7 +14,7 @@
 #'   form. `1`: the variance parameters of a linear model take one scoring step, without a refit,
 #'   and the fixed effects follow. `Inf`: the model is fitted again without each unit, starting from
 #'   the estimates.
-#' @param x,object The result of `influence()`.
+#' @param x The result of `influence()`.
 #' @param row.names,optional Ignored.
 #' @param n Number of units to print, those with the largest Cook's distances.
 #' @param digits Significant digits.
