@@ -37,7 +37,7 @@ test_that("more parameters than the data can tell are refused before the search"
                          glmm(b ~ 1 + (visit | id), visits, family = binomial))) {
     message <- conditionMessage(expect_error(suppressMessages(eval(fit)),
                                              class = "tiers_error_model"))
-    expect_match(message, "1035|[0-9]+ (variances|parameters)")
+    expect_match(message, "1,?035")
   }
   expect_lt(sum((proc.time() - clock)[1:2]), 5)
 })

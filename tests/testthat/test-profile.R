@@ -208,8 +208,6 @@ test_that("limits on the variance scale are squares", {
 
 test_that("a fit that is not at its optimum is told a better one", {
   fit <- lmm(Reaction ~ Days + (Days | Subject), reference_data("sleepstudy"))
-  worse <- fit
-  worse$deviance <- fit$deviance
   side <- list(end = "lower", parameters = rbind(fit$parameters$estimate), value = 1, rise = -1)
   expect_null(tiers:::lower_point(list(list(below = replace(side, "end", "reached"), above =
                                               replace(side, "end", "end")))))
