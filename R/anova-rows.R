@@ -15,7 +15,7 @@ with_spanning_rows <- function(fit) {
   if (is.null(rows) || length(rows) > nrow(frame) / 4) return(fit)
   small <- fit
   small$frame <- structure(frame[rows, , drop = FALSE], terms = attr(frame, "terms"))
-  X <- fixed_matrix(small)[, !is.na(fit$coefficients), drop = FALSE]
+  X <- kept_columns(fit, fixed_matrix(small))
   size <- sqrt(colSums(X^2))
   if (any(size == 0) || qr(sweep(X, 2L, size, "/"), tol = 1e-6)$rank < ncol(X)) return(fit)
   small

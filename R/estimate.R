@@ -115,7 +115,7 @@ fixed_functions <- function(fit, L, rhs, prepared) {
                  i = "Columns were dropped from the design:
                       {.val {names[is.na(fit$coefficients)]}}."))
   }
-  rows <- read$L[, !is.na(fit$coefficients), drop = FALSE]
+  rows <- kept_columns(fit, read$L)
   list(value = linear_values(rows, kept_coefficients(fit)), rhs = read$rhs, labels = read$labels,
        L = read$L, rows = rows, test = prepared, estimate = kept_coefficients(fit),
        against = read$rhs)

@@ -127,7 +127,7 @@ icc_at <- function(fit, at, scale, level) {
 }
 
 response_at <- function(fit, at) {
-  X <- fixed_matrix(fit, at)[, !is.na(fit$coefficients), drop = FALSE]
+  X <- kept_columns(fit, fixed_matrix(fit, at))
   sd <- random_sd(fit, random_parts(fit, NA), at)
   d <- share_dispersion(fit, 1L, at)
   one <- row_integrals(fit, fixed_values(fit, at), sd, family_at(family_of(fit), 1L), d, 1)

@@ -286,8 +286,7 @@ kind_block_errors.tiers_glmm <- function(fit, contrasts, ddf) {
   }
   variance <- run_glmm_contrast_block(limit_of(fit, fit_specification(fit)), fit_lambdas(fit),
                                       engine_dispersion(fit), contrasts, parameter_covariance(fit))
-  fixed <- contrasts$fixed[, !is.na(fit$coefficients), drop = FALSE]
-  c(list(variance = variance), counted_by_fixed(ddf, fixed))
+  c(list(variance = variance), counted_by_fixed(ddf, kept_columns(fit, contrasts$fixed)))
 }
 
 parameter_covariance <- function(fit) {

@@ -183,31 +183,33 @@ isLMM.tiers_lmm <- function(x, ...) TRUE
 # count, for which the random effects are part of the rows' errors and nothing else.
 #' @export
 kind_row_errors.tiers_lmm <- function(fit, rows, ddf) {
-  check_random_ddf(ddf)
-  method <- ddf$random
-  found <- run_contrast_rows(fit, rows, isTRUE(method$linear),
-                             if (isTRUE(method$adjust)) method$weight)
-  variance <- found$variance
-  if (length(found$adjustment)) variance <- variance + 2 * found$adjustment
-  df <- if (is.null(method)) {
-    ddf$df_rows(rows$fixed[, !is.na(fit$coefficients), drop = FALSE])
+  found <- linear_errors(run_contrast_rows, fit, rows, ddf)
+  df <- if (is.null(ddf$random)) {
+    ddf$df_rows(kept_columns(fit, rows$fixed))
   } else {
-    matching_df(found$variance, found$gradient, method$weight)
+    matching_df(found$unadjusted, found$gradient, ddf$random$weight)
   }
-  list(variance = variance, df = df)
+  list(variance = found$variance, df = df)
 }
 
 #' @export
 kind_block_errors.tiers_lmm <- function(fit, contrasts, ddf) {
+  found <- linear_errors(run_contrast_block, fit, contrasts, ddf)
+  df <- if (is.null(ddf$random)) {
+    counted_by_fixed(ddf, kept_columns(fit, contrasts$fixed))
+  } else {
+    ddf$random$df(found$unadjusted, found$gradient)
+  }
+  c(list(variance = found$variance), df)
+}
+
+# Variances by `run`, with what the method of `ddf` adds to them, and the derivatives of those
+# without it.
+linear_errors <- function(run, fit, contrasts, ddf) {
   check_random_ddf(ddf)
   method <- ddf$random
-  found <- run_contrast_block(fit, contrasts, isTRUE(method$linear),
-                              if (isTRUE(method$adjust)) method$weight)
-  variance <- found$variance
-  if (length(found$adjustment)) variance <- variance + 2 * found$adjustment
-  if (!is.null(method)) {
-    return(c(list(variance = variance), method$df(found$variance, found$gradient)))
-  }
-  fixed <- contrasts$fixed[, !is.na(fit$coefficients), drop = FALSE]
-  c(list(variance = variance), counted_by_fixed(ddf, fixed))
+  found <- run(fit, contrasts, isTRUE(method$linear), if (isTRUE(method$adjust)) method$weight)
+  adjustment <- if (length(found$adjustment)) 2 * found$adjustment else 0
+  list(variance = found$variance + adjustment, unadjusted = found$variance,
+       gradient = found$gradient)
 }

@@ -34,6 +34,9 @@ kept_matrix <- function(fit) {
   if (all(kept)) X else structure(X[, kept, drop = FALSE], assign = attr(X, "assign")[kept])
 }
 
+# The columns of a matrix, one for each coefficient, whose coefficients were estimated.
+kept_columns <- function(fit, X) X[, !is.na(fit$coefficients), drop = FALSE]
+
 # beta as the engine takes it: a number for every column.
 engine_coefficients <- function(fit) {
   beta <- unname(fit$coefficients)
