@@ -36,7 +36,16 @@ qualify_functions <- function(text) {
   text
 }
 
+# A time limit that has run out explains itself wherever it is met, and callers know it by its text.
+of_time_limit <- function(e) {
+  texts <- c("reached elapsed time limit", "reached CPU time limit",
+             "reached session elapsed time limit", "reached session CPU time limit")
+  inherits(e, "error") && any(startsWith(conditionMessage(e), gettext(texts, domain = "R")))
+}
+
 stop_tiers <- function(class, message, ..., .envir) {
+  cause <- list(...)[["parent"]]
+  if (of_time_limit(cause)) stop(cause)
   stop(new_condition(c(class, "tiers_error", "error"), message, .envir, ...))
 }
 

@@ -44,7 +44,8 @@ as_two_sided <- function(formula, env) {
 # Text becomes a call by R's parser only; nothing in it is evaluated here.
 parsed_text <- function(text) {
   tryCatch(str2lang(text), error = function(e) {
-    stop_formula(c("The formula {.val {text}} cannot be read.", x = "{conditionMessage(e)}"))
+    stop_formula(c("The formula {.val {text}} cannot be read.", x = "{conditionMessage(e)}"),
+                 parent = e)
   })
 }
 
@@ -66,7 +67,8 @@ fixed_terms <- function(fixed, data) {
   tryCatch(
     if (dot) stats::terms(fixed, data = data) else stats::terms(fixed),
     error = function(e) {
-      stop_formula(c("The formula `{text_of(fixed)}` cannot be read.", x = "{conditionMessage(e)}"))
+      stop_formula(c("The formula `{text_of(fixed)}` cannot be read.", x = "{conditionMessage(e)}"),
+                   parent = e)
     })
 }
 

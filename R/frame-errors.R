@@ -2,7 +2,7 @@
 # the cause is looked for variable by variable, so that the message can name it.
 
 explain_frame_error <- function(e, terms, data, parsed, n) {
-  if (inherits(e, "tiers_error")) stop(e)
+  if (inherits(e, "tiers_error") || of_time_limit(e)) stop(e)
   env <- parsed$env
   variables <- as.list(attr(terms, "variables"))[-1L]
   response <- attr(terms, "response") == 1L

@@ -134,7 +134,7 @@ add_basis_terms <- function(bar) {
   right <- tryCatch(
     stats::terms(structure(call("~", bar$lhs), class = "formula", .Environment = baseenv())),
     error = function(e) {
-      stop_formula(c("`{bar$label}` cannot be read.", x = "{conditionMessage(e)}"))
+      stop_formula(c("`{bar$label}` cannot be read.", x = "{conditionMessage(e)}"), parent = e)
     })
   if (!is.null(attr(right, "offset"))) {
     stop_formula("`{bar$label}`: an offset belongs in the fixed part of the formula.")
