@@ -84,7 +84,7 @@ delete_rows <- function(fit, model = deletion_model(fit), hat = leverages(fit)) 
   own <- model$scale^2 * rowSums(model$map^2)
   variance <- rep(own, each = nrow(white)) +
     model$scale^2 * (white %*% t(model$map))^2 / left
-  dim(variance) <- dim(direction)
+  dim(variance) <- c(nrow(white), nrow(model$map))
   # Phi_(i)^-1 shrinks the one direction x by 1 + growth.
   new_deletions(model, direction, cbind(cook = size / p, mdffits = size / (1 + growth) / p,
                                         covtrace = growth, covratio = 1 + growth), variance)

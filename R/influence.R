@@ -45,9 +45,9 @@
 #' `fix =` at the estimates would give. In a generalized model it is that of the working linear
 #' model at the estimates, an approximation; `refit = Inf` is exact there too.
 #'
-#' [cooks.distance()][residuals.tiers_fit] of a fit itself is another number, that of lme4: it is
-#' made of the leverage of a row on its own conditional fitted value.
-#' `cooks.distance(influence(fit))` tells how much the fixed effects change.
+#' [cooks.distance()][residuals.tiers_fit] of a fit itself is that of `influence(fit)`, row by row.
+#' lme4 gives another number there, made of the leverage of a row on its own conditional fitted
+#' value, which the random effects follow as well.
 #' @references
 #' Christensen R, Pearson LM, Johnson W (1992). Case-deletion diagnostics for mixed models.
 #' Technometrics 34, 38-45.
@@ -82,7 +82,7 @@ influence.tiers_fit <- function(model, group = NULL, refit = 0, ...) {
   closed <- if (is.null(group)) delete_rows(model, deletion) else {
     delete_units(deletion, units$rows)
   }
-  found <- if (refit == 0) with_displacement(model, closed) else {
+  found <- if (refit == 0) with_displacement(closed, ncol(deletion$X)) else {
     again <- if (refit == 1) scoring_deletions(model, units$rows) else {
       refitted_deletions(model, units$rows)
     }
@@ -100,9 +100,9 @@ influence.tiers_fit <- function(model, group = NULL, refit = 0, ...) {
             class = "tiers_influence")
 }
 
-# With the variances held -2 logLik is a parabola in beta.
-with_displacement <- function(fit, found) {
-  found$rld <- found$cook * nrow(fit$vcov)
+# With the variances held -2 logLik is a parabola in the p fixed effects.
+with_displacement <- function(found, p) {
+  found$rld <- found$cook * p
   found
 }
 

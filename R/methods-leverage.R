@@ -18,9 +18,15 @@ cooks.distance.tiers_fit <- function(model, ...) {
   stats::naresid(model$na.action, cooks_distances(model, leverages(model)))
 }
 
+# From the change of the fixed effects, as influence() has it; where all of these are infinite
+# nothing changes.
 cooks_distances <- function(fit, hat) {
-  residual <- stats::residuals(plain_rows(fit), type = "scaled")
-  (residual / (1 - hat))^2 * hat / nrow(fit$vcov)
+  value <- if (ncol(estimable_matrix(fit))) {
+    delete_rows(fit, hat = hat)$cook
+  } else {
+    rep(if (nrow(fit$vcov)) 0 else NA_real_, length(hat))
+  }
+  stats::setNames(value, names(hat))
 }
 
 # The columns of X that beta belongs to; of separated data a basis of what has finite estimates.

@@ -32,9 +32,11 @@
 #'   one for each row of the data, `NA` where a row was left out. `hatvalues()`: the derivative of
 #'   each conditional fitted value by its observation, at the estimated variances; of a generalized
 #'   fit in the weighted least squares problem at the estimates, with the square of the slope of the
-#'   mean by the variance of the observation as weights. `cooks.distance()`: Cook's distance from
-#'   these and the scaled residuals, over the number of fixed effects, as lme4 defines it; that of
-#'   the fixed effects alone is in [influence()][influence.tiers_fit].
+#'   mean by the variance of the observation as weights. `cooks.distance()`: Cook's distance
+#'   `d' V^-1 d / p`, with `d` the change of the `p` fixed effects when the row is left out, all
+#'   variances held, and `V` their covariance matrix; the same as by
+#'   [influence()][influence.tiers_fit], and without random effects as by [lm()] and [glm()]. `NA`:
+#'   without the row a coefficient cannot be estimated.
 #' @details
 #' Where separated data make the linear predictor infinite the observation is fitted exactly:
 #' residuals and leverage are 0, and working residuals have the value that they come to far out, 1

@@ -1,4 +1,5 @@
-# Leverage and Cook's distance: against glm() and lm(), lme4's parts, and dense matrices.
+# Leverage against glm() and lm(), lme4's parts, and dense matrices; Cook's distance against glm(),
+# lm() and what leaving the row out does to the fixed effects, with dense matrices.
 
 test_that("without random terms leverage is that of lm", {
   d <- machines()
@@ -55,6 +56,18 @@ test_that("without random terms leverage and Cook's distance are those of glm", 
   }
 })
 
+# With V = I + UU' of the working model, e its residual and P = V^-1 - V^-1 X Phi X'V^-1 the change
+# without row i is Phi x_i e_i / P_ii, x_i a row of V^-1 X.
+dense_cooks <- function(fit) {
+  root <- root_weights(fit)
+  X <- root * kept_matrix(fit)
+  U <- root * as.matrix(random_matrix(fit) %*% relative_factor(fit))
+  inverse <- solve(diag(nrow(X)) + tcrossprod(U))
+  white <- inverse %*% X
+  size <- rowSums(white %*% solve(crossprod(X, white)) * white)
+  size * (residuals(fit, "scaled") / (diag(inverse) - size))^2 / ncol(X)
+}
+
 test_that("leverages are those of dense matrices, whatever family, design and method", {
   fits <- lapply(family_names(), family_fit)
   d <- small_counts()
@@ -68,9 +81,8 @@ test_that("leverages are those of dense matrices, whatever family, design and me
   for (fit in fits) {
     expect_equal(unname(hatvalues(fit)), unname(dense_leverages(fit)), tolerance = 1e-8)
     expect_true(all(hatvalues(fit) >= 0 & hatvalues(fit) < 1))
-    hat <- hatvalues(fit)
-    p <- sum(!is.na(fixef(fit)))
-    expect_equal(cooks.distance(fit), (residuals(fit, "scaled") / (1 - hat))^2 * hat / p)
+    expect_equal(cooks.distance(fit), dense_cooks(fit), tolerance = 1e-8)
+    expect_equal(unname(cooks.distance(fit)), unname(cooks.distance(influence(fit))))
   }
 })
 
@@ -82,7 +94,7 @@ test_that("a gaussian family has the leverage of the linear model", {
 
 # hatvalues() of lme4 1.1 takes prior weights where the factors have working weights, and gives
 # values above 1: its formula is used here with its own working weights.
-test_that("leverages and Cook's distances of binomial counts are those of lme4's factors", {
+test_that("leverages of binomial counts are those of lme4's factors", {
   skip_if_not_installed("lme4")
   peer <- lme4::glmer(cbind(incidence, size - incidence) ~ period + (1 | herd), cbpp(), binomial())
   part <- lme4::getME(peer, c("L", "Lambdat", "Zt", "RX", "X", "RZX"))
@@ -92,11 +104,21 @@ test_that("leverages and Cook's distances of binomial counts are those of lme4's
   C2 <- solve(t(part$RX), t(root * part$X) - as.matrix(Matrix::crossprod(part$RZX, C1)))
   hat <- Matrix::colSums(C1^2) + colSums(C2^2)
   expect_equal(unname(hatvalues(grouped_fit())), unname(hat), tolerance = 1e-3)
-  distance <- (residuals(peer, "pearson") / (1 - hat))^2 * hat / 4
-  expect_equal(unname(cooks.distance(grouped_fit())), unname(distance), tolerance = 5e-3)
 })
 
-test_that("Cook's distance is large where leaving the row out moves the fixed effects", {
+test_that("Cook's distance is what leaving the row out does, the variances held", {
+  d <- machines_unbalanced()
+  d$w <- rep(c(1, 2, 4, 0), length.out = nrow(d))
+  fit <- suppressMessages(lmm(score ~ Machine * x + (x | Worker), d, weights = w))
+  held <- list(fix = stats::setNames(fit$parameters$estimate, fit$parameters$name))
+  for (i in c(1, 6, 20)) {
+    left <- suppressMessages(update(fit, data = d[-i, ], fix = held$fix))
+    step <- fixef(left) - fixef(fit)
+    expect_equal(cooks.distance(fit)[[i]], drop(step %*% solve(vcov(fit), step)) / length(step),
+                 tolerance = 1e-6)
+  }
+  expect_true(all(cooks.distance(fit)[d$w == 0] == 0))
+  # Of a generalized fit an approximation: close to the whole of the change by exact refits.
   d <- cbpp()
   fit <- grouped_fit()
   moved <- vapply(seq_len(nrow(d)), function(i) {
@@ -104,6 +126,15 @@ test_that("Cook's distance is large where leaving the row out moves the fixed ef
     drop(step %*% solve(vcov(fit), step))
   }, 0)
   expect_gt(cor(moved, cooks.distance(fit), method = "spearman"), 0.7)
+})
+
+test_that("a row that alone determines a coefficient has no Cook's distance", {
+  d <- transform(small_counts(), only = as.numeric(seq_len(96) == 5))
+  fit <- suppressMessages(lmm(n ~ x + only + (1 | g), d))
+  expect_identical(unname(which(is.na(cooks.distance(fit)))), 5L)
+  empty <- suppressMessages(lmm(n ~ 0 + (1 | g), d))
+  expect_true(all(is.na(cooks.distance(empty))) && !anyNA(hatvalues(empty)))
+  expect_true(all(is.na(augment(empty)$.cooksd)))
 })
 
 test_that("separated rows have no leverage, the others that of the fit without them", {
@@ -116,9 +147,10 @@ test_that("separated rows have no leverage, the others that of the fit without t
   rest <- glmm(y ~ x + (1 | g), d[d$z == 0, ], binomial())
   expect_true(all(hatvalues(fit)[d$z == 1] == 0))
   expect_equal(unname(hatvalues(fit)[d$z == 0]), unname(hatvalues(rest)), tolerance = 1e-5)
-  # Three coefficients, of which one is infinite.
-  expect_equal(unname(cooks.distance(fit)[d$z == 0]), unname(cooks.distance(rest)) * 2 / 3,
+  expect_equal(unname(cooks.distance(fit)[d$z == 0]), unname(cooks.distance(rest)),
                tolerance = 1e-4)
+  # By how much -2 logLik grows: of two coefficients, the third is infinite.
+  expect_equal(influence(fit)$rld, 2 * unname(cooks.distance(fit)))
   expect_true(all(cooks.distance(fit)[d$z == 1] == 0))
   for (type in c("response", "pearson", "scaled", "deviance")) {
     expect_true(all(residuals(fit, type)[d$z == 1] == 0), info = type)
