@@ -115,8 +115,9 @@ plot_measure <- function(x, what, label, ...) {
   at <- seq_along(value)
   graphics::plot(at, value, type = "n", xaxt = if (x$name == "row") "s" else "n",
                  xlab = x$name, ylab = measure_label(what),
-                 ylim = range(foot, value * 1.06, finite = TRUE), main = measure_label(what))
-  if (x$name != "row") graphics::axis(1, at, x$units)
+                 ylim = range(foot, value * 1.12, finite = TRUE), main = measure_label(what))
+  # Of many units axis() writes a part of the names; a mark for each would be a black bar.
+  if (x$name != "row") graphics::axis(1, at, x$units, tick = length(at) <= 40L)
   graphics::abline(h = foot, col = "grey70")
   graphics::segments(at, foot, at, value, col = "grey60")
   do.call(graphics::points, c(list(at, value), point_style(length(value), ...)))
@@ -136,8 +137,9 @@ plot_dfbetas <- function(x, label, ...) {
   on.exit(graphics::par(mar = before))
   wide <- max(graphics::strwidth(names, units = "inches", cex = 0.8)) / graphics::par("csi") + 1
   graphics::par(mar = replace(before, 2L, min(wide, 12)))
-  graphics::plot(range(0, value, finite = TRUE), range(0.5, length(names) + 0.5), type = "n",
-                 yaxt = "n", xlab = "Change in standard errors", ylab = "", main = "DFBETAS")
+  graphics::plot(grDevices::extendrange(range(0, value, finite = TRUE)),
+                 range(0.5, length(names) + 0.5), type = "n", yaxt = "n",
+                 xlab = "Change in standard errors", ylab = "", main = "DFBETAS")
   graphics::axis(2, place, names, las = 1, cex.axis = 0.8)
   graphics::abline(v = 0, col = "grey70")
   graphics::abline(v = c(-2, 2) / sqrt(length(x$units)), col = "grey80", lty = 2)
@@ -146,7 +148,8 @@ plot_dfbetas <- function(x, label, ...) {
     do.call(graphics::points, c(list(value[, j], at), point_style(nrow(value), ...)))
     far <- utils::head(order(-abs(value[, j]), na.last = NA), min(label, 2L))
     if (length(far)) {
-      graphics::text(value[far, j], at[far], x$units[far], pos = 3, cex = 0.7, col = "#C03A2B")
+      graphics::text(value[far, j], at[far], x$units[far], pos = 3, cex = 0.7, xpd = NA,
+                     col = "#C03A2B")
     }
   }
 }

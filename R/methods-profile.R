@@ -123,7 +123,7 @@ plot.tiers_profile <- function(x, type = c("zeta", "pairs"), ...) {
   if (type == "zeta") {
     draw_panels(lapply(names, function(name) {
       function() plot_zeta(x[x$parameter == name, ], name, ...)
-    }))
+    }), mar = c(4, 4, 1, 1))
     return(invisible(x))
   }
   paired <- intersect(names, names(x))
@@ -132,7 +132,8 @@ plot.tiers_profile <- function(x, type = c("zeta", "pairs"), ...) {
                 {length(paired)}.")
   }
   pairs <- utils::combn(paired, 2L, simplify = FALSE)
-  draw_panels(lapply(pairs, function(pair) function() plot_profile_pair(x, pair, ...)))
+  draw_panels(lapply(pairs, function(pair) function() plot_profile_pair(x, pair, ...)),
+              mar = c(4, 4, 1, 1))
   invisible(x)
 }
 

@@ -56,7 +56,8 @@ plot.tiers_ranef <- function(x, level = 0.95, ...) {
   invisible(x)
 }
 
-draw_panels <- function(panels) {
+# Panels without titles take smaller margins, where the layout is ours.
+draw_panels <- function(panels, mar = graphics::par("mar")) {
   if (length(panels) == 0L) {
     stop_input("There is nothing to plot: the model has no random effects.")
   }
@@ -64,7 +65,7 @@ draw_panels <- function(panels) {
   if (length(panels) > 1L && all(graphics::par("mfrow") == 1L)) {
     columns <- ceiling(sqrt(length(panels)))
     before <- graphics::par(c("mfrow", "mar"))
-    graphics::par(mfrow = c(ceiling(length(panels) / columns), columns))
+    graphics::par(mfrow = c(ceiling(length(panels) / columns), columns), mar = mar)
     on.exit(graphics::par(before))
   }
   for (draw in panels) draw()

@@ -63,6 +63,7 @@
 #'
 #' @section Pages:
 #' `vignette("getting-started", package = "tiers")`,
+#' `vignette("tests-and-predictions", package = "tiers")`,
 #' `vignette("generalized-models", package = "tiers")`,
 #' `vignette("algorithm", package = "tiers")`. Errors, warnings and messages have classes
 #' (`tiers_error`, `tiers_warning`, `tiers_message`), so that a script can tell them apart.
