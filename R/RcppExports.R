@@ -81,12 +81,12 @@ variance_information_lmm_cpp <- function(spec, lambda, forms, vcov_psi, all_free
     .Call(`_tiers_variance_information_lmm_cpp`, spec, lambda, forms, vcov_psi, all_free, also_free)
 }
 
-contrast_rows_lmm_cpp <- function(spec, lambda, rows, linear, weight) {
-    .Call(`_tiers_contrast_rows_lmm_cpp`, spec, lambda, rows, linear, weight)
+contrast_rows_lmm_cpp <- function(spec, lambda, rows, linear) {
+    .Call(`_tiers_contrast_rows_lmm_cpp`, spec, lambda, rows, linear)
 }
 
-contrast_block_lmm_cpp <- function(spec, lambda, contrasts, linear, weight) {
-    .Call(`_tiers_contrast_block_lmm_cpp`, spec, lambda, contrasts, linear, weight)
+contrast_block_lmm_cpp <- function(spec, lambda, contrasts, linear) {
+    .Call(`_tiers_contrast_block_lmm_cpp`, spec, lambda, contrasts, linear)
 }
 
 condvar_lmm_cpp <- function(spec, lambda, sigma) {

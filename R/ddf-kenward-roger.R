@@ -7,13 +7,14 @@
 # and for l rows L, with Theta = L'(L Phi L')^-1 L and D_a = -Phi P_a Phi (the derivative of Phi),
 #   A1 = sum W_ab tr(Theta D_a) tr(Theta D_b),  A2 = sum W_ab tr(Theta D_a Theta D_b).
 # U_ab is also Q_ab - P_a Phi P_b of the paper, without its cancellation. The D_a and the sum of
-# Phi U_ab Phi come from the compiled code. A joint test of df within 0.01 of 2 is not scaled, as in
+# Phi U_ab Phi come from the compiled code; for functions of random effects too, in place of l'Phi l
+# their prediction error, core/inference/linear_contrasts.h. A joint test of df within 0.01 of 2 is not scaled, as in
 # pbkrtest: the factor has a pole there.
 
 #' Kenward-Roger degrees of freedom
 #'
-#' A value for the argument `ddf` of [summary()][summary.tiers_fit], [anova()][anova.tiers_fit] and
-#' [confint()][vcov.tiers_fit] that says which form of Kenward and Roger's method to use;
+#' A value for the argument `ddf` of [summary()][summary.tiers_fit], [anova()][anova.tiers_fit],
+#' [confint()][vcov.tiers_fit], [predict()][predict.tiers_fit] and [estimate()] that says which form of Kenward and Roger's method to use;
 #' `ddf = "kenward-roger"` is `ddf_kr()`.
 #'
 #' The method replaces the covariance matrix of the fixed effects by one that allows for the
@@ -33,6 +34,9 @@
 #' same numbers and are there because other programs have the choice. With `fix` or `equal` the
 #' parameters are those that the constraints leave free.
 #'
+#' The same holds for predictions and contrasts that contain random effects: the variance of their
+#' prediction error takes the place of that of the estimate (Kackar and Harville 1984).
+#'
 #' Where the method has no answer, as with too few groups for the rows of a joint test, the degrees
 #' of freedom are `NA` and a message says why.
 #'
@@ -43,16 +47,22 @@
 #' @param version `1`, or `2` with the correction for the bias of the variance estimates
 #'   (`DDFM=KR2` of PROC MIXED).
 #' @return An object to give as `ddf`.
-#' @references Kenward MG, Roger JH (1997). Small sample inference for fixed effects from restricted
+#' @references Kackar RN, Harville DA (1984). Approximations for standard errors of estimators of
+#'   fixed and random effects in mixed linear models. Journal of the American Statistical
+#'   Association 79, 853-862.
+#'
+#'   Kenward MG, Roger JH (1997). Small sample inference for fixed effects from restricted
 #'   maximum likelihood. Biometrics 53, 983-997.
 #'
 #'   Kenward MG, Roger JH (2009). An improved approximation to the precision of fixed effects from
 #'   restricted maximum likelihood. Computational Statistics and Data Analysis 53, 2583-2595.
-#' @seealso [summary.tiers_fit()], [anova.tiers_fit()]
+#' @seealso [summary.tiers_fit()], [anova.tiers_fit()], [predict()][predict.tiers_fit], [estimate()]
 #' @examples
 #' fit <- lmm(distance ~ age * Sex + (age | Subject), nlme::Orthodont)
 #' summary(fit, ddf = "kenward-roger")
 #' anova(fit, ddf = ddf_kr(information = "observed"))
+#' boy <- data.frame(age = 12, Sex = "Male", Subject = "M01")
+#' predict(fit, boy, interval = "confidence", ddf = "kenward-roger")
 #' @concept small samples
 #' @concept pbkrtest
 #' @export
@@ -71,13 +81,23 @@ ddf_kr <- function(information = c("expected", "observed"), linear = FALSE, vers
 
 prepare_kenward_roger <- function(fit, vcov, information = "expected") {
   constrained <- !is.null(fit$constraints)
+  forms <- variance_forms(fit$random)
   parts <- run_variance_information(
-    fit_specification(fit), fit_lambdas(fit), variance_forms(fit$random), fit$inference$vcov_psi,
+    fit_specification(fit), fit_lambdas(fit), forms, fit$inference$vcov_psi,
     all_free = !constrained, also_free = if (constrained) pinned_directions(fit))
   W <- parts[[information]]
   phi <- fit$vcov
-  D <- parts$derivatives
-  adjusted <- phi + 2 * parts[[paste0(information, "_products")]]
+  own <- identical(vcov, phi)
+  random <- contrast_df(W, function(variance, gradient) kenward_roger_df(variance, gradient, W),
+                        linear = list(forms = forms, psi = parts$psi, weight = W))
+  c(list(vcov = if (own) phi + 2 * parts[[paste0(information, "_products")]] else vcov,
+         random = random),
+    kenward_roger_df(phi, parts$derivatives, W, scaled = own))
+}
+
+# Of functions whose estimates have the covariance matrix phi, with its derivatives D by parameters
+# that have the covariance matrix W.
+kenward_roger_df <- function(phi, D, W, scaled = TRUE) {
   told <- FALSE
   joint <- function(L) {
     found <- kenward_roger_joint(L, phi, D, W)
@@ -85,16 +105,18 @@ prepare_kenward_roger <- function(fit, vcov, information = "expected") {
       told <<- TRUE
       tell_no_df(L, found$reason)
     }
-    found[c("df", "scale")]
+    list(df = found$df, scale = if (scaled) found$scale else 1)
   }
-  own <- identical(vcov, phi)
   list(
-    vcov = if (own) adjusted else vcov,
     df_rows = function(L) {
-      vapply(seq_len(nrow(L)), function(i) joint(L[i, , drop = FALSE])$df, 1)
+      variance <- row_variances(L, phi)
+      # What the formulas for several rows come to for one.
+      df <- matching_df(variance, row_gradients(L, D), W)
+      without <- which(is.na(df) & variance > 0)
+      if (length(without)) joint(L[without[1L], , drop = FALSE])
+      df
     },
-    df_joint = function(L) if (own) joint(L) else list(df = joint(L)$df, scale = 1),
-    fixed_only = "Kenward-Roger")
+    df_joint = joint)
 }
 
 tell_no_df <- function(L, reason) {

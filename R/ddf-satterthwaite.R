@@ -15,7 +15,7 @@ prepare_satterthwaite <- function(fit, vcov) {
   phi <- fit$vcov
   covariance <- inference$vcov_psi
   derivatives <- inference$dvcov
-  random <- contrast_df(FALSE, covariance, FALSE, function(variance, gradient) {
+  random <- contrast_df(covariance, function(variance, gradient) {
     satterthwaite_df(variance, covariance, gradient)
   })
   c(list(vcov = vcov, random = random), satterthwaite_df(phi, covariance, derivatives))
@@ -30,10 +30,7 @@ satterthwaite_df <- function(phi, covariance, derivatives) {
 
 satterthwaite_rows <- function(L, phi, covariance, derivatives) {
   variance <- row_variances(L, phi)
-  # rows x parameters
-  gradient <- vapply(derivatives, function(D) rowSums((L %*% D) * L), numeric(nrow(L)))
-  dim(gradient) <- c(nrow(L), length(derivatives))
-  matching_df(variance, gradient, covariance)
+  matching_df(variance, row_gradients(L, derivatives), covariance)
 }
 
 # Rows with the same row space whose estimates are uncorrelated under phi.

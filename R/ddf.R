@@ -7,10 +7,9 @@
 #   df_rows(L)      df of a t test for each row of L (rows x r),
 #   df_joint(L)     list(df, scale) of the F test of all rows of L; `scale` multiplies F. Where L
 #                   tests a term of the fixed part, its attribute "term" is the term's label,
-#   random          of methods made of the variance parameters: list(linear, weight, adjust, df),
-#                   see contrast_df(). Where it is missing, rows with random effects have the df of
-#                   their fixed part,
-#   fixed_only      the method's name where it has nothing for such rows.
+#   random          of methods made of the variance parameters: list(weight, df, linear), see
+#                   contrast_df(). Where it is missing, rows with random effects have the df of
+#                   their fixed part.
 # Inf stands for a normal or chi-square reference distribution.
 
 # `linear_only` methods are made of the variance parameters of a linear model; `robust_only` ones
@@ -154,21 +153,18 @@ constant_ddf <- function(vcov, df) {
 
 # What a method does for rows m'b + l'beta, random effects among them, from their variances and the
 # gradients of these:
-#   linear   are the gradients those by linear parameters of V?
 #   weight   covariance matrix of the parameters
-#   adjust   add the uncertainty of the parameters, 2 sum_ab weight_ab K2_ab, to the variances?
 #   df       function of the covariance matrix of a few contrasts and its derivatives:
 #            list(df_rows, df_joint)
-contrast_df <- function(linear, weight, adjust, df) {
-  list(linear = linear, weight = weight, adjust = adjust, df = df)
-}
+#   linear   list(forms, psi, weight) where the parameters are such that V is linear in them; their
+#            uncertainty, 2 sum_ab weight_ab K2_ab, is then added to the variances
+contrast_df <- function(weight, df, linear = NULL) list(weight = weight, df = df, linear = linear)
 
-# Some methods know no errors of random effects.
-check_random_ddf <- function(ddf) {
-  if (is.null(ddf$fixed_only)) return(invisible())
-  stop_input(c("{ddf$fixed_only} degrees of freedom are not available in this version of tiers where
-                random effects are among what is predicted.",
-               i = "Use {.code ddf = \"satterthwaite\"}."))
+# l'D l for each row l of L and each derivative D: rows x parameters.
+row_gradients <- function(L, derivatives) {
+  gradient <- vapply(derivatives, function(D) rowSums((L %*% D) * L), double(nrow(L)))
+  dim(gradient) <- c(nrow(L), length(derivatives))
+  gradient
 }
 
 # 2 v^2 / (g'W g): the df of a scaled chi-square with mean v and that variance. `gradient` is rows x

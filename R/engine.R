@@ -22,18 +22,17 @@ run_cluster_sums <- function(rows, correction) {
 }
 
 # Errors of many rows m'b + l'beta (see row_errors()): variance, gradient in the parameters of the
-# variances (`linear`: those of run_kenward_roger()), sum of `weight` times K2. The same for a few
-# contrasts with all their pairs.
-run_contrast_rows <- function(fit, rows, linear, weight) {
+# variances. Those are of the engine's search or `linear`, list(forms, psi, weight) as
+# run_variance_information() has them; then the sum of `weight` times K2 is `adjustment`. The same
+# for a few contrasts with all their pairs.
+run_contrast_rows <- function(fit, rows, linear = NULL) {
   spec <- fit_specification(fit)
-  compiled(contrast_rows_lmm_cpp(spec, unname_all(fit_lambdas(fit)), rows, linear,
-                                 weight %||% matrix(0, 0L, 0L)), spec)
+  compiled(contrast_rows_lmm_cpp(spec, unname_all(fit_lambdas(fit)), rows, linear), spec)
 }
 
-run_contrast_block <- function(fit, contrasts, linear, weight) {
+run_contrast_block <- function(fit, contrasts, linear = NULL) {
   spec <- fit_specification(fit)
-  compiled(contrast_block_lmm_cpp(spec, unname_all(fit_lambdas(fit)), contrasts, linear,
-                                  weight %||% matrix(0, 0L, 0L)), spec)
+  compiled(contrast_block_lmm_cpp(spec, unname_all(fit_lambdas(fit)), contrasts, linear), spec)
 }
 
 # Conditional variances of the random effects, one k x k x levels array a term.

@@ -206,9 +206,7 @@ kind_block_errors.tiers_lmm <- function(fit, contrasts, ddf) {
 # Variances by `run`, with what the method of `ddf` adds to them, and the derivatives of those
 # without it.
 linear_errors <- function(run, fit, contrasts, ddf) {
-  check_random_ddf(ddf)
-  method <- ddf$random
-  found <- run(fit, contrasts, isTRUE(method$linear), if (isTRUE(method$adjust)) method$weight)
+  found <- run(fit, contrasts, ddf$random$linear)
   adjustment <- if (length(found$adjustment)) 2 * found$adjustment else 0
   list(variance = found$variance + adjustment, unadjusted = found$variance,
        gradient = found$gradient)

@@ -29,9 +29,9 @@
 #'   `"marginal"`.
 #' @param level Confidence level of the limits.
 #' @param ddf How the degrees of freedom of the limits are found: see [summary.tiers_fit()].
-#'   Those of `"satterthwaite"` are of each row's own variance, random effects included; methods
-#'   that count take those of the row's fixed part; `"kenward-roger"` is for rows without random
-#'   effects.
+#'   Those of `"satterthwaite"` and `"kenward-roger"` are of each row's own variance, random effects
+#'   included, to which Kenward and Roger's method adds what the estimation of the variances costs;
+#'   methods that count take those of the row's fixed part.
 #' @param weights Weights of new responses, for `interval = "prediction"`: a number, one for each
 #'   row, or a one-sided formula such as `~ w`. By default those of the fit for its own rows, and 1
 #'   for new ones. Of binomial kinds they are the trials, by default found in `newdata`.

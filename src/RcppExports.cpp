@@ -277,32 +277,30 @@ BEGIN_RCPP
 END_RCPP
 }
 // contrast_rows_lmm_cpp
-List contrast_rows_lmm_cpp(const List& spec, const List& lambda, const List& rows, bool linear, const Rcpp::NumericMatrix& weight);
-RcppExport SEXP _tiers_contrast_rows_lmm_cpp(SEXP specSEXP, SEXP lambdaSEXP, SEXP rowsSEXP, SEXP linearSEXP, SEXP weightSEXP) {
+List contrast_rows_lmm_cpp(const List& spec, const List& lambda, const List& rows, Rcpp::Nullable<Rcpp::List> linear);
+RcppExport SEXP _tiers_contrast_rows_lmm_cpp(SEXP specSEXP, SEXP lambdaSEXP, SEXP rowsSEXP, SEXP linearSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const List& >::type spec(specSEXP);
     Rcpp::traits::input_parameter< const List& >::type lambda(lambdaSEXP);
     Rcpp::traits::input_parameter< const List& >::type rows(rowsSEXP);
-    Rcpp::traits::input_parameter< bool >::type linear(linearSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type weight(weightSEXP);
-    rcpp_result_gen = Rcpp::wrap(contrast_rows_lmm_cpp(spec, lambda, rows, linear, weight));
+    Rcpp::traits::input_parameter< Rcpp::Nullable<Rcpp::List> >::type linear(linearSEXP);
+    rcpp_result_gen = Rcpp::wrap(contrast_rows_lmm_cpp(spec, lambda, rows, linear));
     return rcpp_result_gen;
 END_RCPP
 }
 // contrast_block_lmm_cpp
-List contrast_block_lmm_cpp(const List& spec, const List& lambda, const List& contrasts, bool linear, const Rcpp::NumericMatrix& weight);
-RcppExport SEXP _tiers_contrast_block_lmm_cpp(SEXP specSEXP, SEXP lambdaSEXP, SEXP contrastsSEXP, SEXP linearSEXP, SEXP weightSEXP) {
+List contrast_block_lmm_cpp(const List& spec, const List& lambda, const List& contrasts, Rcpp::Nullable<Rcpp::List> linear);
+RcppExport SEXP _tiers_contrast_block_lmm_cpp(SEXP specSEXP, SEXP lambdaSEXP, SEXP contrastsSEXP, SEXP linearSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const List& >::type spec(specSEXP);
     Rcpp::traits::input_parameter< const List& >::type lambda(lambdaSEXP);
     Rcpp::traits::input_parameter< const List& >::type contrasts(contrastsSEXP);
-    Rcpp::traits::input_parameter< bool >::type linear(linearSEXP);
-    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type weight(weightSEXP);
-    rcpp_result_gen = Rcpp::wrap(contrast_block_lmm_cpp(spec, lambda, contrasts, linear, weight));
+    Rcpp::traits::input_parameter< Rcpp::Nullable<Rcpp::List> >::type linear(linearSEXP);
+    rcpp_result_gen = Rcpp::wrap(contrast_block_lmm_cpp(spec, lambda, contrasts, linear));
     return rcpp_result_gen;
 END_RCPP
 }
@@ -388,8 +386,8 @@ static const R_CallMethodDef CallEntries[] = {
     {"_tiers_projected_squares_cpp", (DL_FUNC) &_tiers_projected_squares_cpp, 3},
     {"_tiers_fit_lmm_cpp", (DL_FUNC) &_tiers_fit_lmm_cpp, 2},
     {"_tiers_variance_information_lmm_cpp", (DL_FUNC) &_tiers_variance_information_lmm_cpp, 6},
-    {"_tiers_contrast_rows_lmm_cpp", (DL_FUNC) &_tiers_contrast_rows_lmm_cpp, 5},
-    {"_tiers_contrast_block_lmm_cpp", (DL_FUNC) &_tiers_contrast_block_lmm_cpp, 5},
+    {"_tiers_contrast_rows_lmm_cpp", (DL_FUNC) &_tiers_contrast_rows_lmm_cpp, 4},
+    {"_tiers_contrast_block_lmm_cpp", (DL_FUNC) &_tiers_contrast_block_lmm_cpp, 4},
     {"_tiers_condvar_lmm_cpp", (DL_FUNC) &_tiers_condvar_lmm_cpp, 3},
     {"_tiers_evaluate_lmm_cpp", (DL_FUNC) &_tiers_evaluate_lmm_cpp, 2},
     {"_tiers_profile_lmm_cpp", (DL_FUNC) &_tiers_profile_lmm_cpp, 6},

@@ -1,4 +1,6 @@
 // The compiled fit as R sees it. Called only from R/engine.R.
+#include <memory>
+
 #include "convert.h"
 
 using Rcpp::_;
@@ -11,17 +13,38 @@ List fit_lmm_cpp(const List& spec, const List& control) {
   return fit_to_r(tiers::fit_model(model, control_from_r(control)));
 }
 
-// `forms`: list(term (from 1), block) each.
+namespace {
+
+// Of list(term (from 1), block) each.
+std::vector<tiers::VarianceForm> variance_forms_from_r(const List& forms) {
+  std::vector<tiers::VarianceForm> out;
+  for (R_xlen_t a = 0; a < forms.size(); ++a) {
+    const List form = forms[a];
+    out.push_back({Rcpp::as<int>(form["term"]) - 1, Rcpp::as<Matrix>(form["block"])});
+  }
+  return out;
+}
+
+std::unique_ptr<tiers::LinearParameters> linear_parameters_from_r(
+    const Rcpp::Nullable<List>& given) {
+  if (given.isNull()) return nullptr;
+  const List list(given);
+  auto out = std::make_unique<tiers::LinearParameters>();
+  out->forms = variance_forms_from_r(list["forms"]);
+  out->psi = Rcpp::as<tiers::Vector>(list["psi"]);
+  out->weight = Rcpp::as<Matrix>(list["weight"]);
+  return out;
+}
+
+}  // namespace
+
 // [[Rcpp::export]]
 List variance_information_lmm_cpp(const List& spec, const List& lambda, const List& forms,
                                   const Eigen::MatrixXd& vcov_psi, bool all_free,
                                   const Eigen::MatrixXd& also_free) {
   const tiers::Specification model = specification_from_r(spec);
   tiers::VarianceForms asked;
-  for (R_xlen_t a = 0; a < forms.size(); ++a) {
-    const List form = forms[a];
-    asked.entries.push_back({Rcpp::as<int>(form["term"]) - 1, Rcpp::as<Matrix>(form["block"])});
-  }
+  asked.entries = variance_forms_from_r(forms);
   asked.vcov_psi = vcov_psi;
   asked.all_free = all_free;
   asked.also_free = also_free;
@@ -35,27 +58,28 @@ List variance_information_lmm_cpp(const List& spec, const List& lambda, const Li
                       _["observed_products"] = found.observed_products);
 }
 
-// `rows`: fixed (rows x p), parts (term, level, basis), residual.
+// `rows`: fixed (rows x p), parts (term, level, basis), residual. `linear`: list(forms, psi,
+// weight) of linear parameters, or NULL.
 // [[Rcpp::export]]
-List contrast_rows_lmm_cpp(const List& spec, const List& lambda, const List& rows, bool linear,
-                           const Rcpp::NumericMatrix& weight) {
+List contrast_rows_lmm_cpp(const List& spec, const List& lambda, const List& rows,
+                           Rcpp::Nullable<Rcpp::List> linear) {
   const tiers::Specification model = specification_from_r(spec);
-  const auto found = tiers::contrast_rows(
-      model, factors_from_r(model, lambda), contrast_rows_from_r(model, rows),
-      linear ? tiers::VarianceCoordinates::linear : tiers::VarianceCoordinates::search,
-      Rcpp::as<Matrix>(weight), poll_only());
+  const auto asked = linear_parameters_from_r(linear);
+  const auto found =
+      tiers::contrast_rows(model, factors_from_r(model, lambda), contrast_rows_from_r(model, rows),
+                           asked.get(), poll_only());
   return List::create(_["variance"] = plain_vector(found.variance), _["gradient"] = found.gradient,
                       _["adjustment"] = plain_vector(found.adjustment));
 }
 
 // [[Rcpp::export]]
 List contrast_block_lmm_cpp(const List& spec, const List& lambda, const List& contrasts,
-                            bool linear, const Rcpp::NumericMatrix& weight) {
+                            Rcpp::Nullable<Rcpp::List> linear) {
   const tiers::Specification model = specification_from_r(spec);
-  const auto found = tiers::contrast_block(
-      model, factors_from_r(model, lambda), contrast_block_from_r(model, contrasts),
-      linear ? tiers::VarianceCoordinates::linear : tiers::VarianceCoordinates::search,
-      Rcpp::as<Matrix>(weight), poll_only());
+  const auto asked = linear_parameters_from_r(linear);
+  const auto found =
+      tiers::contrast_block(model, factors_from_r(model, lambda),
+                            contrast_block_from_r(model, contrasts), asked.get(), poll_only());
   return List::create(_["variance"] = found.variance, _["gradient"] = Rcpp::wrap(found.gradient),
                       _["adjustment"] = found.adjustment);
 }

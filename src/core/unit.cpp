@@ -12,6 +12,7 @@
 #include "inference/contrast_rows.cpp"
 #include "inference/contrast_variance.cpp"
 #include "inference/kenward_roger.cpp"
+#include "inference/linear_contrasts.cpp"
 #include "inference/link_variance.cpp"
 #include "inference/observed_information.cpp"
 #include "model/design.cpp"

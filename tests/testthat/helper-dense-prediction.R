@@ -60,3 +60,56 @@ dense_weight <- function(fit, information = "expected") {
   moved <- vapply(model$derivatives, function(V_a) drop(V_a %*% e), double(length(e)))
   2 * solve(2 * t(moved) %*% P %*% moved - trace)
 }
+
+# Kenward and Roger's method for w'(b; beta): C, its derivatives by the entries of G and sigma^2, and
+# the adjusted C, from the predictor a'y (b by Henderson, beta by generalized least squares) and how
+# a moves with the parameters:
+#   a = P Z G m + V^-1 X Phi l,  da_c = P (Z Gdot_c m - V_c a),  K2_cd = da_c' V da_d,
+#   C = a'V a - 2 a'Z G m + m'G m,  dC_c = a'V_c a - 2 a'Z Gdot_c m + m'Gdot_c m
+# (a minimizes C, so that its own change does not count). One row of M and L a contrast.
+dense_kenward_roger_errors <- function(fit, M, L, information = "expected") {
+  rows <- dense_rows(fit_specification(fit))
+  X <- rows$X[, dense_kept(rows$X), drop = FALSE]
+  Z <- do.call(cbind, lapply(rows$terms, dense_z))
+  spread <- function(blocks) {
+    as.matrix(Matrix::bdiag(Map(function(term, S) kronecker(diag(term$n_levels), S), rows$terms,
+                                blocks)))
+  }
+  zero <- lapply(rows$terms, function(term) matrix(0, dense_k(term), dense_k(term)))
+  forms <- lapply(variance_forms(fit$random), function(form) {
+    spread(replace(zero, form$term, list(form$block)))
+  })
+  G <- spread(lapply(unname(fit$random), function(term) unname(term$Sigma)))
+  V <- Z %*% G %*% t(Z) + diag(fit$sigma^2 / rows$weights)
+  by_psi <- c(lapply(forms, function(form) Z %*% form %*% t(Z)), list(diag(1 / rows$weights)))
+  forms <- c(forms, list(0 * forms[[1L]]))
+  inverse <- solve(V)
+  phi <- solve(t(X) %*% inverse %*% X)
+  P <- inverse - inverse %*% X %*% phi %*% t(X) %*% inverse
+  K <- length(by_psi)
+  trace <- outer(seq_len(K), seq_len(K), Vectorize(function(a, b) {
+    sum((P %*% by_psi[[a]]) * t(P %*% by_psi[[b]]))
+  }))
+  e <- P %*% rows$y
+  moved <- vapply(by_psi, function(V_c) drop(V_c %*% e), double(length(e)))
+  W <- 2 * solve(if (information == "expected") trace else 2 * t(moved) %*% P %*% moved - trace)
+  Gm <- G %*% t(M)
+  a <- P %*% Z %*% Gm + inverse %*% X %*% phi %*% t(L)
+  half <- t(a) %*% Z %*% Gm
+  C <- t(a) %*% V %*% a - half - t(half) + M %*% Gm
+  moved <- lapply(forms, function(form) Z %*% form %*% t(M))
+  gradient <- Map(function(V_c, form, Zm) {
+    mixed <- t(a) %*% Zm
+    t(a) %*% V_c %*% a - mixed - t(mixed) + M %*% form %*% t(M)
+  }, by_psi, forms, moved)
+  da <- Map(function(V_c, Zm) P %*% (Zm - V_c %*% a), by_psi, moved)
+  adjusted <- C
+  for (c in seq_along(da)) for (d in seq_along(da)) {
+    adjusted <- adjusted + 2 * W[c, d] * t(da[[c]]) %*% V %*% da[[d]]
+  }
+  df <- vapply(seq_len(nrow(C)), function(i) {
+    g <- vapply(gradient, function(one) one[i, i], 1)
+    2 * C[i, i]^2 / drop(g %*% W %*% g)
+  }, 1)
+  list(C = C, gradient = gradient, adjusted = adjusted, W = W, df = df)
+}

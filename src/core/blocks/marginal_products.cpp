@@ -159,6 +159,11 @@ Matrix MarginalProducts::multiply(const Matrix& w) const {
   return apply(random);
 }
 
+MarginalProducts::Own MarginalProducts::own_level(Index level) const {
+  const Matrix rest = shrink(0, level);
+  return {rest, rest * alpha(0, level)};
+}
+
 Matrix MarginalProducts::spread(const Form& form, const Matrix& w) const {
   const Factor& own = layout_.factors()[form.factor];
   Matrix out = Matrix::Zero(w.rows(), w.cols());

@@ -24,6 +24,12 @@ class MarginalProducts {
   Matrix apply(Matrix t) const;
   // M w (q x m).
   Matrix multiply(const Matrix& w) const;
+  // Of one level where the factor is alone: I - m G = (I + alpha G)^-1 and its diagonal block m of
+  // M. No other block of that factor differs from zero.
+  struct Own {
+    Matrix rest, product;
+  };
+  Own own_level(Index level) const;
   // E w: the form's block applied to each level of its factor, zeros elsewhere.
   Matrix spread(const Form& form, const Matrix& w) const;
 

@@ -4,6 +4,7 @@
 
 #include "../inference/contrast_variance.h"
 #include "../inference/kenward_roger.h"
+#include "../inference/linear_contrasts.h"
 #include "linear_engine.h"
 #include "write_result.h"
 
@@ -20,20 +21,52 @@ double value_at(LinearEngine& engine, const HeldParameters& held, const Vector& 
   return engine.objective.refresh() ? engine.objective.value(theta) : value;
 }
 
-// C and its derivatives by psi from those by g. C is homogeneous of degree one in (g, s), g_a = s
-// theta_a / 2; at given theta it is proportional to s.
-template <class Value>
-Value residual_derivative(const Value& c, const std::vector<Value>& by_g, const Vector& theta,
-                          double s, VarianceCoordinates coordinates) {
-  if (coordinates == VarianceCoordinates::search) return c;
-  Value out = c / s;
-  for (std::size_t a = 0; a < by_g.size(); ++a) out -= 0.5 * theta[static_cast<Index>(a)] * by_g[a];
-  return out;
-}
+// The model as errors of contrasts need it, and these on the internal scale.
+struct ContrastPoint {
+  ContrastPoint(const Specification& spec, const std::vector<Matrix>& lambda,
+                const Control& control)
+      : engine(spec, control),
+        theta(internal_parameters(engine.design, engine.parameters, lambda)),
+        poll(control.poll) {
+    value_at(engine, spec.held, theta);
+    sigma2 = engine.objective.sigma2();
+    const double sigma = engine.design.user_sigma(std::sqrt(sigma2));
+    user_sigma2 = sigma * sigma;
+  }
+  ContrastVariance variance(bool derivatives) const {
+    return {engine.cross, engine.parameters, theta, sigma2, derivatives, poll};
+  }
+  // C is homogeneous of degree one in linear parameters; at given theta it is proportional to s,
+  // its derivatives by theta are per unit of sigma.
+  template <class Value>
+  Value residual_derivative(const Value& c, const std::vector<Value>& gradient,
+                            const LinearParameters* linear) const {
+    if (linear == nullptr) return c;
+    Value out = c;
+    for (std::size_t a = 0; a < gradient.size(); ++a)
+      out -= linear->psi[static_cast<Index>(a)] * gradient[a];
+    return out / user_sigma2;
+  }
+  // `with` takes what has the derivatives by linear parameters.
+  template <class With>
+  void with_linear(const LinearParameters& linear, const With& with) {
+    const TermPlaces places(engine.layout, engine.parameters);
+    const BlockedCholesky factor = engine.objective.blocked_factor(theta);
+    const LinearContrasts contrasts(
+        engine.cross, factor, places,
+        internal_forms(engine.design, places, engine.layout, linear.forms),
+        own_weight(linear.weight, linear.psi), poll);
+    with(contrasts);
+  }
+  // On the user's scale, of dC_a and K2_ab by parameters in its units.
+  double gradient_unit() const { return sigma2 / user_sigma2; }
+  double adjustment_unit() const { return sigma2 / (user_sigma2 * user_sigma2); }
 
-double parameter_unit(double s, VarianceCoordinates coordinates) {
-  return coordinates == VarianceCoordinates::search ? s : 1.0;
-}
+  LinearEngine engine;
+  const Vector theta;
+  const Poll poll;
+  double sigma2 = 0.0, user_sigma2 = 0.0;
+};
 
 }  // namespace
 
@@ -48,37 +81,40 @@ VarianceInformation variance_information(const Specification& spec,
 }
 
 RowVariances contrast_rows(const Specification& spec, const std::vector<Matrix>& lambda,
-                           const ContrastRows& rows, VarianceCoordinates coordinates,
-                           const Matrix& weight, const Control& control) {
-  LinearEngine engine(spec, control);
-  const Design& design = engine.design;
-  const Vector theta = internal_parameters(engine.design, engine.parameters, lambda);
-  value_at(engine, spec.held, theta);
-  const double s = engine.objective.sigma2();
-  const ContrastVariance variance(engine.cross, engine.parameters, theta, s, weight, control.poll);
-  RowVariances out = variance.rows(internal_contrasts(design, rows));
-  const double residual = design.user_sigma(std::sqrt(s));
-  if (rows.residual.size() > 0) out.variance += residual * residual * rows.residual;
-  std::vector<Vector> by_g;
-  for (Index a = 0; a < theta.size(); ++a) by_g.push_back(out.gradient.col(a));
-  out.gradient *= parameter_unit(s, coordinates);
-  out.gradient.conservativeResize(Eigen::NoChange, theta.size() + 1);
-  out.gradient.col(theta.size()) = residual_derivative(out.variance, by_g, theta, s, coordinates);
+                           const ContrastRows& rows, const LinearParameters* linear,
+                           const Control& control) {
+  ContrastPoint at(spec, lambda, control);
+  const ContrastRows internal = internal_contrasts(at.engine.design, rows);
+  RowVariances out = at.variance(linear == nullptr).rows(internal);
+  if (linear == nullptr) {
+    out.gradient *= at.sigma2;
+  } else {
+    at.with_linear(*linear,
+                   [&](const LinearContrasts& contrasts) { contrasts.rows(internal, out); });
+    out.gradient *= at.gradient_unit();
+    out.adjustment *= at.adjustment_unit();
+  }
+  if (rows.residual.size() > 0) out.variance += at.user_sigma2 * rows.residual;
+  std::vector<Vector> gradient;
+  for (Index a = 0; a < out.gradient.cols(); ++a) gradient.push_back(out.gradient.col(a));
+  const Vector last = at.residual_derivative(out.variance, gradient, linear);
+  out.gradient.conservativeResize(Eigen::NoChange, out.gradient.cols() + 1);
+  out.gradient.rightCols(1) = last;
   return out;
 }
 
 BlockVariances contrast_block(const Specification& spec, const std::vector<Matrix>& lambda,
-                              const ContrastBlock& contrasts, VarianceCoordinates coordinates,
-                              const Matrix& weight, const Control& control) {
-  LinearEngine engine(spec, control);
-  const Vector theta = internal_parameters(engine.design, engine.parameters, lambda);
-  value_at(engine, spec.held, theta);
-  const double s = engine.objective.sigma2();
-  const ContrastVariance variance(engine.cross, engine.parameters, theta, s, weight, control.poll);
-  BlockVariances out = variance.block(internal_contrasts(engine.design, contrasts));
-  const Matrix last = residual_derivative(out.variance, out.gradient, theta, s, coordinates);
-  for (Matrix& one : out.gradient) one *= parameter_unit(s, coordinates);
-  out.gradient.push_back(last);
+                              const ContrastBlock& contrasts, const LinearParameters* linear,
+                              const Control& control) {
+  ContrastPoint at(spec, lambda, control);
+  const ContrastBlock internal = internal_contrasts(at.engine.design, contrasts);
+  BlockVariances out = at.variance(linear == nullptr).block(internal);
+  if (linear != nullptr) {
+    at.with_linear(*linear, [&](const LinearContrasts& found) { found.block(internal, out); });
+    out.adjustment *= at.adjustment_unit();
+  }
+  for (Matrix& one : out.gradient) one *= linear == nullptr ? at.sigma2 : at.gradient_unit();
+  out.gradient.push_back(at.residual_derivative(out.variance, out.gradient, linear));
   return out;
 }
 

@@ -10,14 +10,14 @@ namespace tiers {
 VarianceInformation variance_information(const Specification& spec,
                                          const std::vector<Matrix>& lambda,
                                          const VarianceForms& forms, const Control& control);
-// Contrasts on the user's scale. The gradient is with respect to psi, the parameters of the
-// variances with that of the residual last; `weight`: W over the linear coordinates, or empty.
+// Contrasts on the user's scale. The gradient is with respect to the parameters of the variances
+// with that of the residual last: `linear`, or where it is null those of the search.
 RowVariances contrast_rows(const Specification& spec, const std::vector<Matrix>& lambda,
-                           const ContrastRows& rows, VarianceCoordinates coordinates,
-                           const Matrix& weight, const Control& control);
+                           const ContrastRows& rows, const LinearParameters* linear,
+                           const Control& control);
 BlockVariances contrast_block(const Specification& spec, const std::vector<Matrix>& lambda,
-                              const ContrastBlock& contrasts, VarianceCoordinates coordinates,
-                              const Matrix& weight, const Control& control);
+                              const ContrastBlock& contrasts, const LinearParameters* linear,
+                              const Control& control);
 DevianceAt evaluate(const Specification& spec, const std::vector<Matrix>& lambda,
                     const Control& control);
 // Var(b_l | y, beta) / sigma^2 of every level of every term: k x (k levels) per term.

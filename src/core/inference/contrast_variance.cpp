@@ -25,15 +25,15 @@ ContrastVariance::Point::Point(const CrossProducts& cross, const std::vector<Mat
 
 ContrastVariance::ContrastVariance(const CrossProducts& cross,
                                    const CovarianceParameters& parameters, const Vector& theta,
-                                   double sigma2, const Matrix& weight, const Poll& poll)
+                                   double sigma2, bool derivatives, const Poll& poll)
     : layout_(cross.layout()),
       parameters_(parameters),
       theta_(theta),
       sigma2_(sigma2),
       poll_(poll),
       places_(cross.layout(), parameters),
-      count_(parameters.size()),
       exact_(cross, places_.factors(theta), poll) {
+  if (!derivatives) return;
   const std::vector<Matrix> lambda = places_.factors(theta);
   std::vector<Matrix> mean_own;
   for (std::size_t f = 0; f < layout_.factors().size(); ++f)
@@ -42,19 +42,15 @@ ContrastVariance::ContrastVariance(const CrossProducts& cross,
   if (off_zero != lambda) beside_ = std::make_unique<Point>(cross, off_zero, poll);
   forms_ = places_.variance_forms(theta, off_zero);
   prepare_derivatives();
-  if (weight.size() > 0) prepare_adjustment(weight);
 }
 
-Matrix ContrastVariance::apply_form(const std::vector<Matrix>& blocks, const Matrix& v) const {
+Matrix ContrastVariance::apply_form(const LevelForm& form, const Matrix& v) const {
   Matrix out = Matrix::Zero(v.rows(), v.cols());
-  for (std::size_t f = 0; f < blocks.size(); ++f) {
-    const Factor& factor = layout_.factors()[f];
-    if (blocks[f].size() == 0) continue;
-    for (Index column = 0; column < v.cols(); ++column) {
-      Eigen::Map<Matrix>(out.col(column).data() + factor.offset, factor.columns, factor.levels)
-          .noalias() = blocks[f] * Eigen::Map<const Matrix>(v.col(column).data() + factor.offset,
-                                                            factor.columns, factor.levels);
-    }
+  const Factor& factor = layout_.factors()[form.factor];
+  for (Index column = 0; column < v.cols(); ++column) {
+    Eigen::Map<Matrix>(out.col(column).data() + factor.offset, factor.columns, factor.levels)
+        .noalias() = form.block * Eigen::Map<const Matrix>(v.col(column).data() + factor.offset,
+                                                           factor.columns, factor.levels);
   }
   return out;
 }
@@ -69,97 +65,10 @@ Matrix ContrastVariance::solve_random(const Matrix& v) const {
 void ContrastVariance::prepare_derivatives() {
   const Point& point = derivative_point();
   for (const auto& form : forms_) {
-    std::vector<Matrix> blocks(layout_.factors().size());
-    blocks[form.factor] = form.block;
-    const Matrix moved = apply_form(blocks, point.b);
+    const Matrix moved = apply_form(form, point.b);
     small_.push_back(point.b.transpose() * moved);
     solved_.push_back(point.factor.apply_lambda(solve_random(moved), false));
   }
-}
-
-// sum_ab W_ab K2_ab over (g, s): with K2_.s = -sum K2_.b g_b / s it is the sum over the g's own
-// with weights E W E', E = [I, -g / s]; these by their eigenvectors.
-void ContrastVariance::prepare_adjustment(const Matrix& weight) {
-  adjust_ = count_ > 0;
-  if (!adjust_) return;
-  Matrix spread(count_, count_ + 1);
-  spread << Matrix::Identity(count_, count_), -0.5 * theta_;
-  const Eigen::SelfAdjointEigenSolver<Matrix> eigen(spread * weight * spread.transpose());
-  const double negligible = 1e-14 * eigen.eigenvalues().cwiseAbs().maxCoeff();
-  std::vector<double> share;
-  for (Index r = 0; r < count_; ++r) {
-    if (!(std::abs(eigen.eigenvalues()[r]) > negligible)) continue;
-    share.push_back(eigen.eigenvalues()[r]);
-    std::vector<Matrix> blocks(layout_.factors().size());
-    for (Index a = 0; a < count_; ++a) {
-      Matrix& block = blocks[forms_[a].factor];
-      if (block.size() == 0) block = Matrix::Zero(forms_[a].block.rows(), forms_[a].block.cols());
-      block += eigen.eigenvectors()(a, r) * forms_[a].block;
-    }
-    combined_.push_back(std::move(blocks));
-  }
-  share_ = Eigen::Map<const Vector>(share.data(), static_cast<Index>(share.size()));
-
-  const Point& point = derivative_point();
-  separate_ = layout_.chain().size() == 1 && layout_.remainder_columns() == 0;
-  b_root_ = point.factor.fixed_lower()
-                .triangularView<Eigen::Lower>()
-                .solve(Matrix(point.b.transpose()))
-                .transpose();
-  Matrix squares = Matrix::Zero(point.b.rows(), point.b.cols());
-  for (std::size_t r = 0; r < combined_.size(); ++r) {
-    const Matrix moved = apply_form(combined_[r], point.b);
-    const Matrix inside = moved - solve_random(moved) - b_root_ * (b_root_.transpose() * moved);
-    squares += share_[static_cast<Index>(r)] * apply_form(combined_[r], inside);
-  }
-  fixed_squares_ = point.b.transpose() * squares;
-  mixed_squares_ = point.factor.apply_lambda(solve_random(squares), false);
-}
-
-Matrix ContrastVariance::weighted_squares(const Matrix& v) const {
-  Matrix out = Matrix::Zero(v.cols(), v.cols());
-  for (std::size_t r = 0; r < combined_.size(); ++r) {
-    const Matrix moved = apply_form(combined_[r], v);
-    Matrix forward = moved, none(0, v.cols());
-    derivative_point().factor.solve_forward(forward, none);
-    const Matrix fixed = b_root_.transpose() * moved;
-    out += share_[static_cast<Index>(r)] *
-           (moved.transpose() * moved - forward.transpose() * forward - fixed.transpose() * fixed);
-  }
-  return out;
-}
-
-// T = Lambda Omega^-1 [sum_r lambda_r E_r (N - b b') E_r] Omega^-1 Lambda' at the places.
-Matrix ContrastVariance::square_products(const CombinedRows& here) const {
-  const Index size = static_cast<Index>(here.at().size());
-  const BlockedCholesky& factor = derivative_point().factor;
-  const std::vector<LevelPlace>& places = here.places();
-  const bool one_level = std::all_of(places.begin(), places.end(), [&places](const LevelPlace& at) {
-    return at.level == places.front().level;
-  });
-  if (!separate_ || !one_level) {
-    Matrix unit = Matrix::Zero(layout_.random_columns(), size);
-    for (Index i = 0; i < size; ++i) unit(here.at()[i], i) = 1.0;
-    return weighted_squares(solve_random(factor.apply_lambda(unit, true)));
-  }
-  // No other level is met.
-  Matrix out = Matrix::Zero(size, size);
-  if (size == 0) return out;
-  const LevelPlace& first = places.front();
-  const ConstMatrixMap l = factor.unit_lower(0, first.level),
-                       h = factor.unit_spread(0, first.level);
-  const Index k = l.rows(), at = layout_.coordinate(first.factor, first.level);
-  Matrix x(k, size);  // Omega^-1 Lambda' = l^-T H'
-  for (Index i = 0; i < size; ++i) x.col(i) = h.row(places[i].column).transpose();
-  l.transpose().triangularView<Eigen::Upper>().solveInPlace(x);
-  for (std::size_t r = 0; r < combined_.size(); ++r) {
-    const Matrix moved = combined_[r][first.factor] * x;
-    const Matrix forward = l.triangularView<Eigen::Lower>().solve(moved);
-    const Matrix fixed = b_root_.middleRows(at, k).transpose() * moved;
-    out += share_[static_cast<Index>(r)] *
-           (moved.transpose() * moved - forward.transpose() * forward - fixed.transpose() * fixed);
-  }
-  return out;
 }
 
 // m'Sigma m and its derivatives.
@@ -169,7 +78,7 @@ void ContrastVariance::add_new_levels(const ContrastRows& rows, RowVariances& ou
     const int j = part.term;
     const Vector theta = parameters_.part(theta_, j);
     std::vector<Matrix> derivatives;
-    for (Index a = 0; a < theta.size(); ++a) {
+    for (Index a = 0; !forms_.empty() && a < theta.size(); ++a) {
       derivatives.push_back(2.0 * lambda[j] *
                             parameters_.structure(j).factor_derivative(theta, a).transpose());
     }
@@ -177,8 +86,8 @@ void ContrastVariance::add_new_levels(const ContrastRows& rows, RowVariances& ou
       if (part.level[i] != kNewLevel) continue;
       const Vector m = part.basis.row(i).transpose();
       out.variance[i] += sigma2_ * (lambda[j].transpose() * m).squaredNorm();
-      for (Index a = 0; a < theta.size(); ++a)
-        out.gradient(i, parameters_.offset(j) + a) += m.dot(derivatives[a] * m);
+      for (std::size_t a = 0; a < derivatives.size(); ++a)
+        out.gradient(i, parameters_.offset(j) + static_cast<Index>(a)) += m.dot(derivatives[a] * m);
     }
   }
 }
@@ -188,8 +97,7 @@ RowVariances ContrastVariance::rows(const ContrastRows& rows) const {
   const std::size_t count = forms_.size();
   RowVariances out;
   out.variance = Vector::Zero(n);
-  out.gradient = Matrix::Zero(n, count_);
-  out.adjustment = Vector::Zero(adjust_ ? n : 0);
+  out.gradient = Matrix::Zero(n, static_cast<Index>(count));
   const Point& point = derivative_point();
   // Rows that meet no level of the data need no part of the inverse.
   const bool any_level = std::any_of(rows.parts.begin(), rows.parts.end(), [](const auto& part) {
@@ -201,12 +109,12 @@ RowVariances ContrastVariance::rows(const ContrastRows& rows) const {
     exact = std::make_unique<LocalInverse>(exact_.factor, std::vector<LevelForm>(), poll_);
   }
   CombinedRows walk(rows, layout_, places_);
-  Matrix projected, projected_exact, squares, squares_mixed;
+  Matrix projected, projected_exact;
   std::vector<Matrix> solved(count);
   for (Index first = 0; first < n; first += kChunk) {
     const Index size = std::min(kChunk, n - first);
-    // h, and what multiplies g beside it: 2 m'Lambda Omega^-1 E_a B and 2 m'Lambda Omega^-1 Z2.
-    Matrix h(size, p), h_exact(beside_ ? size : 0, p), mixed_squares = Matrix::Zero(size, p);
+    // h, and what multiplies g beside it: 2 m'Lambda Omega^-1 E_a B.
+    Matrix h(size, p), h_exact(beside_ ? size : 0, p);
     std::vector<Matrix> mixed(count, Matrix::Zero(size, p));
     if (poll_) poll_();
     for (Index i = 0; i < size; ++i) {
@@ -216,8 +124,6 @@ RowVariances ContrastVariance::rows(const ContrastRows& rows) const {
         for (std::size_t a = 0; a < count; ++a) solved[a] = walk.take(solved_[a]);
         if (exact) exact->find(walk.places());
         if (exact) projected_exact = walk.take(exact_.projected);
-        if (adjust_) squares = square_products(walk);
-        if (adjust_) squares_mixed = walk.take(mixed_squares_);
       }
       const Index row = walk.row(first + i);
       const Vector& m = walk.coefficients();
@@ -231,9 +137,6 @@ RowVariances ContrastVariance::rows(const ContrastRows& rows) const {
         out.gradient(row, static_cast<Index>(a)) = m.dot(local->form(static_cast<int>(a)) * m);
         mixed[a].row(i).noalias() = 2.0 * m.transpose() * solved[a];
       }
-      if (!adjust_) continue;
-      out.adjustment[row] = m.dot(squares * m);
-      mixed_squares.row(i).noalias() = 2.0 * m.transpose() * squares_mixed;
     }
     if (p == 0) continue;
     const auto add = [&](auto column, const Vector& values) {
@@ -246,13 +149,8 @@ RowVariances ContrastVariance::rows(const ContrastRows& rows) const {
       add(out.gradient.col(static_cast<Index>(a)),
           (g * small_[a] - mixed[a]).cwiseProduct(g).rowwise().sum());
     }
-    if (adjust_) {
-      add(out.adjustment.head(n),
-          (g * fixed_squares_ - mixed_squares).cwiseProduct(g).rowwise().sum());
-    }
   }
   out.variance *= sigma2_;
-  if (adjust_) out.adjustment /= sigma2_;
   add_new_levels(rows, out);
   return out;
 }
@@ -270,12 +168,8 @@ BlockVariances ContrastVariance::block(const ContrastBlock& contrasts) const {
   out.variance = sigma2_ * (random.transpose() * random + fixed.transpose() * fixed);
   if (beside_) forward(*beside_, random, fixed);
   derivative_point().factor.solve_backward(random, fixed);
-  for (const auto& form : forms_) {
-    std::vector<Matrix> blocks(layout_.factors().size());
-    blocks[form.factor] = form.block;
-    out.gradient.push_back(random.transpose() * apply_form(blocks, random));
-  }
-  if (adjust_) out.adjustment = weighted_squares(random) / sigma2_;
+  for (const LevelForm& form : forms_)
+    out.gradient.push_back(random.transpose() * apply_form(form, random));
   return out;
 }
 

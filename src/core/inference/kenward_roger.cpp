@@ -118,14 +118,11 @@ struct FixedParts {
     return -2.0 * moved[a].cwiseProduct(multiplied[b]).sum() +
            small[a].cwiseProduct(small[b]).sum();
   }
-  // sum_ab W_ab U_ab. With e_a = (1, 0, ..) - g_a/s that U_as and U_ss follow from, this is the sum
-  // over the g's own of E W E', E = [I, -g/s].
+  // sum_ab W_ab U_ab.
   Matrix contract(const Matrix& w, const Vector& psi, Index p) const {
     const Index count = psi.size() - 1;
     if (count == 0 || p == 0) return Matrix::Zero(p, p);
-    Matrix spread(count, count + 1);
-    spread << Matrix::Identity(count, count), -psi.head(count) / psi[count];
-    const Matrix weight = spread * w * spread.transpose();
+    const Matrix weight = own_weight(w, psi);
     Matrix out = Matrix::Zero(p, p);
     for (Index a = 0; a < count; ++a) {
       Matrix sum = Matrix::Zero(multiplied[a].rows(), p), small_sum = Matrix::Zero(p, p);
@@ -140,10 +137,12 @@ struct FixedParts {
   std::vector<Matrix> moved, multiplied, small;
 };
 
-std::vector<MarginalProducts::Form> internal_forms(const Design& design, const TermPlaces& places,
-                                                   const BlockLayout& layout,
-                                                   const std::vector<VarianceForm>& forms) {
-  std::vector<MarginalProducts::Form> out;
+}  // namespace
+
+std::vector<LevelForm> internal_forms(const Design& design, const TermPlaces& places,
+                                      const BlockLayout& layout,
+                                      const std::vector<VarianceForm>& forms) {
+  std::vector<LevelForm> out;
   for (const VarianceForm& form : forms) {
     const int f = places.factor(form.term);
     const Index all = layout.factors()[f].columns, k = form.block.rows();
@@ -156,7 +155,12 @@ std::vector<MarginalProducts::Form> internal_forms(const Design& design, const T
   return out;
 }
 
-}  // namespace
+Matrix own_weight(const Matrix& w, const Vector& psi) {
+  const Index count = psi.size() - 1;
+  Matrix spread(count, count + 1);
+  spread << Matrix::Identity(count, count), -psi.head(count) / psi[count];
+  return spread * w * spread.transpose();
+}
 
 VarianceInformation variance_information(const Design& design, const CrossProducts& cross,
                                          const CovarianceParameters& parameters,

@@ -11,8 +11,17 @@
 
 #include "../model/fit_result.h"
 #include "../objective/profiled_deviance.h"
+#include "../objective/term_places.h"
 
 namespace tiers {
+
+// The forms E_a on the internal scale, over the columns of their factor.
+std::vector<LevelForm> internal_forms(const Design& design, const TermPlaces& places,
+                                      const BlockLayout& layout,
+                                      const std::vector<VarianceForm>& forms);
+// From W over (g, s) to that of the g's own: with e_a = (1, 0, ..) - g_a/s that what belongs to s
+// follows from, it is E W E', E = [I, -g/s].
+Matrix own_weight(const Matrix& w, const Vector& psi);
 
 // At theta, the point of the objective's last value().
 VarianceInformation variance_information(const Design& design, const CrossProducts& cross,

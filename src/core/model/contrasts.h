@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "specification.h"
+#include "fit_result.h"
 
 namespace tiers {
 
@@ -30,8 +30,17 @@ struct ContrastBlock {
   std::vector<Matrix> random;  // per term: contrasts x (k levels), the columns of a level together
 };
 
-// Of every row: the variance of the prediction error; its derivatives by the covariance parameters
-// psi; sum_ab W_ab K2_ab (see contrast_variance.h), where W is given.
+// Parameters of the variances that V is linear in: coefficients of symmetric forms (see
+// kenward_roger.h) and, last, sigma^2. `psi` is where they are, `weight` their covariance matrix W.
+struct LinearParameters {
+  std::vector<VarianceForm> forms;
+  Vector psi;
+  Matrix weight;
+};
+
+// Of every row: the variance of the prediction error; its derivatives by the parameters psi of the
+// variances, (theta, log sigma^2) or linear ones; with linear ones sum_ab W_ab K2_ab (see
+// linear_contrasts.h).
 struct RowVariances {
   Vector variance;
   Matrix gradient;  // rows x parameters
@@ -44,8 +53,5 @@ struct BlockVariances {
   std::vector<Matrix> gradient;
   Matrix adjustment;
 };
-
-// What psi is: theta and log sigma^2, or the linear coordinates of kenward_roger.h.
-enum class VarianceCoordinates { search, linear };
 
 }  // namespace tiers
