@@ -8,14 +8,14 @@
 #   A1 = sum W_ab tr(Theta D_a) tr(Theta D_b),  A2 = sum W_ab tr(Theta D_a Theta D_b).
 # U_ab is also Q_ab - P_a Phi P_b of the paper, without its cancellation. The D_a and the sum of
 # Phi U_ab Phi come from the compiled code; for functions of random effects too, in place of l'Phi l
-# their prediction error, core/inference/linear_contrasts.h. A joint test of df within 0.01 of 2 is not scaled, as in
-# pbkrtest: the factor has a pole there.
+# their prediction error, core/inference/linear_contrasts.h. A joint test of df within 0.01 of 2 is
+# not scaled, as in pbkrtest: the factor has a pole there.
 
 #' Kenward-Roger degrees of freedom
 #'
 #' A value for the argument `ddf` of [summary()][summary.tiers_fit], [anova()][anova.tiers_fit],
-#' [confint()][vcov.tiers_fit], [predict()][predict.tiers_fit] and [estimate()] that says which form of Kenward and Roger's method to use;
-#' `ddf = "kenward-roger"` is `ddf_kr()`.
+#' [confint()][vcov.tiers_fit], [predict()][predict.tiers_fit] and [estimate()] that says which form
+#' of Kenward and Roger's method to use; `ddf = "kenward-roger"` is `ddf_kr()`.
 #'
 #' The method replaces the covariance matrix of the fixed effects by one that allows for the
 #' estimation of the variances, and scales the F statistic. It needs the covariance matrix of the

@@ -61,9 +61,9 @@ dense_weight <- function(fit, information = "expected") {
   2 * solve(2 * t(moved) %*% P %*% moved - trace)
 }
 
-# Kenward and Roger's method for w'(b; beta): C, its derivatives by the entries of G and sigma^2, and
-# the adjusted C, from the predictor a'y (b by Henderson, beta by generalized least squares) and how
-# a moves with the parameters:
+# Kenward and Roger's method for w'(b; beta): C, its derivatives by the entries of G and sigma^2,
+# and the adjusted C, from the predictor a'y (b by Henderson, beta by generalized least squares) and
+# how a moves with the parameters:
 #   a = P Z G m + V^-1 X Phi l,  da_c = P (Z Gdot_c m - V_c a),  K2_cd = da_c' V da_d,
 #   C = a'V a - 2 a'Z G m + m'G m,  dC_c = a'V_c a - 2 a'Z Gdot_c m + m'Gdot_c m
 # (a minimizes C, so that its own change does not count). One row of M and L a contrast.
