@@ -26,7 +26,8 @@ peer_log_lik <- function(case) {
     quiet(as.numeric(logLik(lme4::lmer(case$formula, case$data, REML = case$reml,
                                        control = control))))
   } else {
-    control <- do.call(lme4::glmerControl, ignore)
+    # At its default tolerance of the modes glmer()'s log-likelihood is off by up to 1e-5.
+    control <- do.call(lme4::glmerControl, c(ignore, tolPwrss = 1e-10))
     # The weights by their column's name, which is looked up in the data.
     quiet(as.numeric(logLik(lme4::glmer(case$formula, case$data, case$family, weights = m,
                                         control = control))))

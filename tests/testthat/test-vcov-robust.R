@@ -68,6 +68,21 @@ test_that("HLM's robust standard error of the mean achievement of schools", {
   expect_equal(sqrt(vcov(fit, type = "CR0")[1L]), 0.2436278033, tolerance = 1e-7)
 })
 
+test_that("SAS's EMPIRICAL and Kenward-Roger of an unstructured covariance of visits", {
+  # Visits whose covariance is free are random effects beside a residual of any held variance below
+  # its smallest eigenvalue. COVB and DDFM=KR of PROC MIXED (fixtures/README.md, fev); a Newton
+  # search on the dense likelihood gives .4089741818, .6396040507, and 160.690623 and .6613004559.
+  fit <- lmm(FEV1 ~ ARMCD + (0 + AVISIT | USUBJID), fixture_data("fev"), fix = c(sigma = 2))
+  expect_equal(-2 * as.numeric(logLik(fit)), 3667.96275614, tolerance = 1e-10)
+  robust <- unname(sqrt(diag(vcov(fit, type = "CR0", cluster = ~ USUBJID))))
+  expect_lt(max(abs(robust - c(0.408973225328, 0.639598600907))), 2e-5)
+  expect_lt(max(abs(robust - c(0.4089741818, 0.6396040507))), 1e-6)
+  kr <- coef(summary(fit, ddf = ddf_kr(information = "observed")))["ARMCDTRT", ]
+  expect_lt(abs(kr[["df"]] - 160.690623), 1e-4)
+  expect_lt(abs(kr[["Std. Error"]] - 0.6613004559), 1e-6)
+  expect_lt(abs(kr[["df"]] - 160.733266403768), 0.05)
+})
+
 test_that("variances of zero, dropped columns and rows of weight zero", {
   dyestuff <- suppressMessages(lmm(Yield ~ 1 + (1 | Batch), fixture_data("dyestuff2")))
   expect_robust(dyestuff, ~ Batch)
