@@ -198,17 +198,25 @@ blank_inestimable <- function(value, fit, new) {
 is_estimable <- function(fit, new) {
   kept <- !is.na(fit$coefficients)
   if (all(kept)) return(rep(TRUE, nrow(new)))
+  found <- column_dependence(fit)
+  new <- sweep(new, 2L, found$scale, "/")
+  expected <- new[, kept, drop = FALSE] %*% found$coefficients
+  size <- abs(new[, kept, drop = FALSE]) %*% abs(found$coefficients) +
+    abs(new[, !kept, drop = FALSE])
+  # An entry of a scaled column is of this size on average.
+  size <- size + 1 / sqrt(found$n)
+  rowSums(abs(new[, !kept, drop = FALSE] - expected) > 1e-7 * size) == 0
+}
+
+# A of the columns over `scale`, and the number of rows.
+column_dependence <- function(fit) {
+  kept <- !is.na(fit$coefficients)
   X <- used_rows(fit, fixed_matrix(fit))
   scale <- sqrt(colSums(X^2))
   scale[scale == 0] <- 1
   X <- sweep(X, 2L, scale, "/")
   parts <- qr(X[, kept, drop = FALSE], tol = 1e-12)
-  dependence <- qr.coef(parts, X[, !kept, drop = FALSE])
-  dependence[is.na(dependence) | abs(dependence) < 1e-9] <- 0
-  new <- sweep(new, 2L, scale, "/")
-  expected <- new[, kept, drop = FALSE] %*% dependence
-  size <- abs(new[, kept, drop = FALSE]) %*% abs(dependence) + abs(new[, !kept, drop = FALSE])
-  # An entry of a scaled column is of this size on average.
-  size <- size + 1 / sqrt(nrow(X))
-  rowSums(abs(new[, !kept, drop = FALSE] - expected) > 1e-7 * size) == 0
+  coefficients <- qr.coef(parts, X[, !kept, drop = FALSE])
+  coefficients[is.na(coefficients) | abs(coefficients) < 1e-9] <- 0
+  list(coefficients = coefficients, scale = unname(scale), n = nrow(X))
 }

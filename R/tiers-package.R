@@ -49,6 +49,7 @@
 #'   standard errors, confidence and prediction limits; [marginal_coef()]: coefficients of the
 #'   population.
 #' * [simulate()][simulate.tiers_fit]: new responses, for a parametric bootstrap or power analysis.
+#' * [emmeans::emmeans()][emmeans-methods]: marginal means, pairwise comparisons and trends.
 #'
 #' @section Parts of a fit:
 #' * [formula()][formula.tiers_fit], [model.frame()][formula.tiers_fit],
@@ -57,9 +58,8 @@
 #' * [lme4::getME()][lme4-methods], [lme4::ngrps()][lme4-methods] and others of lme4's generics.
 #'
 #' @section Not there yet:
-#' Bootstrap intervals; estimated marginal means and
-#' pairwise comparisons (emmeans); residual correlation (AR(1)) and
-#' unequal residual variances; zero-inflation; ordinal responses; nonlinear models.
+#' Bootstrap intervals; residual correlation (AR(1)) and unequal residual variances;
+#' zero-inflation; ordinal responses; nonlinear models.
 #'
 #' @section Pages:
 #' `vignette("getting-started", package = "tiers")`,
