@@ -73,6 +73,10 @@ projected_squares_cpp <- function(metric, sizes, draws) {
     .Call(`_tiers_projected_squares_cpp`, metric, sizes, draws)
 }
 
+quadratic_forms_cpp <- function(rows, forms) {
+    .Call(`_tiers_quadratic_forms_cpp`, rows, forms)
+}
+
 fit_lmm_cpp <- function(spec, control) {
     .Call(`_tiers_fit_lmm_cpp`, spec, control)
 }

@@ -58,9 +58,8 @@ f_tail <- function(value, num_df, den_df) {
 # (of separated data) count only in the rows that they are in.
 row_variances <- function(L, V) {
   infinite <- infinite_columns(V)
-  if (!any(infinite)) return(pmax(rowSums((L %*% V) * L), 0))
-  finite <- L[, !infinite, drop = FALSE]
-  value <- pmax(rowSums((finite %*% V[!infinite, !infinite, drop = FALSE]) * finite), 0)
+  if (!any(infinite)) return(pmax(drop(run_quadratic_forms(L, list(V))), 0))
+  value <- row_variances(L[, !infinite, drop = FALSE], V[!infinite, !infinite, drop = FALSE])
   value[rowSums(asks_for(L, infinite)) > 0] <- Inf
   value
 }

@@ -109,10 +109,10 @@ kenward_roger_df <- function(phi, D, W, scaled = TRUE) {
   }
   list(
     df_rows = function(L) {
-      variance <- row_variances(L, phi)
       # What the formulas for several rows come to for one.
-      df <- matching_df(variance, row_gradients(L, D), W)
-      without <- which(is.na(df) & variance > 0)
+      df <- matching_rows_df(L, phi, D, W)
+      # Says why, if there is a variance.
+      without <- which(is.na(df))
       if (length(without)) joint(L[without[1L], , drop = FALSE])
       df
     },

@@ -22,15 +22,10 @@ prepare_satterthwaite <- function(fit, vcov) {
 }
 
 satterthwaite_df <- function(phi, covariance, derivatives) {
-  df_rows <- function(L) satterthwaite_rows(L, phi, covariance, derivatives)
+  df_rows <- function(L) matching_rows_df(L, phi, derivatives, covariance)
   list(df_rows = df_rows, df_joint = function(L) {
     list(df = joint_df(df_rows(uncorrelated_rows(L, phi))), scale = 1)
   })
-}
-
-satterthwaite_rows <- function(L, phi, covariance, derivatives) {
-  variance <- row_variances(L, phi)
-  matching_df(variance, row_gradients(L, derivatives), covariance)
 }
 
 # Rows with the same row space whose estimates are uncorrelated under phi.

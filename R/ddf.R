@@ -160,11 +160,10 @@ constant_ddf <- function(vcov, df) {
 #            uncertainty, 2 sum_ab weight_ab K2_ab, is then added to the variances
 contrast_df <- function(weight, df, linear = NULL) list(weight = weight, df = df, linear = linear)
 
-# l'D l for each row l of L and each derivative D: rows x parameters.
-row_gradients <- function(L, derivatives) {
-  gradient <- vapply(derivatives, function(D) rowSums((L %*% D) * L), double(nrow(L)))
-  dim(gradient) <- c(nrow(L), length(derivatives))
-  gradient
+# df of each row of L, whose estimate has the variance l'phi l: `derivatives` are those of phi.
+matching_rows_df <- function(L, phi, derivatives, weight) {
+  values <- run_quadratic_forms(L, c(list(phi), derivatives))
+  matching_df(pmax(values[, 1L], 0), values[, -1L, drop = FALSE], weight)
 }
 
 # 2 v^2 / (g'W g): the df of a scaled chi-square with mean v and that variance. `gradient` is rows x
@@ -172,7 +171,7 @@ row_gradients <- function(L, derivatives) {
 matching_df <- function(variance, gradient, weight) {
   # Relative to the variance, whose square may underflow.
   relative <- gradient / variance
-  spread <- rowSums((relative %*% weight) * relative)
+  spread <- drop(run_quadratic_forms(relative, list(weight)))
   df <- 2 / spread
   # A variance of exactly zero, or curvature that is not positive, leaves nothing to match.
   df[!is.finite(variance) | variance == 0 | spread < 0] <- NA_real_

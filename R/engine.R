@@ -105,6 +105,12 @@ run_projected_squares <- function(metric, sizes, draws) {
   compiled(projected_squares_cpp(metric, as.integer(sizes), draws), list())
 }
 
+# l'D l for each row l of `rows` and each symmetric matrix D: rows x matrices.
+run_quadratic_forms <- function(rows, forms) {
+  if (!is.double(rows)) storage.mode(rows) <- "double"
+  compiled(quadratic_forms_cpp(rows, forms), list())
+}
+
 unname_all <- function(matrices) lapply(unname(matrices), unname)
 
 compiled <- function(expr, spec) {

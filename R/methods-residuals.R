@@ -122,7 +122,7 @@ observed_response <- function(fit) {
 fixed_values <- function(fit, newdata = NULL, X = fixed_matrix(fit, newdata)) {
   kept <- !is.na(fit$coefficients)
   value <- if (is_separated(fit)) separated_values(fit, X) else {
-    drop(X[, kept, drop = FALSE] %*% fit$coefficients[kept])
+    drop(kept_columns(fit, X) %*% fit$coefficients[kept])
   }
   value + fixed_offset(fit, newdata)
 }

@@ -35,7 +35,10 @@ kept_matrix <- function(fit) {
 }
 
 # The columns of a matrix, one for each coefficient, whose coefficients were estimated.
-kept_columns <- function(fit, X) X[, !is.na(fit$coefficients), drop = FALSE]
+kept_columns <- function(fit, X) {
+  kept <- !is.na(fit$coefficients)
+  if (all(kept)) X else X[, kept, drop = FALSE]
+}
 
 # beta as the engine takes it: a number for every column.
 engine_coefficients <- function(fit) {

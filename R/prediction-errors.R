@@ -78,12 +78,11 @@ check_interval <- function(fit, parts, type, asked) {
 
 # Variances and df of all rows; NA where there is no prediction.
 row_errors <- function(fit, own, prepared, missing) {
-  kept <- !is.na(fit$coefficients)
   rows <- own$rows
   variance <- df <- rep(NA_real_, length(own$known))
   simple <- length(rows$parts) == 0L && (length(rows$residual) == 0L || length(fit$random) == 0L)
   found <- if (simple && kind_tests(fit)$linear) {
-    L <- rows$fixed[, kept, drop = FALSE]
+    L <- kept_columns(fit, rows$fixed)
     extra <- if (length(rows$residual)) fit$sigma^2 * rows$residual else 0
     list(variance = row_variances(L, prepared$vcov) + extra, df = prepared$df_rows(L))
   } else {

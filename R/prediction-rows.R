@@ -121,14 +121,25 @@ error_rows <- function(fit, parts, newdata, X, meets, rest) {
     basis <- only_columns(random_columns(fit, j, newdata), others)
     pieces <- c(pieces, list(list(term = j, level = integer(nrow(basis)), basis = basis)))
   }
-  known <- rowSums(is.na(X)) == 0
-  for (piece in pieces) known <- known & !is.na(piece$level) & rowSums(is.na(piece$basis)) == 0
+  known <- whole_rows(X)
+  for (piece in pieces) known <- known & !is.na(piece$level) & whole_rows(piece$basis)
   pieces <- lapply(pieces, function(piece) {
-    list(term = piece$term, level = piece$level[known],
-         basis = unname(piece$basis[known, , drop = FALSE]))
+    list(term = piece$term, level = piece$level[known], basis = known_rows(piece$basis, known))
   })
-  list(known = known, rows = list(fixed = unname(X[known, , drop = FALSE]), parts = pieces,
+  list(known = known, rows = list(fixed = known_rows(X, known), parts = pieces,
                                   residual = double()))
+}
+
+# Rows without missing values; a matrix without columns has no others.
+whole_rows <- function(X) {
+  if (ncol(X)) stats::complete.cases(X) else rep(TRUE, nrow(X))
+}
+
+# Millions of rows are not copied without need.
+known_rows <- function(X, known) {
+  if (!all(known)) X <- X[known, , drop = FALSE]
+  dimnames(X) <- NULL
+  X
 }
 
 # The other columns set to zero.

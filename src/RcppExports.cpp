@@ -248,6 +248,18 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// quadratic_forms_cpp
+Eigen::MatrixXd quadratic_forms_cpp(const Eigen::Map<Eigen::MatrixXd>& rows, const std::vector<Eigen::MatrixXd>& forms);
+RcppExport SEXP _tiers_quadratic_forms_cpp(SEXP rowsSEXP, SEXP formsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const Eigen::Map<Eigen::MatrixXd>& >::type rows(rowsSEXP);
+    Rcpp::traits::input_parameter< const std::vector<Eigen::MatrixXd>& >::type forms(formsSEXP);
+    rcpp_result_gen = Rcpp::wrap(quadratic_forms_cpp(rows, forms));
+    return rcpp_result_gen;
+END_RCPP
+}
 // fit_lmm_cpp
 List fit_lmm_cpp(const List& spec, const List& control);
 RcppExport SEXP _tiers_fit_lmm_cpp(SEXP specSEXP, SEXP controlSEXP) {
@@ -384,6 +396,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_tiers_contrast_rows_glmm_cpp", (DL_FUNC) &_tiers_contrast_rows_glmm_cpp, 6},
     {"_tiers_contrast_block_glmm_cpp", (DL_FUNC) &_tiers_contrast_block_glmm_cpp, 6},
     {"_tiers_projected_squares_cpp", (DL_FUNC) &_tiers_projected_squares_cpp, 3},
+    {"_tiers_quadratic_forms_cpp", (DL_FUNC) &_tiers_quadratic_forms_cpp, 2},
     {"_tiers_fit_lmm_cpp", (DL_FUNC) &_tiers_fit_lmm_cpp, 2},
     {"_tiers_variance_information_lmm_cpp", (DL_FUNC) &_tiers_variance_information_lmm_cpp, 6},
     {"_tiers_contrast_rows_lmm_cpp", (DL_FUNC) &_tiers_contrast_rows_lmm_cpp, 4},
