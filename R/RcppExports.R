@@ -109,3 +109,11 @@ profile_glmm_cpp <- function(spec, control, beta, lambda, phi, coefficient, whic
     .Call(`_tiers_profile_glmm_cpp`, spec, control, beta, lambda, phi, coefficient, which, error, zeta)
 }
 
+replicates_lmm_cpp <- function(spec, control, responses) {
+    .Call(`_tiers_replicates_lmm_cpp`, spec, control, responses)
+}
+
+replicates_glmm_cpp <- function(spec, control, responses) {
+    .Call(`_tiers_replicates_glmm_cpp`, spec, control, responses)
+}
+

@@ -5,6 +5,16 @@ run_lmm_fit <- function(spec, control) compiled(fit_lmm_cpp(spec, control), spec
 
 run_glmm_fit <- function(spec, control) compiled(fit_glmm_cpp(spec, control), spec)
 
+# Fits to other responses, the columns of a matrix, from the starts of the specification: matrices
+# `coefficients` and `parameters` (rows of the table), `deviance` and `status` of each column.
+run_lmm_replicates <- function(spec, control, responses) {
+  compiled(replicates_lmm_cpp(spec, control, unname(responses)), spec)
+}
+
+run_glmm_replicates <- function(spec, control, responses) {
+  compiled(replicates_glmm_cpp(spec, control, unname(responses)), spec)
+}
+
 # Information about variance parameters that V is linear in, the coefficients of `forms` (a list of
 # list(term, block)) and sigma^2, at given factors relative to sigma; and with `vcov_psi` (that of
 # fit$inference) what Kenward and Roger's method makes of it. See core/inference/kenward_roger.h.

@@ -36,7 +36,8 @@
 #'
 #' Intervals are those of the delta method on the logit scale, from the covariance matrices of the
 #' fixed effects and of the variance parameters, and so between 0 and 1; at an estimate of exactly 0
-#' or 1 there are none. An R2 near 0 is not symmetric on any scale: there a bootstrap is better.
+#' or 1 there are none. An R2 near 0 is not symmetric on any scale: there a [bootstrap()] of
+#' `function(fit) r2(fit)$estimate` is better.
 #' @references
 #' Nakagawa S, Johnson PCD, Schielzeth H (2017). The coefficient of determination R2 and intra-class
 #' correlation coefficient from generalized linear mixed-effects models revisited and expanded.

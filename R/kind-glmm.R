@@ -294,3 +294,8 @@ parameter_covariance <- function(fit) {
     stop_input(c("This fit does not hold the covariance matrix of its parameters.",
                  i = "Fit the model again: {.code eval(fit$call)}."))
 }
+
+#' @export
+kind_replicates.tiers_glmm <- function(fit, spec, responses) {
+  run_glmm_replicates(spec, fit$control, responses)
+}

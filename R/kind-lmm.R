@@ -211,3 +211,8 @@ linear_errors <- function(run, fit, contrasts, ddf) {
   list(variance = found$variance + adjustment, unadjusted = found$variance,
        gradient = found$gradient)
 }
+
+#' @export
+kind_replicates.tiers_lmm <- function(fit, spec, responses) {
+  run_lmm_replicates(spec, fit$control, responses)
+}

@@ -152,3 +152,7 @@ criterion_at <- function(fit, reml) UseMethod("criterion_at")
 # -2 log-likelihood (never the restricted one) at the variances of the fit and these fixed effects,
 # a number for every column; `spec` is that of the fit.
 deviance_at <- function(fit, spec, beta) UseMethod("deviance_at")
+
+# Fits of the model to other responses, the columns of `responses` as the engine takes them, from
+# the starts in `spec`: list(coefficients, parameters, deviance, status) with a column each.
+kind_replicates <- function(fit, spec, responses) UseMethod("kind_replicates")

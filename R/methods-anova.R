@@ -24,6 +24,16 @@
 #' correlated ones go together the tail is simulated, with the same random numbers at each call.
 #' In small samples, see [covtest()] with `method = "exact"`.
 #'
+#' `method = "bootstrap"` takes the distribution of the statistic from responses drawn from the
+#' smaller fit, to each of which both models are fitted (`PBmodcomp()` of pbkrtest): right in small
+#' samples, for fixed effects and variances alike. `Pr(boot)` is the share of replicates whose
+#' statistic is at least that of the data, the data's own counted in. The heading gives its standard
+#' error, and p values from the first moments of the replicates, which need fewer of them (Halekoh
+#' and Højsgaard 2014): by a chi-square of the statistic divided by their mean (Bartlett), by a
+#' gamma distribution and by an F distribution. These three are for tests of fixed effects. The
+#' attribute `bootstrap` has all of them as a data frame, `replicates` the statistics drawn. For
+#' random numbers see [bootstrap()].
+#'
 #' Fits of different families compare by their log-likelihoods, AIC and BIC where the response is
 #' the same and all give it probabilities (or all densities). A test is shown only where it can be
 #' one: not between families of which neither is a limit of the other (Poisson is one of the
@@ -50,11 +60,16 @@
 #' @param refit Fit REML fits again by maximum likelihood where a comparison needs it? With `FALSE`
 #'   it is an error where it does.
 #' @param model.names Names for the rows of a comparison.
+#' @param method Of a comparison: `"asymptotic"`, by the distribution in large samples, or
+#'   `"bootstrap"`, by simulation.
+#' @param nsim,seed,workers Number of replicates of the bootstrap, seed and processes: as in
+#'   [bootstrap()].
 #' @return A data frame of class `anova`. For a single fit its columns are those of lmerTest:
 #'   `Sum Sq`, `Mean Sq`, `NumDF`, `DenDF`, `F value`, `Pr(>F)`; the attribute `hypotheses` has the
 #'   matrix of each test. Chi-square tests have `Chisq`, `Df`, `Pr(>Chisq)`. For a comparison they
 #'   are `npar`, `AIC`, `BIC`, `logLik`, `deviance`,
-#'   `Chisq`, `Df`, `Naive p` (where variances are tested) and `Pr(>Chisq)`.
+#'   `Chisq`, `Df`, `Naive p` (where variances are tested), `Pr(>Chisq)` and with
+#'   `method = "bootstrap"` `Pr(boot)`.
 #' @seealso [summary()][summary.tiers_fit] for single coefficients, [estimate()] for linear
 #'   functions of them, random effects and means, [drop1()][drop1.tiers_fit] for likelihood ratio
 #'   tests of each term, [covtest()] for tests of each random term, [confint()][vcov.tiers_fit].
@@ -70,6 +85,9 @@
 #' ratio tests under nonstandard conditions. Journal of the American Statistical Association 82,
 #' 605-610. (Tests of variances.)
 #'
+#' Halekoh U, Højsgaard S (2014). A Kenward-Roger approximation and parametric bootstrap methods for
+#' tests in linear mixed models - the R package pbkrtest. Journal of Statistical Software 59(9).
+#'
 #' Stram DO, Lee JW (1994). Variance components testing in the longitudinal mixed effects model.
 #' Biometrics 50, 1171-1177.
 #' @concept type III tests
@@ -77,6 +95,8 @@
 #' @concept analysis of variance
 #' @concept test of random effects
 #' @concept model comparison
+#' @concept PBmodcomp
+#' @concept parametric bootstrap
 #' @examples
 #' fit <- lmm(score ~ Machine + (1 | Worker), nlme::Machines)
 #' anova(fit)
@@ -85,17 +105,27 @@
 #' slopes <- lmm(score ~ Machine + (1 | Worker) + (1 | Worker:Machine), nlme::Machines)
 #' anova(fit, slopes)
 #'
+#' # In a sample of six workers
+#' anova(fit, slopes, method = "bootstrap", nsim = 200, seed = 1)
+#'
 #' # Counts with more variation than Poisson
 #' poisson <- glmm(y ~ trt * lbase + lage + (1 | subject), MASS::epil, family = poisson())
 #' anova(poisson)
 #' anova(poisson, update(poisson, family = nbinom2()))
 #' @export
 anova.tiers_fit <- function(object, ..., type = 3, L = NULL, ddf = NULL, vcov = NULL,
-                            cluster = NULL, refit = TRUE, model.names = NULL) {
-  force_arguments(c("type", "L", "ddf", "vcov", "cluster", "refit", "model.names"))
+                            cluster = NULL, refit = TRUE, model.names = NULL,
+                            method = c("asymptotic", "bootstrap"), nsim = 1000, seed = NULL,
+                            workers = NULL) {
+  force_arguments(c("type", "L", "ddf", "vcov", "cluster", "refit", "model.names", "method",
+                    "nsim", "seed", "workers"))
+  method <- match_choice(method, c("asymptotic", "bootstrap"), "method")
   others <- given_fits(...)
   # The only test of a comparison has two names in stats.
   if (length(others$test) == 1L && others$test %in% c("Chisq", "LRT")) others$test <- NULL
+  if (method == "bootstrap" && (length(others) == 0L || !is.null(L))) {
+    stop_input("{.code method = \"bootstrap\"} compares two fits.")
+  }
   if (!is.null(L)) {
     if (length(others)) stop_input("{.arg L} is for a single fit.")
     return(anova_contrasts(object, L, ddf, vcov, cluster))
@@ -114,6 +144,9 @@ anova.tiers_fit <- function(object, ..., type = 3, L = NULL, ddf = NULL, vcov = 
     typed <- as.list(substitute(list(object, ...)))[-1L]
     typed$test <- NULL
     model.names <- comparison_names(typed)
+  }
+  if (method == "bootstrap") {
+    return(compare_by_bootstrap(fits, model.names, refit, nsim, seed, workers))
   }
   compare_fits(fits, model.names, refit)
 }

@@ -1,9 +1,11 @@
 #' @rdname vcov.tiers_fit
 #' @export
-confint.tiers_fit <- function(object, parm, level = 0.95, method = c("wald", "profile"),
+confint.tiers_fit <- function(object, parm, level = 0.95, method = c("wald", "profile", "boot"),
                               ddf = NULL, vcov = NULL, cluster = NULL,
                               component = c("conditional", "dispersion"),
-                              scale = c("sd", "var"), ...) {
+                              scale = c("sd", "var"), nsim = 1000, seed = NULL,
+                              type = c("percentile", "basic", "norm", "bca"), workers = NULL,
+                              ...) {
   check_dots("confint", ...)
   component <- match_choice(component, c("conditional", "dispersion"), "component")
   scale <- match_choice(scale, c("sd", "var"), "scale")
@@ -24,11 +26,15 @@ confint.tiers_fit <- function(object, parm, level = 0.95, method = c("wald", "pr
   parm <- if (missing(parm)) names else {
     match_coefficients(parm, names, object$parameters$name)
   }
-  if (method == "profile") {
+  if (method != "wald") {
     if (!is.null(ddf) || !is.null(vcov) || !is.null(cluster)) {
-      stop_input("{.arg ddf} and {.arg vcov} are for Wald limits, not for those of profiles.")
+      stop_input("{.arg ddf} and {.arg vcov} are for Wald limits, not for {.code method =
+                  {.str {method}}}.")
     }
-    return(on_variance_scale(profile_limits(object, parm, level), object, scale))
+    limits <- if (method == "profile") profile_limits(object, parm, level) else {
+      boot_fit_limits(object, parm, level, nsim, seed, type, workers)
+    }
+    return(on_variance_scale(limits, object, scale))
   }
   if (!all(parm %in% names)) {
     limits <- mixed_limits(object, parm, tails, level, ddf, vcov, cluster)
@@ -53,11 +59,31 @@ check_parm <- function(parm, arg) {
 }
 
 match_interval_method <- function(method) {
-  if (identical(method, "boot")) {
-    stop_input("Limits by the bootstrap are not available in this version of tiers.")
-  }
   if (is.character(method)) method <- tolower(method)
-  match_choice(method, c("wald", "profile"), "method")
+  match_choice(method, c("wald", "profile", "boot"), "method")
+}
+
+# Limits by a parametric bootstrap; NA where there is nothing to vary.
+boot_fit_limits <- function(fit, parm, level, nsim, seed, type, workers) {
+  type <- match_choice(type, boot_types, "type")
+  limits <- matrix(NA_real_, length(parm), 2L, dimnames = list(
+    parm, percent_labels(c((1 - level) / 2, 1 - (1 - level) / 2))))
+  known <- intersect(parm, names(replicate_statistics(fit)))
+  held <- fit$parameters$name[fit$parameters$fixed]
+  report_no_limits(fit, intersect(parm, held))
+  if (length(known) == 0L) return(limits)
+  boot <- bootstrap(fit, nsim = nsim, seed = seed, workers = workers)
+  report_lost_replicates(boot)
+  limits[known, ] <- bootstrap_limits(boot, known, level, type)
+  limits
+}
+
+# Where nothing is printed of a bootstrap the replicates that failed are told in a message.
+report_lost_replicates <- function(boot) {
+  lost <- sum(boot$failures)
+  if (lost == 0L) return(invisible())
+  inform("tiers_message_replicates", c(
+    "{lost} of {boot$nsim} replicates failed and count nowhere: {toString(names(boot$failures))}."))
 }
 
 # The squares of limits of standard deviations, sigma among them, and their names.

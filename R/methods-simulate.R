@@ -22,8 +22,8 @@
 #'   numbers, a matrix of successes and failures, a factor, shares. The attribute `seed` is the
 #'   state of the generator at the start, as in [stats::simulate()]. Rows of weight zero, which
 #'   count nowhere, are drawn as if their weight were 1.
-#' @seealso [refit_response()] fits the model to a simulated response,
-#'   [predict()][predict.tiers_fit] gives the mean.
+#' @seealso [bootstrap()], which simulates and refits; [refit_response()] fits the model to one
+#'   simulated response, [predict()][predict.tiers_fit] gives the mean.
 #' @concept parametric bootstrap
 #' @concept power analysis
 #' @examples

@@ -29,7 +29,8 @@
 #' @return A fit; with `evaluate = FALSE` a call, which holds the kept data where those of the fit's
 #'   call cannot be found.
 #' @seealso [drop1()][drop1.tiers_fit] and [stats::step()] for many changes at once,
-#'   [simulate()][simulate.tiers_fit] for responses to refit, [lmm()], [glmm()].
+#'   [simulate()][simulate.tiers_fit] for responses to refit, [bootstrap()] for many of them,
+#'   [lmm()], [glmm()].
 #' @concept parametric bootstrap
 #' @concept refit
 #' @examples

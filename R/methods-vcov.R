@@ -39,7 +39,8 @@
 #'   dispersion parameter of a generalized fit; `confint()` gives a dispersion parameter that is the
 #'   same in all rows on its own scale and under its name, as `summary()` does.
 #' @param type `NULL`, or one of `"CR0"`, `"CR1"`, `"CR1p"`, `"CR1S"`, `"CR2"` and `"CR3"`: a
-#'   cluster-robust covariance matrix of the fixed effects, see below.
+#'   cluster-robust covariance matrix of the fixed effects, see below. Of `confint()` with
+#'   `method = "boot"`: the type of the limits, see [bootstrap()].
 #' @param cluster What the clusters are: a formula such as `~ school`, `~ a:b` or, for several
 #'   clusterings, `~ a + b`, of variables of the data (in the formula or not); or a vector with one
 #'   value a row. `NULL`: the outermost grouping factor of the random effects.
@@ -52,7 +53,9 @@
 #'   standard deviations and dispersion parameters on the log scale, of correlations on Fisher's z
 #'   scale, both with the normal quantile. `"profile"`: where the deviance, minimized over all other
 #'   parameters, has risen by the chi-square quantile, found to a millionth of a standard error; see
-#'   [profile()][profile.tiers_fit].
+#'   [profile()][profile.tiers_fit]. `"boot"`: from a parametric bootstrap, see [bootstrap()], which
+#'   has other kinds of it.
+#' @param nsim,seed,workers Of the bootstrap: number of replicates, seed and processes.
 #' @param scale `"sd"`: limits of standard deviations as such. `"var"`: of their squares.
 #' @param ddf How the degrees of freedom of the t quantile are found: see [summary.tiers_fit()].
 #'   `"asymptotic"` and `"none"` take the normal quantile.
@@ -66,9 +69,7 @@
 #'   overdispersion), infinite limits where separated data leave a coefficient without any.
 #' @seealso [summary()][summary.tiers_fit] for tests, [VarCorr()][VarCorr.tiers_fit] for the
 #'   variances of the random effects, [tidy()][tidy.tiers_fit] for limits in a table,
-#'   [profile()][profile.tiers_fit] for the profile likelihood as a curve. Bootstrap intervals are
-#'   not there yet; [simulate()][simulate.tiers_fit] and [refit_response()] are what a parametric
-#'   bootstrap is made of.
+#'   [profile()][profile.tiers_fit] for the profile likelihood as a curve, [bootstrap()].
 #' @references
 #' Bell RM, McCaffrey DF (2002). Bias reduction in standard errors for linear regression with
 #'   multi-stage samples. Survey Methodology 28, 169-181.
@@ -87,7 +88,7 @@
 #' @concept clubSandwich
 #' @concept empirical standard errors
 #' @concept profile likelihood
-#' @concept bootstrap (not there yet)
+#' @concept bootstrap
 #' @concept robust standard errors
 #' @concept sandwich
 #' @examples
@@ -106,6 +107,7 @@
 #' confint(fit, "theta_")
 #' sqrt(diag(vcov(fit, which = "theta")))
 #' confint(fit, "theta_", method = "profile")
+#' confint(fit, "theta_", method = "boot", nsim = 200, seed = 1)
 #'
 #' counts <- glmm(y ~ trt + lbase + (1 | subject), MASS::epil, family = nbinom2())
 #' confint(counts, component = "dispersion")

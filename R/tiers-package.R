@@ -38,9 +38,11 @@
 #' * [covtest()]: tests of each random effect, exact ones in small samples, and HLM's chi-square.
 #' * [estimate()]: linear functions of coefficients and random effects, alone or together;
 #'   differences and ratios of means (risk differences).
-#' * [vcov()][vcov.tiers_fit]: model-based or cluster-robust; [confint()][vcov.tiers_fit]: Wald and
-#'   profile intervals, also of standard deviations and correlations;
+#' * [vcov()][vcov.tiers_fit]: model-based or cluster-robust; [confint()][vcov.tiers_fit]: Wald,
+#'   profile and bootstrap intervals, also of standard deviations and correlations;
 #'   [profile()][profile.tiers_fit] with its plots.
+#' * [bootstrap()]: parametric, of residuals or of groups, of the parameters or any function of a
+#'   fit; [anova()][anova.tiers_fit] compares two fits by it.
 #' * [logLik()][logLik.tiers_fit], [AIC()][logLik.tiers_fit], [nobs()][logLik.tiers_fit] and the
 #'   like.
 #'
@@ -48,7 +50,7 @@
 #' * [predict()][predict.tiers_fit]: for known, typical or new groups, or averaged over groups, with
 #'   standard errors, confidence and prediction limits; [marginal_coef()]: coefficients of the
 #'   population.
-#' * [simulate()][simulate.tiers_fit]: new responses, for a parametric bootstrap or power analysis.
+#' * [simulate()][simulate.tiers_fit]: new responses, for a power analysis.
 #' * [emmeans::emmeans()][emmeans-methods]: marginal means, pairwise comparisons and trends.
 #'
 #' @section Parts of a fit:
@@ -58,8 +60,8 @@
 #' * [lme4::getME()][lme4-methods], [lme4::ngrps()][lme4-methods] and others of lme4's generics.
 #'
 #' @section Not there yet:
-#' Bootstrap intervals; residual correlation (AR(1)) and unequal residual variances;
-#' zero-inflation; ordinal responses; nonlinear models.
+#' Residual correlation (AR(1)) and unequal residual variances; zero-inflation; ordinal responses;
+#' nonlinear models.
 #'
 #' @section Pages:
 #' `vignette("getting-started", package = "tiers")`,

@@ -376,6 +376,32 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// replicates_lmm_cpp
+List replicates_lmm_cpp(const List& spec, const List& control, const Rcpp::NumericMatrix& responses);
+RcppExport SEXP _tiers_replicates_lmm_cpp(SEXP specSEXP, SEXP controlSEXP, SEXP responsesSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const List& >::type spec(specSEXP);
+    Rcpp::traits::input_parameter< const List& >::type control(controlSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type responses(responsesSEXP);
+    rcpp_result_gen = Rcpp::wrap(replicates_lmm_cpp(spec, control, responses));
+    return rcpp_result_gen;
+END_RCPP
+}
+// replicates_glmm_cpp
+List replicates_glmm_cpp(const List& spec, const List& control, const Rcpp::NumericMatrix& responses);
+RcppExport SEXP _tiers_replicates_glmm_cpp(SEXP specSEXP, SEXP controlSEXP, SEXP responsesSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const List& >::type spec(specSEXP);
+    Rcpp::traits::input_parameter< const List& >::type control(controlSEXP);
+    Rcpp::traits::input_parameter< const Rcpp::NumericMatrix& >::type responses(responsesSEXP);
+    rcpp_result_gen = Rcpp::wrap(replicates_glmm_cpp(spec, control, responses));
+    return rcpp_result_gen;
+END_RCPP
+}
 
 static const R_CallMethodDef CallEntries[] = {
     {"_tiers_cluster_sums_cpp", (DL_FUNC) &_tiers_cluster_sums_cpp, 2},
@@ -405,6 +431,8 @@ static const R_CallMethodDef CallEntries[] = {
     {"_tiers_evaluate_lmm_cpp", (DL_FUNC) &_tiers_evaluate_lmm_cpp, 2},
     {"_tiers_profile_lmm_cpp", (DL_FUNC) &_tiers_profile_lmm_cpp, 6},
     {"_tiers_profile_glmm_cpp", (DL_FUNC) &_tiers_profile_glmm_cpp, 9},
+    {"_tiers_replicates_lmm_cpp", (DL_FUNC) &_tiers_replicates_lmm_cpp, 3},
+    {"_tiers_replicates_glmm_cpp", (DL_FUNC) &_tiers_replicates_glmm_cpp, 3},
     {NULL, NULL, 0}
 };
 

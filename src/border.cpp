@@ -13,5 +13,6 @@
 #include "bind_inference.cpp"
 #include "bind_lmm.cpp"
 #include "bind_profile.cpp"
+#include "bind_replicates.cpp"
 #include "convert.cpp"
 #include "RcppExports.cpp"  // last: it opens the namespace Rcpp

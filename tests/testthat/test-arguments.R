@@ -93,10 +93,12 @@ test_that("the other exported functions have classed conditions only", {
   fit <- audit_fits()$glmm
   found <- character()
   for (name in c("tiers_control", "refit_response", "marginal_coef", "diagnose", "ddf_kr", "icc",
-                 "r2", "reliability", "nbinom1", "nbinom2", "beta_family", "betabinomial")) {
+                 "r2", "reliability", "nbinom1", "nbinom2", "beta_family", "betabinomial",
+                 "bootstrap")) {
     fun <- get(name)
     arguments <- setdiff(names(formals(fun)), "...")
     first <- if (identical(arguments[1L], "fit")) list(fit = fit) else list()
+    if (name == "bootstrap") first$nsim <- 2
     found <- c(found, unclassed_calls(as.name(name), first, arguments, name, every = 2L))
   }
   expect_equal(found, character())
@@ -110,7 +112,8 @@ test_that("a method of a result has classed conditions only", {
   results <- list(
     tiers_ranef = ranef(fits$lmm), tiers_varcorr = VarCorr(fits$lmm), tiers_coef = coef(fits$lmm),
     tiers_summary = summary(fits$lmm), tiers_diagnosis = diagnose(fits$lmm),
-    tiers_marginal_coef = marginal_coef(fits$glmm))
+    tiers_marginal_coef = marginal_coef(fits$glmm),
+    tiers_bootstrap = bootstrap(fits$glmm, nsim = 3, seed = 1))
   methods <- own_methods(names(results))
   expect_setequal(methods$class, names(results))
   found <- character()
@@ -190,7 +193,6 @@ test_that("what a later version may have is told as such", {
   expect_error(predict(fit, random.only = TRUE), later, class = "tiers_error_input")
   expect_error(predict(fit, newparams = list(theta = 1)), later, class = "tiers_error_input")
   expect_error(vcov(fit, correlation = TRUE), later, class = "tiers_error_input")
-  expect_error(confint(fit, method = "boot"), later, class = "tiers_error_input")
   expect_error(weights(fit, type = "working"), later, class = "tiers_error_input")
   expect_error(simulate(fit, newparams = list(theta = 1)), later, class = "tiers_error_input")
 })

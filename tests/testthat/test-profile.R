@@ -216,3 +216,13 @@ test_that("a fit that is not at its optimum is told a better one", {
   again <- tiers:::refit_from(fit, fit$parameters$estimate * 1.1)
   expect_equal(again$deviance, fit$deviance, tolerance = 1e-10)
 })
+
+test_that("limits of a coefficient do not depend on how much of the response it explains", {
+  set.seed(4)
+  d <- data.frame(g = gl(8, 6), x = rnorm(48))
+  d$y <- rnorm(8)[d$g] + rnorm(48)
+  d$large <- d$y + 1e4 * d$x
+  limits <- function(formula) confint(lmm(formula, d), c("x", "(Intercept)"), method = "profile")
+  expect_equal(limits(large ~ x + (1 | g)) - c(1e4, 0, 1e4, 0), limits(y ~ x + (1 | g)),
+               tolerance = 1e-7)
+})

@@ -252,8 +252,8 @@ void write_quadrature(const GeneralizedEngine& engine, GeneralizedResult& out) {
   out.largest_error = engine.quadrature ? engine.quadrature->largest_error() : kNaN;
 }
 
-GeneralizedResult fit_once(GeneralizedEngine& engine, const GlmStart& start,
-                           const Control& control) {
+GeneralizedResult fit_once(GeneralizedEngine& engine, const GlmStart& start, const Control& control,
+                           Extent extent) {
   GeneralizedResult out;
   out.status = FitStatus::undefined;
   const Vector whole = start_point(engine, start, control),
@@ -281,6 +281,7 @@ GeneralizedResult fit_once(GeneralizedEngine& engine, const GlmStart& start,
   write_covariances(engine.design, engine.parameters, engine.saturation, found, out);
   write_estimates(engine, optimum.psi, proof.covariance, out);
   write_all_parameters(engine, optimum.psi, proof.covariance, out);
+  if (extent == Extent::estimates) return out;
   out.inference.vcov_psi = proof.covariance;
   out.inference.vcov_natural = natural_covariance(engine, optimum.psi, proof.covariance, out.vcov);
   write_quadrature(engine, out);
@@ -302,16 +303,17 @@ Unidentified unidentified(GeneralizedEngine& engine, const Control& control) {
 }
 
 GeneralizedResult fit_limit(const GeneralizedEngine& whole, const Separation& separation,
-                            const Control& control) {
+                            const Control& control, Extent extent) {
   const Rest rest = rest_of(whole, separation);
   if (!rest.any) return put_limit(nothing_left(whole), whole, separation);
   GeneralizedEngine engine(rest.spec, control);
-  GeneralizedResult out = fit_once(engine, glm_start(engine, control), control);
+  GeneralizedResult out = fit_once(engine, glm_start(engine, control), control, extent);
   if (out.status == FitStatus::undefined) return out;
   return put_limit(std::move(out), whole, separation);
 }
 
-GeneralizedResult fit_from_start(const GeneralizedSpecification& spec, const Control& control) {
+GeneralizedResult fit_from_start(const GeneralizedSpecification& spec, const Control& control,
+                                 Extent extent) {
   GeneralizedEngine engine(spec, control);
   GeneralizedResult out;
   out.unidentified = unidentified(engine, control);
@@ -324,8 +326,8 @@ GeneralizedResult fit_from_start(const GeneralizedSpecification& spec, const Con
   if (!start.quadratic) {
     separation = find_separation(*spec.family, engine.response.rows(), engine.x(), control.poll);
   }
-  return separation.kind == SeparationKind::none ? fit_once(engine, start, control)
-                                                 : fit_limit(engine, separation, control);
+  return separation.kind == SeparationKind::none ? fit_once(engine, start, control, extent)
+                                                 : fit_limit(engine, separation, control, extent);
 }
 
 bool failed(const GeneralizedResult& fit) {
@@ -336,16 +338,18 @@ bool failed(const GeneralizedResult& fit) {
 }  // namespace
 
 // A start of the user's from which no optimum is reached gives way to the own one.
-GeneralizedResult fit_generalized(const GeneralizedSpecification& spec, const Control& control) {
-  GeneralizedResult out = fit_from_start(spec, control);
+GeneralizedResult fit_generalized(const GeneralizedSpecification& spec, const Control& control,
+                                  Extent extent) {
+  GeneralizedResult out = fit_from_start(spec, control, extent);
   if (has_start(spec) && failed(out)) {
-    GeneralizedResult other = fit_from_start(without_start(spec), control);
+    GeneralizedResult other = fit_from_start(without_start(spec), control, extent);
     const bool defined = other.status != FitStatus::undefined;
     if (out.status == FitStatus::undefined || (defined && other.deviance < out.deviance)) {
       out = std::move(other);
     }
   }
   if (out.status == FitStatus::undefined || out.unidentified.found) return out;
+  if (extent == Extent::estimates) return out;
   out.fitted.resize(spec.model.n);
   std::vector<int> row(spec.model.n);
   std::iota(row.begin(), row.end(), 0);

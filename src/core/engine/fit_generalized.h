@@ -5,6 +5,12 @@
 
 namespace tiers {
 
-GeneralizedResult fit_generalized(const GeneralizedSpecification& spec, const Control& control);
+// `estimates`: without covariance matrices on the user's scale, and without the search for
+// separated groups and the check of Laplace's approximation, which say something about the fit and
+// nothing about its estimates.
+enum class Extent { whole, estimates };
+
+GeneralizedResult fit_generalized(const GeneralizedSpecification& spec, const Control& control,
+                                  Extent extent = Extent::whole);
 
 }  // namespace tiers

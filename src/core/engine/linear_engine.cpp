@@ -57,8 +57,7 @@ bool LinearEngine::fits_perfectly() {
     large.push_back(kLarge * Matrix::Identity(term.columns, term.columns));
   }
   const Vector theta = parameters.parameters(large);
-  Vector response(design.rows());
-  for (Index i = 0; i < response.size(); ++i) response[i] = design.response(i);
+  const Vector response = objective.response();
   Vector rest = response;
   bool defined = true;
   for (int pass = 0; pass < kPasses && defined; ++pass) {

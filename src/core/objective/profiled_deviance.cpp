@@ -41,9 +41,9 @@ ProfiledDeviance::ProfiledDeviance(const Design& design, CrossProducts& cross,
   for (std::size_t f = 0; f < cross.layout().factors().size(); ++f) {
     mean_own_.push_back(cross.mean_own(static_cast<int>(f)));
   }
-  Vector y(design.rows());
-  for (Index i = 0; i < design.rows(); ++i) y[i] = design.response(i);
-  cross.set_response(y);
+  response_.resize(design.rows());
+  for (Index i = 0; i < design.rows(); ++i) response_[i] = design.response(i);
+  cross.set_response(response_);
 }
 
 Matrix ProfiledDeviance::mean_cross(int term) const { return places_.block(mean_own_, term); }
@@ -56,8 +56,19 @@ double ProfiledDeviance::value(const Vector& theta) {
 }
 
 void ProfiledDeviance::set_response(const Vector& y) {
+  response_ = y;
   cross_.set_response(y);
   anchor_ = Anchor();
+}
+
+void ProfiledDeviance::forget() {
+  scale_kind_ = Scale::profiled;
+  if (!from_rows_) return;
+  from_rows_ = false;
+  beside_ = State();
+  here_ = State();
+  here_.factor = new_factor();
+  floored_ = &here_;
 }
 
 double ProfiledDeviance::value_without() const {
@@ -219,9 +230,7 @@ bool ProfiledDeviance::refresh() {
 
 void ProfiledDeviance::anchor() {
   const Solution solution = solve();
-  Vector residual = -linear_predictor(solution);
-  for (Index i = 0; i < design_.rows(); ++i) residual[i] += design_.response(i);
-  cross_.set_response(residual);
+  cross_.set_response(response_ - linear_predictor(solution));
   anchor_ = {true, solution.beta, solution.u, here_.lambda};
 }
 

@@ -56,8 +56,12 @@ class ProfiledDeviance final : public MixedObjective {
     return scale_kind_ == Scale::fixed ? fixed_sigma2_
                                        : here_.residual / static_cast<double>(degrees_);
   }
-  // Another response, one value a row on the internal scale, without an anchor.
+  // One value a row on the internal scale: the design's, until another is set. That has no anchor.
+  const Vector& response() const { return response_; }
   void set_response(const Vector& y);
+  // With the next response nothing of a search before matters: sigma is profiled out, and the
+  // factor is made from cross-products.
+  void forget();
   // The value without random effects, from the cross-products alone; before there is an anchor.
   double value_without() const;
   // Makes the solution at the point of the last value() the anchor.
@@ -129,7 +133,7 @@ class ProfiledDeviance final : public MixedObjective {
   const TermPlaces places_;
   std::vector<Matrix> mean_own_;  // per factor
 
-  Vector theta_;
+  Vector theta_, response_;
   // At theta_, and where derivatives() worked: there too, or just beside it.
   State here_, beside_;
   const State* floored_ = &here_;
