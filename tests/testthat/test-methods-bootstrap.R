@@ -46,7 +46,7 @@ test_that("the printout says what there is to say", {
   expect_identical(lines[1:3], c("Parametric bootstrap, 99 replicates (seed 1)",
                                  "Model: distance ~ age + (1 | Subject)", ""))
   expect_match(lines[4L], "estimate +bias +std.error +5 % +95 %")
-  expect_match(lines[6L], "^age +0.66)
+  expect_match(lines[6L], "^age +0.66")
   expect_identical(lines[length(lines)], "Limits: percentile")
   odd <- boot
   odd$status[c(3, 4, 9)] <- c("not converged", "FUN failed", "FUN failed")
