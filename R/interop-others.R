@@ -6,54 +6,6 @@ stop_not_yet <- function(what) {
   stop_input(paste(what, "is not available for fits of tiers in this version."))
 }
 
-# Variance explained -----------------------------------------------------------------------------
-
-# The parts of the formula, by which insight and the packages on it know a mixed model.
-#' @exportS3Method insight::find_formula
-find_formula.tiers_fit <- function(x, ...) {
-  env <- environment(x$terms)
-  bars <- lapply(unname(x$random_terms), function(term) {
-    stats::as.formula(call("~", strip_brackets(str2lang(term$label))), env = env)
-  })
-  random <- if (length(bars) > 1L) bars else if (length(bars)) bars[[1L]]
-  parts <- list(conditional = formula.tiers_fit(x, fixed.only = TRUE), random = random)
-  structure(parts[lengths(parts) > 0L], class = c("insight_formula", "list"))
-}
-
-# In the parts of variance_shares(), on the scale that icc() takes by default.
-variance_parts <- function(fit) {
-  parts <- variance_shares(fit)
-  list(fixed = parts$fixed$value, random = add_parts(parts$groups)$value,
-       residual = parts$residual$value)
-}
-
-#' @exportS3Method insight::get_variance
-get_variance.tiers_fit <- function(x, component = "all", ...) {
-  force_arguments("component")
-  known <- c("all", "fixed", "random", "residual", "distribution", "dispersion", "intercept")
-  component <- match_choice(component, known, "component")
-  parts <- variance_parts(x)
-  covariances <- VarCorr(x)
-  of_intercept <- vapply(covariances, function(v) "(Intercept)" %in% rownames(v), NA)
-  value <- list(
-    var.fixed = parts$fixed, var.random = parts$random, var.residual = parts$residual,
-    var.distribution = parts$residual, var.dispersion = 0,
-    var.intercept = vapply(covariances[of_intercept],
-                           function(v) v["(Intercept)", "(Intercept)"], 0))
-  if (identical(component, "all")) value else value[[paste0("var.", component)]]
-}
-
-# Marginal and conditional R2 of Nakagawa and Schielzeth (2013), Methods in Ecology and Evolution 4,
-# 133-142.
-#' @exportS3Method performance::r2
-r2.tiers_fit <- function(model, ...) {
-  parts <- variance_parts(model)
-  total <- parts$fixed + parts$random + parts$residual
-  structure(list(R2_conditional = c("Conditional R2" = (parts$fixed + parts$random) / total),
-                 R2_marginal = c("Marginal R2" = parts$fixed / total)),
-            class = c("r2_nakagawa", "list"))
-}
-
 # Collinearity -----------------------------------------------------------------------------------
 
 # Generalized variance inflation factors of the terms: Fox and Monette (1992), Journal of the
