@@ -165,7 +165,12 @@ check_model <- function(spec, terms, response, labels) {
   check_trials(family$name, spec$size, used)
   check_fixed_size(spec$X, n, used)
   rest <- rest_variance(spec, used)
-  for (j in seq_along(terms)) check_levels(spec$terms[[j]], terms[[j]], n, used, rest)
+  constrained <- constrained_terms(spec, terms)
+  for (j in seq_along(terms)) {
+    # Of what is held or equal the rank of the derivatives of V decides.
+    own <- if (constrained[j]) "known" else rest
+    check_levels(spec$terms[[j]], terms[[j]], n, used, own)
+  }
 }
 
 # With one trial a row the likelihood does not depend on an overdispersion of successes.

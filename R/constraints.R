@@ -73,6 +73,14 @@ with_constraints <- function(spec, fix, equal, terms) {
   spec
 }
 
+# Of each term: is one of its parameters held, or equal to another?
+constrained_terms <- function(spec, terms) {
+  if (is.null(spec$held)) return(logical(length(terms)))
+  table <- parameters_of(spec, terms)
+  tied <- !is.na(spec$held) | spec$same %in% spec$same[duplicated(spec$same)]
+  seq_along(terms) %in% table$term[tied]
+}
+
 # Correlations with an effect whose standard deviation is held at zero: they are no parameters of
 # the model, unless others are equal to them.
 without_meaning <- function(spec, table) {

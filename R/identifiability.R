@@ -3,7 +3,8 @@
 #
 # `what` is result$unidentified: `entries`, a row (term, row, column) for each variance or
 # covariance; `gram`, their m x m Gram matrix (with the residual's variance last, where `residual`);
-# `tangents`, per term a matrix (its entries x its parameters).
+# `tangent`, their derivatives (entries and residual x free directions); `by_fixed`, whether only
+# the fixed effects make it so (under REML).
 
 check_identified <- function(result, terms, spec) {
   if (!identical(result$status, "unidentified")) return(invisible())
@@ -26,18 +27,7 @@ as_texts <- function(lines) stats::setNames(plain_text(lines), names(lines))
 # The parameters of what is left with some of the entries only, as columns over all entries.
 kept_parameters <- function(what, keep) {
   scale <- entry_scale(what)
-  columns <- lapply(seq_along(what$tangents), function(j) {
-    mine <- which(what$entries[, 1L] == j)
-    tangent <- what$tangents[[j]] * keep[mine] * scale[mine]
-    full <- matrix(0, nrow(what$gram), ncol(tangent))
-    full[mine, ] <- tangent
-    full
-  })
-  columns <- do.call(cbind, columns)
-  if (what$residual) {
-    last <- nrow(what$gram)
-    columns <- cbind(columns, c(rep(0, last - 1L), scale[last]))
-  }
+  columns <- what$tangent * c(keep, if (what$residual) TRUE) * scale
   columns <- columns[, colSums(columns^2) > 0, drop = FALSE]
   parts <- qr(columns, tol = 1e-9)
   columns[, parts$pivot[seq_len(parts$rank)], drop = FALSE]
@@ -111,6 +101,9 @@ words_and <- function(x, last = " and ") {
 
 # What about the data makes it so, where that can be said in a sentence.
 unidentified_reason <- function(what, involved, terms, spec) {
+  if (isTRUE(what$by_fixed)) {
+    return("The fixed effects take up what would tell them apart, and REML sees only what is left.")
+  }
   if (is_empty_correlation(what, involved)) {
     return(paste0("No level of `", terms[[what$entries[involved[1L], 1L]]]$group, "` has both."))
   }

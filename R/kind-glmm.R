@@ -66,12 +66,12 @@ kind_specification.tiers_glmm <- function(kind, response, X, built, frame, dispe
   spec$dispersion <- dispersion
   spec$points <- kind$points
   spec$start_beta <- spec$start_phi <- double()
-  spec$row_variance <- rest_variance(spec, weighted_rows(spec$weights)) != "known"
   spec
 }
 
 #' @export
 kind_run.tiers_glmm <- function(spec, control) {
+  spec$row_variance <- rest_variance(spec, weighted_rows(spec$weights)) != "known"
   result <- run_glmm_fit(spec, control)
   check_likelihood(result, spec)
   result

@@ -238,8 +238,8 @@ List unidentified_to_r(const tiers::Unidentified& what) {
     entries(e, 1) = static_cast<int>(what.entries[e].row) + 1;
     entries(e, 2) = static_cast<int>(what.entries[e].column) + 1;
   }
-  return List::create(_["entries"] = entries, _["gram"] = what.gram,
-                      _["tangents"] = Rcpp::wrap(what.tangents), _["residual"] = what.residual);
+  return List::create(_["entries"] = entries, _["gram"] = what.gram, _["tangent"] = what.tangent,
+                      _["residual"] = what.residual, _["by_fixed"] = what.by_fixed);
 }
 
 // One element for each column of the table; places count from 1, 0: none.

@@ -87,8 +87,24 @@ degenerate_terms <- function(case) {
   })
 }
 
+# Under REML of what the fixed effects leave, without columns that they take up whole: these have a
+# variance of zero.
 degenerate_identified <- function(case) {
-  dense_identified(degenerate_terms(case), nrow(case$data), residual = is.null(case$family))
+  terms <- degenerate_terms(case)
+  n <- nrow(case$data)
+  if (!case$reml) return(dense_identified(terms, n, residual = is.null(case$family)))
+  X <- degenerate_fixed(case)
+  decomposed <- qr(X, tol = 1e-9)
+  terms <- lapply(terms, function(term) {
+    left <- vapply(seq_len(ncol(term$basis)), function(a) {
+      z <- dense_z(list(basis = term$basis[, a, drop = FALSE], codes = term$codes,
+                        n_levels = max(term$codes)))
+      max(abs(qr.resid(decomposed, z))) > 1e-8
+    }, NA)
+    term$basis <- term$basis[, left, drop = FALSE]
+    term
+  })
+  dense_identified(terms[vapply(terms, function(t) ncol(t$basis) > 0L, NA)], n, TRUE, X)
 }
 
 degenerate_fixed <- function(case) {

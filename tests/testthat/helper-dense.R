@@ -40,8 +40,8 @@ dense_relative_covariance <- function(rows, Lambda) {
 
 # Are the derivatives of V with respect to all variances and covariances, and to the residual's with
 # `residual`, linearly independent n x n matrices? `terms` have a basis, codes and whether there are
-# covariances.
-dense_identified <- function(terms, n, residual) {
+# covariances. With X: those of what X leaves, the data of REML.
+dense_identified <- function(terms, n, residual, X = NULL) {
   parts <- if (residual) list(diag(n)) else list()
   for (term in terms) {
     same <- outer(term$codes, term$codes, "==")
@@ -51,6 +51,10 @@ dense_identified <- function(terms, n, residual) {
       E <- outer(term$basis[, a], term$basis[, b])
       parts <- c(parts, list((E + t(E)) * same))
     }
+  }
+  if (!is.null(X)) {
+    basis <- qr(X)
+    parts <- lapply(parts, function(part) qr.resid(basis, t(qr.resid(basis, part))))
   }
   columns <- vapply(parts, function(part) as.vector(part) / max(sqrt(sum(part^2)), 1e-300),
                     double(n^2))

@@ -161,3 +161,37 @@ test_that("the message names the term and the columns", {
   expect_match(text, "levels of `site` could differ by in `(Intercept)` and `x`", fixed = TRUE)
   expect_match(text, "`(x | site)`", fixed = TRUE)
 })
+
+test_that("columns that the fixed effects take up have no variance beside others that are held", {
+  d <- flat_data(3)
+  free <- suppressMessages(lmm(y ~ site + x + (0 + x | site), d, fix = c("sd_x|site" = 0.4)))
+  for (term in c("(x | site)", "(x || site)")) {
+    fit <- suppressMessages(lmm(update(y ~ site + x, paste("~ . +", term)), d,
+                                fix = c("sd_x|site" = 0.4)))
+    expect_equal(as.numeric(logLik(fit)), as.numeric(logLik(free)), tolerance = 1e-9)
+    expect_identical(fit$parameters$estimate[1L], 0)
+    expect_identical(fit$convergence$saturated[[1L]], 1L)
+    expect_identical(fit$convergence$status, "boundary")
+  }
+  # Held itself, it changes nothing.
+  own <- suppressMessages(lmm(y ~ site + x + (x || site), d,
+                              fix = c("sd_(Intercept)|site" = 0.7, "sd_x|site" = 0.4)))
+  expect_equal(as.numeric(logLik(own)), as.numeric(logLik(free)), tolerance = 1e-9)
+  expect_length(own$convergence$saturated[[1L]], 0L)
+  # Equal to one that is not taken up, it is told by that one.
+  both <- suppressMessages(lmm(y ~ site + x + (x || site), d,
+                               equal = list(c("sd_(Intercept)|site", "sd_x|site"))))
+  alone <- suppressMessages(lmm(y ~ site + x + (0 + x | site), d))
+  expect_equal(as.numeric(logLik(both)), as.numeric(logLik(alone)), tolerance = 1e-9)
+  # By maximum likelihood, and generalized, whole terms.
+  d$h <- gl(4, 1, nrow(d))
+  d$count <- rpois(nrow(d), 3)
+  for (fit in list(
+    suppressMessages(lmm(y ~ site + x + (1 | site) + (1 | h), d, REML = FALSE,
+                         fix = c("sd_(Intercept)|h" = 0.4))),
+    suppressMessages(glmm(count ~ site + x + (1 | site) + (1 | h), d, poisson,
+                          fix = c("sd_(Intercept)|h" = 0.4))))) {
+    expect_identical(fit$parameters$estimate[1L], 0)
+    expect_identical(fit$convergence$status, "boundary")
+  }
+})

@@ -115,7 +115,7 @@ test_that("random designs are refused where the derivatives of V are dependent, 
     if (refused && grepl("residual variance is 0", conditionMessage(error), fixed = TRUE)) {
       return(NA)
     }
-    identified <- dense_identified(terms, n, TRUE)
+    identified <- dense_identified(terms, n, TRUE, if (seed %% 2L == 0L) matrix(1, n, 1L))
     expect(identified == !refused, paste(seed, deparse1(formula), "identified:", identified,
                                          if (refused) conditionMessage(error)))
     identified
@@ -137,4 +137,61 @@ test_that("more parameters than random effects are refused at once", {
     expect_match(conditionMessage(error), "360", fixed = TRUE)
     expect_lt(time, 5)
   }
+})
+
+test_that("parameters that are held or equal tell others, and what stays untold is refused", {
+  d <- trial_data()
+  one <- d[d$again == 1, ]
+  cells <- y ~ visit + (1 | id) + (0 + visit || id)
+  d$row <- factor(seq_len(nrow(d)))
+  name <- function(column, group) paste0("sd_", column, "|", group)
+  told <- list(
+    quote(lmm(cells, one, fix = c(sigma = 0.5))),
+    quote(lmm(cells, one, fix = c("sd_visita|id" = 0.5))),
+    quote(glmm(cells, one, family = gaussian, fix = c(sigma = 0.5))),
+    quote(lmm(y ~ x + (1 | id) + (1 | twin), d, fix = c("sd_(Intercept)|id" = 0.5))),
+    quote(lmm(y ~ x + (1 | id) + (1 | twin), d,
+              equal = list(c("sd_(Intercept)|id", "sd_(Intercept)|twin")))),
+    quote(glmm(count ~ x + (1 | id) + (1 | twin), d, poisson, fix = c("sd_(Intercept)|id" = 0.2))),
+    quote(lmm(y ~ x + (1 | id) + (1 | row), d, fix = c("sd_(Intercept)|row" = 0.3))),
+    quote(lmm(y ~ x + (1 | id) + (1 | row), d, fix = c(sigma = 0.3))))
+  for (call in told) {
+    fit <- suppressMessages(eval(call))
+    expect_true(fit$convergence$status %in% c("converged", "boundary"), label = deparse1(call))
+  }
+  # The same models with what is held taken off the rest: the sum of the two variances is the same.
+  held <- suppressMessages(eval(told[[7L]]))
+  plain <- lmm(y ~ x + (1 | id), d)
+  expect_equal(logLik(held), logLik(plain), tolerance = 1e-9, ignore_attr = TRUE)
+  expect_equal(sqrt(sigma(held)^2 + 0.09), sigma(plain), tolerance = 1e-7)
+  untold <- list(
+    list(quote(lmm(cells, one, fix = c("sd_(Intercept)|id" = 0.5))),
+         c("(0 + visit || id)", "residual")),
+    list(quote(lmm(y ~ x + (x | id) + (1 | twin), d, fix = c("sd_x|id" = 0.5))),
+         c("(x | id)", "(1 | twin)", "confounded")),
+    list(quote(glmm(count ~ x + (x | id) + (1 | twin), d, poisson, fix = c("sd_x|id" = 0.1))),
+         c("(x | id)", "(1 | twin)", "confounded")),
+    list(quote(lmm(y ~ x + (1 | id) + (1 | row), d, fix = c("sd_(Intercept)|id" = 0.5))),
+         c("(1 | row)", "residual")))
+  for (case in untold) {
+    error <- model_error(eval(case[[1L]]))
+    expect_s3_class(error, "tiers_error_model")
+    for (text in case[[2L]]) expect_match(conditionMessage(error), text, fixed = TRUE)
+  }
+})
+
+test_that("under REML what the fixed effects take up tells nothing", {
+  d <- trial_data()
+  d <- d[d$visit != "c", ]
+  # Of two columns whose sum is in X there is one difference, and its variance.
+  error <- model_error(lmm(y ~ id + visit + (0 + visit || id), d))
+  expect_s3_class(error, "tiers_error_model")
+  expect_match(conditionMessage(error), "fixed effects take up", fixed = TRUE)
+  expect_null(model_error(lmm(y ~ id + visit + (0 + visit || id), d, REML = FALSE)))
+  expect_null(model_error(lmm(y ~ id + visit + (0 + visit || id), d,
+                              equal = list(c("sd_visita|id", "sd_visitb|id")))))
+  # Three groups and a straight line through them leave one mean.
+  three <- transform(droplevels(d[as.integer(d$id) < 4L, ]), z = c(0, 1, 3)[as.integer(id)])
+  expect_s3_class(model_error(lmm(y ~ z + (1 | id) + (0 + z | id), three)), "tiers_error_model")
+  expect_null(model_error(lmm(y ~ z + (1 | id), three)))
 })

@@ -175,6 +175,36 @@ Matrix CovarianceStructure::natural_covariance(const Vector& natural) const {
   return sd.asDiagonal() * correlation * sd.asDiagonal();
 }
 
+// Sigma = S R S.
+Matrix CovarianceStructure::natural_derivative(const Vector& natural, Index i) const {
+  const auto parameters = natural_parameters();
+  Vector sd = Vector::Zero(columns()), of_correlations = natural,
+         none = Vector::Zero(natural.size());
+  for (std::size_t l = 0; l < parameters.size(); ++l) {
+    const NaturalParameter& one = parameters[l];
+    const Index at = static_cast<Index>(l);
+    if (one.kind != Kind::sd) continue;
+    of_correlations[at] = none[at] = 1.0;
+    if (one.common)
+      sd.setConstant(natural[at]);
+    else
+      sd[one.row] = natural[at];
+  }
+  if (parameters[i].kind == Kind::sd) {
+    Vector unit = Vector::Zero(columns());
+    if (parameters[i].common)
+      unit.setOnes();
+    else
+      unit[parameters[i].row] = 1.0;
+    const Matrix half = unit.asDiagonal() * natural_covariance(of_correlations) * sd.asDiagonal();
+    return half + half.transpose();
+  }
+  none[i] = 1.0;
+  Matrix change = natural_covariance(none);
+  change.diagonal().setZero();
+  return sd.asDiagonal() * change * sd.asDiagonal();
+}
+
 Matrix CovarianceStructure::natural_factor(const Vector& natural) const {
   return semidefinite_factor(natural_covariance(natural));
 }

@@ -60,6 +60,8 @@ class CovarianceStructure {
   // Sigma of given values. The default gives a common parameter to all columns or pairs, and no
   // correlation to pairs without one.
   virtual Matrix natural_covariance(const Vector& natural) const;
+  // Its derivative with respect to one of them, correlation matrices being linear in theirs.
+  Matrix natural_derivative(const Vector& natural, Index i) const;
   // Lower factor of it, columns of zero where a pivot is rounding; empty where no covariance matrix
   // has these values.
   Matrix natural_factor(const Vector& natural) const;

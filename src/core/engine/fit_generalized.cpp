@@ -27,8 +27,9 @@ ConstrainedObjective constrained(GeneralizedEngine& engine, const Vector& start)
   std::vector<Matrix> maps;
   for (int j = 0; j < engine.parameters.terms(); ++j) maps.push_back(engine.design.internal_map(j));
   const ModalDeviance& objective = *engine.objective;
+  const HeldParameters held = engine.saturation.settle(engine.spec.model.held, engine.parameters);
   return ConstrainedObjective(*engine.objective, engine.parameters, maps, false,
-                              constraints_of(engine.spec.model.held, engine.parameters.size(),
+                              constraints_of(held, engine.parameters.size(),
                                              objective.fixed_count(), objective.dispersion_count()),
                               start);
 }
@@ -85,6 +86,8 @@ Proof prove_end(GeneralizedEngine& engine, BoundaryOptimum& found, const Control
   ConstrainedObjective objective = constrained(engine, found.optimum.psi);
   found.optimum.psi = objective.start();
   const Proof proof = prove_constrained(objective, found.optimum, found.at_boundary);
+  if (engine.saturation.any_column(engine.parameters, engine.spec.model.held))
+    found.at_boundary = true;
   found.optimum.psi = objective.psi(found.optimum.psi);
   return proof;
 }
@@ -293,13 +296,18 @@ GeneralizedResult fit_once(GeneralizedEngine& engine, const GlmStart& start, con
 }
 
 Unidentified unidentified(GeneralizedEngine& engine, const Control& control) {
-  if (is_constrained(engine)) return Unidentified();
   const Vector& frequency = engine.rows.frequency();
   const Vector one = frequency.size() > 0 ? frequency : Vector(Vector::Ones(engine.rows.size()));
   engine.cross.reweight(engine.rows, one, false, control.poll);
-  return find_unidentified(engine.cross, engine.parameters,
-                           engine.saturation.free_parameters(engine.parameters),
-                           engine.spec.row_variance, control.poll);
+  const CovarianceParameters& parameters = engine.parameters;
+  const bool residual = engine.spec.row_variance;
+  const HeldParameters& held = engine.spec.model.held;
+  const std::vector<VarianceDirection> directions =
+      is_constrained(engine)
+          ? held_directions(engine.design, parameters, engine.saturation.settle(held, parameters),
+                            residual)
+          : free_directions(parameters, engine.saturation.free_parameters(parameters), residual);
+  return find_unidentified(engine.cross, directions, false, control.poll);
 }
 
 GeneralizedResult fit_limit(const GeneralizedEngine& whole, const Separation& separation,

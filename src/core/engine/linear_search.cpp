@@ -19,8 +19,9 @@ constexpr double kSmallWhereStuck = 1e-3;
 
 // psi = (theta, log sigma), sigma internal. Constraints may leave several minima: the search starts
 // where searches do, and where the model without constraints is best.
-LinearOptimum fit_constrained(LinearEngine& engine, const HeldParameters& held,
+LinearOptimum fit_constrained(LinearEngine& engine, const HeldParameters& by_user,
                               const Control& control) {
+  const HeldParameters held = engine.saturation.settle(by_user, engine.parameters);
   const Index count = engine.parameters.size();
   const double unit = engine.design.user_sigma(1.0);
   const bool sigma_held = held.is_held(count);
@@ -60,6 +61,7 @@ LinearOptimum fit_constrained(LinearEngine& engine, const HeldParameters& held,
   LinearOptimum out;
   out.found.boundary.resize(engine.parameters.terms());
   const Proof proof = prove_constrained(objective, optimum, out.found.at_boundary);
+  if (engine.saturation.any_column(engine.parameters, by_user)) out.found.at_boundary = true;
   out.found.free.assign(count, true);
   out.found.optimum = optimum;
   out.found.optimum.psi = objective.psi(optimum.psi).head(count);
@@ -97,11 +99,16 @@ LinearOptimum search(LinearEngine& engine, const HeldParameters& held, const Con
 
 Unidentified find_unidentified(const LinearEngine& engine, const HeldParameters& held,
                                const Control& control) {
-  const Index count = engine.parameters.size();
-  if (held.ties(count)) return Unidentified();
-  return find_unidentified(engine.cross, engine.parameters,
-                           engine.saturation.free_parameters(engine.parameters),
-                           !held.is_held(count), control.poll);
+  const CovarianceParameters& parameters = engine.parameters;
+  const Index count = parameters.size();
+  const bool residual = !held.is_held(count);
+  const std::vector<VarianceDirection> directions =
+      held.ties(count)
+          ? held_directions(engine.design, parameters, engine.saturation.settle(held, parameters),
+                            residual)
+          : free_directions(parameters, engine.saturation.free_parameters(parameters), residual);
+  const bool reml = engine.design.specification().reml;
+  return find_unidentified(engine.cross, directions, reml, control.poll);
 }
 
 LinearOptimum search_linear(LinearEngine& engine, const HeldParameters& held,

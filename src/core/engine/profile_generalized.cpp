@@ -10,6 +10,7 @@ Searched searched(GeneralizedEngine& engine, const HeldParameters& held) {
   Searched out;
   out.parameters = &engine.parameters;
   out.held = filled(held, engine.parameters.size() + objective.dispersion_count());
+  if (out.constrained()) out.held = engine.saturation.settle(out.held, engine.parameters);
   for (int j = 0; j < engine.parameters.terms(); ++j) {
     out.maps.push_back(engine.design.internal_map(j));
   }

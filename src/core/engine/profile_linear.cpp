@@ -18,6 +18,7 @@ Searched searched(LinearEngine& engine, const HeldParameters& held) {
   Searched out;
   out.parameters = &engine.parameters;
   out.held = filled(held, engine.parameters.size() + 1);
+  if (out.constrained()) out.held = engine.saturation.settle(out.held, engine.parameters);
   for (int j = 0; j < engine.parameters.terms(); ++j) {
     out.maps.push_back(engine.design.internal_map(j) / engine.design.user_sigma(1.0));
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <set>
 
 namespace tiers {
 
@@ -11,6 +12,7 @@ namespace {
 // Share of |Z_l v|^2 outside the span of X: below the first a direction is looked at, below the
 // second (from the rows themselves, where nothing cancels) it is saturated.
 constexpr double kSuspect = 1e-9, kSaturated = 1e-16;
+constexpr double kOwnColumn = 1e-10;  // squared distance of a column from the directions
 // Few rows, because one costs the square of the number of fixed effects.
 constexpr Index kPollEvery = 64;
 
@@ -121,6 +123,27 @@ std::vector<Matrix> directions(const Design& design, const Poll& poll) {
   return out;
 }
 
+// Is one of a term's parameters held, or equal to another one?
+bool ties_any(const HeldParameters& held, const CovarianceParameters& parameters, int term) {
+  const Index first = parameters.offset(term);
+  for (Index i = first; i < first + parameters.structure(term).parameter_count(); ++i) {
+    if (held.is_held(i) || std::count(held.same.begin(), held.same.end(), held.same[i]) > 1)
+      return true;
+  }
+  return false;
+}
+
+// The columns that lie among the directions.
+Matrix own_columns(const Matrix& directions) {
+  const Matrix unit = Matrix::Identity(directions.rows(), directions.rows());
+  Matrix out(directions.rows(), directions.cols());
+  Index count = 0;
+  for (Index a = 0; a < directions.rows(); ++a) {
+    if (directions.row(a).squaredNorm() > 1.0 - kOwnColumn) out.col(count++) = unit.col(a);
+  }
+  return out.leftCols(count);
+}
+
 }  // namespace
 
 Saturation find_saturation(const Specification& spec, const CovarianceParameters& parameters,
@@ -128,7 +151,7 @@ Saturation find_saturation(const Specification& spec, const CovarianceParameters
   Saturation out{std::move(scaling), std::vector<Matrix>(spec.terms.size())};
   const auto few_levels = [&](const RandomTerm& term) { return term.n_levels <= spec.X.cols(); };
   if (std::none_of(spec.terms.begin(), spec.terms.end(), few_levels)) return out;
-  if (spec.held.ties(parameters.size())) return out;
+  const bool ties = spec.held.ties(static_cast<std::size_t>(parameters.size()));
   for (bool again = true; again;) {
     again = false;
     out.directions = directions(Design(spec, out.scaling, poll), poll);
@@ -141,9 +164,30 @@ Saturation find_saturation(const Specification& spec, const CovarianceParameters
         out.directions[j].resize(0, 0);
         continue;
       }
+      if (ties) {
+        const bool whole = spec.reml || !ties_any(spec.held, parameters, static_cast<int>(j));
+        out.directions[j] = whole ? own_columns(out.directions[j]) : Matrix();
+        continue;
+      }
       if (!some || out.scaling.terms[j] != Rescaling::affine) continue;
       out.scaling.terms[j] = Rescaling::per_column;
       again = true;
+    }
+  }
+  return out;
+}
+
+// Of standard deviations and correlations; `directions` are columns of the terms.
+std::vector<bool> Saturation::natural_free(const CovarianceParameters& parameters) const {
+  std::vector<bool> out(parameters.size(), true);
+  for (int j = 0; j < parameters.terms(); ++j) {
+    if (directions[j].cols() == 0) continue;
+    const auto about = parameters.structure(j).natural_parameters();
+    const auto taken = [&](Index a) { return directions[j].row(a).cwiseAbs().maxCoeff() > 0.5; };
+    for (std::size_t i = 0; i < about.size(); ++i) {
+      const bool all = directions[j].cols() == parameters.structure(j).columns();
+      const bool zero = about[i].common ? all : taken(about[i].row) || taken(about[i].column);
+      out[parameters.offset(j) + static_cast<Index>(i)] = !zero;
     }
   }
   return out;
@@ -159,9 +203,40 @@ std::vector<bool> Saturation::free_parameters(const CovarianceParameters& parame
   return out;
 }
 
-std::vector<Index> Saturation::columns(int term, const CovarianceStructure& structure) const {
+// Equal parameters are settled only together.
+HeldParameters Saturation::settle(const HeldParameters& held,
+                                  const CovarianceParameters& parameters) const {
+  HeldParameters out = held;
+  if (held.value.empty()) return out;
+  const std::vector<bool> free = natural_free(parameters);
+  std::set<int> open;
+  for (std::size_t i = 0; i < free.size(); ++i) {
+    if (free[i]) open.insert(held.same[i]);
+  }
+  for (std::size_t i = 0; i < free.size(); ++i) {
+    if (!held.is_held(i) && open.count(held.same[i]) == 0) out.value[i] = 0.0;
+  }
+  return out;
+}
+
+std::vector<Index> Saturation::columns(int term, const CovarianceParameters& parameters,
+                                       const HeldParameters& held) const {
   std::vector<Index> out;
   if (directions[term].cols() == 0) return out;
+  const CovarianceStructure& structure = parameters.structure(term);
+  if (held.ties(static_cast<std::size_t>(parameters.size()))) {
+    const HeldParameters settled = settle(held, parameters);
+    const auto about = structure.natural_parameters();
+    for (std::size_t i = 0; i < about.size(); ++i) {
+      const std::size_t at = static_cast<std::size_t>(parameters.offset(term)) + i;
+      if (about[i].kind != NaturalParameter::Kind::sd || held.is_held(at) || !settled.is_held(at))
+        continue;
+      for (Index a = 0; a < structure.columns(); ++a) {
+        if (about[i].common || a == about[i].row) out.push_back(a);
+      }
+    }
+    return out;
+  }
   const std::vector<bool> free = structure.free_without(directions[term]);
   Vector theta(structure.parameter_count());
   for (Index i = 0; i < theta.size(); ++i) theta[i] = free[i] ? 1.0 : 0.0;
@@ -170,6 +245,14 @@ std::vector<Index> Saturation::columns(int term, const CovarianceStructure& stru
     if (factor.row(a).cwiseAbs().maxCoeff() == 0.0) out.push_back(a);
   }
   return out;
+}
+
+bool Saturation::any_column(const CovarianceParameters& parameters,
+                            const HeldParameters& held) const {
+  for (int j = 0; j < parameters.terms(); ++j) {
+    if (!columns(j, parameters, held).empty()) return true;
+  }
+  return false;
 }
 
 }  // namespace tiers

@@ -19,13 +19,19 @@ struct Saturation {
 
   // The covariance parameters that stay free; the others are held at zero.
   std::vector<bool> free_parameters(const CovarianceParameters& parameters) const;
-  // The columns of a term (0-based) whose variance is held at zero.
-  std::vector<Index> columns(int term, const CovarianceStructure& structure) const;
+  std::vector<bool> natural_free(const CovarianceParameters& parameters) const;
+  // What the user holds, and at zero what else does not stay free.
+  HeldParameters settle(const HeldParameters& held, const CovarianceParameters& parameters) const;
+  // The columns of a term (0-based) whose variance is held at zero, and not by the user.
+  std::vector<Index> columns(int term, const CovarianceParameters& parameters,
+                             const HeldParameters& held) const;
+  bool any_column(const CovarianceParameters& parameters, const HeldParameters& held) const;
 };
 
 // Costs a design and a pass over the rows for each term that has no more levels than there are
-// fixed effects; otherwise nothing. None where covariance parameters are held or tied: they say
-// what they are.
+// fixed effects; otherwise nothing. Where covariance parameters are held or tied, only whole
+// columns: under REML, which does not depend on them, those of any term, by maximum likelihood
+// those of terms that have none held or tied.
 Saturation find_saturation(const Specification& spec, const CovarianceParameters& parameters,
                            Scaling scaling, const Poll& poll);
 

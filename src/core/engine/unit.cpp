@@ -19,4 +19,6 @@
 #include "replicates.cpp"
 #include "saturation.cpp"
 #include "separated_limit.cpp"
+#include "variance_directions.cpp"
+#include "variance_gram.cpp"
 #include "write_result.cpp"

@@ -73,7 +73,7 @@ void write_covariances(const Design& design, const CovarianceParameters& paramet
       boundary.multipliers = found.boundary[j].multipliers;
     }
     out.boundary.push_back(boundary);
-    out.saturated.push_back(saturation.columns(j, parameters.structure(j)));
+    out.saturated.push_back(saturation.columns(j, parameters, design.specification().held));
   }
 }
 

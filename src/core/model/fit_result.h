@@ -49,9 +49,12 @@ struct Unidentified {
   // tr(V_e V_f) for all entries and, last, the residual's where it is a parameter; those of a term
   // in a unit of their own.
   Matrix gram;
-  // Per term the derivatives of its entries with respect to its free parameters.
-  std::vector<Matrix> tangents;
+  // The derivatives of the entries (and of the residual's variance) along each free direction.
+  Matrix tangent;
   bool residual = false;
+  // Only the fixed effects make it so: `gram` is of what they leave of V, which is all that REML
+  // sees.
+  bool by_fixed = false;
 };
 
 struct FitResult {
