@@ -56,9 +56,10 @@ summary.tiers_bootstrap <- function(object, level = 0.95,
   limits <- match_choice(limits, boot_types, "limits")
   t <- object$t
   t[!is.finite(t)] <- NA
+  bias <- unname(colMeans(t, na.rm = TRUE) - object$t0)
   bounds <- bootstrap_limits(object, names(object$t0), level, limits)
   data.frame(statistic = names(object$t0), estimate = unname(object$t0),
-             bias = unname(colMeans(t, na.rm = TRUE) - object$t0),
+             bias = replace(bias, !is.finite(bias), NA_real_),
              std.error = unname(apply(t, 2L, stats::sd, na.rm = TRUE)),
              lower = unname(bounds[, 1L]), upper = unname(bounds[, 2L]),
              stringsAsFactors = FALSE)
@@ -72,6 +73,7 @@ print.tiers_bootstrap <- function(x, level = 0.95,
   check_dots("print", ...)
   check_digits(digits)
   limits <- match_choice(limits, boot_types, "limits")
+  table <- summary(x, level, limits)
   words <- c(parametric = "Parametric bootstrap", residual = "Residual bootstrap",
              cases = "Cases bootstrap")
   cat(words[[x$type]], ", ", format(x$nsim, big.mark = ","), " replicate", if (x$nsim > 1L) "s",
@@ -79,7 +81,6 @@ print.tiers_bootstrap <- function(x, level = 0.95,
   cat(wrapped("Model: ", text_of(full_formula(x$fit))), sep = "\n")
   for (line in failure_words(x)) cat(strwrap(line, 0.95 * getOption("width")), sep = "\n")
   cat("\n")
-  table <- summary(x, level, limits)
   names(table)[5:6] <- percent_labels(c((1 - level) / 2, 1 - (1 - level) / 2))
   print(`rownames<-`(as.matrix(table[-1L]), table$statistic), digits = digits)
   cat("\nLimits: ", limits, "\n", sep = "")
