@@ -43,7 +43,6 @@ test_that("the jackknife leaves out groups and refits", {
   fit <- lmm(distance ~ age + (1 | Subject), nlme::Orthodont)
   boot <- bootstrap(fit, nsim = 2, seed = 1)
   values <- tiers:::jackknife_values(boot)
-  wanted <- influence(fit, ~ Subject, refit = Inf)
   expect_identical(dim(values), c(27L, 4L))
   units <- tiers:::jackknife_blocks(fit, NULL)
   d <- nlme::Orthodont[-units[[4L]], ]

@@ -45,7 +45,7 @@ test_that("default statistics are those that a function of the refits gives", {
 })
 
 test_that("cases: clusters drawn twice are two clusters", {
-  fit <- lmm(strength ~ 1 + (1 | batch) + (1 | batch:cask), lme4::Pastes)
+  fit <- lmm(strength ~ 1 + (1 | batch) + (1 | batch:cask), fixture_data("pastes"))
   clusters <- tiers:::case_clusters(fit, NULL)
   expect_identical(clusters$name, "batch")
   boot <- bootstrap(fit, nsim = 3, type = "cases", seed = 4)
@@ -53,7 +53,7 @@ test_that("cases: clusters drawn twice are two clusters", {
   on.exit(random$restore())
   tiers:::use_stream(random$streams[[2L]])
   drawn <- tiers:::cluster_drawer(clusters)()
-  d <- lme4::Pastes[drawn$rows, ]
+  d <- fixture_data("pastes")[drawn$rows, ]
   d$batch <- factor(drawn$copy)
   by_hand <- suppressMessages(lmm(strength ~ 1 + (1 | batch) + (1 | batch:cask), d))
   expect_equal(unname(boot$t[2L, ]), unname(c(fixef(by_hand), by_hand$parameters$estimate)),
@@ -61,14 +61,14 @@ test_that("cases: clusters drawn twice are two clusters", {
 })
 
 test_that("cases of crossed factors need their clusters; groups beyond them stay", {
-  fit <- lmm(diameter ~ 1 + (1 | plate) + (1 | sample), lme4::Penicillin)
+  fit <- lmm(diameter ~ 1 + (1 | plate) + (1 | sample), fixture_data("penicillin"))
   expect_error(bootstrap(fit, nsim = 2, type = "cases"), "cluster", class = "tiers_error")
   boot <- bootstrap(fit, nsim = 2, type = "cases", cluster = ~ plate, seed = 1)
   random <- tiers:::start_streams(1, 2L)
   on.exit(random$restore())
   tiers:::use_stream(random$streams[[1L]])
   drawn <- tiers:::cluster_drawer(tiers:::case_clusters(fit, ~ plate))()
-  d <- lme4::Penicillin[drawn$rows, ]
+  d <- fixture_data("penicillin")[drawn$rows, ]
   d$plate <- factor(drawn$copy)
   by_hand <- lmm(diameter ~ 1 + (1 | plate) + (1 | sample), d)
   expect_equal(unname(boot$t[1L, ]), unname(c(fixef(by_hand), by_hand$parameters$estimate)),
@@ -101,7 +101,7 @@ test_that("replicates that fail are counted and have no numbers", {
 })
 
 test_that("boundaries and parameters that are held", {
-  fit <- suppressMessages(lmm(Yield ~ 1 + (1 | Batch), lme4::Dyestuff2))
+  fit <- suppressMessages(lmm(Yield ~ 1 + (1 | Batch), fixture_data("dyestuff2")))
   boot <- bootstrap(fit, nsim = 20, seed = 1)
   expect_identical(boot$boundary, unname(boot$t[, "sd_(Intercept)|Batch"] == 0))
   expect_true(any(boot$boundary))

@@ -48,25 +48,24 @@ test_that("replicates of linear fits are refits", {
   expect_same_replicates(lmm(distance ~ age + twice + (1 | Subject), d, weights = w,
                              offset = o, REML = FALSE))
   d$distance[c(3, 40)] <- NA
-  expect_same_replicates(suppressMessages(lmm(distance ~ age + (age || Subject), d,
+  expect_same_replicates(suppressMessages(lmm(distance ~ age + diag(age | Subject), d,
                                               na.action = na.exclude)))
   expect_same_replicates(lmm(log(distance) ~ age + (age | Subject), d, fix = c(sigma = 0.05)))
-  expect_same_replicates(lmm(distance ~ age + (0 + Sex || Subject), nlme::Orthodont,
+  expect_same_replicates(lmm(distance ~ age + diag(0 + Sex | Subject), nlme::Orthodont,
                              equal = list(c("sd_SexMale|Subject", "sd_SexFemale|Subject"))))
   # A response far from zero, and crossed factors.
   expect_same_replicates(lmm(1e6 + diameter ~ 1 + (1 | plate) + (1 | sample),
-                             lme4::Penicillin))
+                             fixture_data("penicillin")))
 })
 
 test_that("replicates of a fit on the boundary leave it where the response says so", {
-  fit <- suppressMessages(lmm(Yield ~ 1 + (1 | Batch), lme4::Dyestuff2))
+  fit <- suppressMessages(lmm(Yield ~ 1 + (1 | Batch), fixture_data("dyestuff2")))
   found <- expect_same_replicates(fit, 8L)
   expect_true(any(found$status == "boundary") && any(found$status == "converged"))
 })
 
 test_that("replicates of generalized fits are refits", {
-  skip_if_not_installed("lme4")
-  cbpp <- lme4::cbpp
+  cbpp <- fixture_data("cbpp")
   expect_same_replicates(glmm(cbind(incidence, size - incidence) ~ period + (1 | herd), cbpp,
                               family = binomial()), 3L)
   expect_same_replicates(glmm(incidence / size ~ period + (1 | herd), cbpp, weights = size,
@@ -102,6 +101,19 @@ test_that("the order of the responses changes nothing, and neither do those befo
   expect_identical(rows(3), all[3, , drop = FALSE])
 })
 
+test_that("a response whose factor is made from the rows leaves nothing behind", {
+  # Groups a million residuals apart, then the ordinary response.
+  fit <- lmm(distance ~ age + (1 | Subject), nlme::Orthodont)
+  apart <- fitted(fit) + 1e6 * as.integer(nlme::Orthodont$Subject) %% 7 + residuals(fit)
+  spec <- tiers:::warm_specification(fit)
+  found <- tiers:::kind_replicates(fit, spec, cbind(apart, nlme::Orthodont$distance))
+  alone <- tiers:::kind_replicates(fit, spec, matrix(nlme::Orthodont$distance))
+  expect_identical(found$parameters[, 2L], alone$parameters[, 1L])
+  expect_identical(found$deviance[2L], alone$deviance)
+  expect_equal(unname(found$parameters[, 1L]), refit_response(fit, apart)$parameters$estimate,
+               tolerance = 1e-8)
+})
+
 test_that("a response without residual variance is a failure with its reason", {
   fit <- lmm(distance ~ age + (1 | Subject), nlme::Orthodont)
   y <- cbind(fitted(fit), nlme::Orthodont$distance)
@@ -112,7 +124,7 @@ test_that("a response without residual variance is a failure with its reason", {
 })
 
 test_that("a parametric draw is simulate() on the stream of its replicate", {
-  pairs <- glmm(cbind(incidence, size - incidence) ~ period + (1 | herd), lme4::cbpp,
+  pairs <- glmm(cbind(incidence, size - incidence) ~ period + (1 | herd), fixture_data("cbpp"),
                 family = binomial())
   slopes <- lmm(distance ~ age + (age | Subject), nlme::Orthodont)
   for (fit in list(pairs, slopes)) {
