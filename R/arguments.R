@@ -22,7 +22,7 @@ tolerated_arguments <- list(
     later = list(se_fit = FALSE, se.fit = FALSE, interval = "none", conf.int = FALSE)),
   Anova = list(ignored = c("singular.ok", "error", "verbose")),
   coef = list(ignored = "complete"),
-  confint = list(ignored = c("quiet", "oldNames", "zeta", "boot.type", "FUN", "verbose",
+  confint = list(ignored = c("quiet", "oldNames", "zeta", "verbose",
                              "signames", "parallel", "ncpus", "cl", ".progress", "PBargs")),
   cooks.distance = list(ignored = c("infl", "res", "sd", "hat", "dispersion")),
   dfbeta = list(ignored = "infl"),
