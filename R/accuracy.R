@@ -178,7 +178,7 @@ sure_accuracy <- 0.01
 # The deviance by quadrature at the estimates, with more and more points until its bound is small;
 # NULL where quadrature is not possible.
 compared_quadrature <- function(fit) {
-  spec <- fit_specification(fit)
+  spec <- with_modes(fit_specification(fit), fit)
   dimensions <- sum(vapply(fit$random, function(term) length(term$columns), 1L))
   numbers <- c(if (dimensions > 1L) 7L, 15L, 25L, 51L, 101L)
   # Some seconds at most.

@@ -138,6 +138,12 @@ stop_compiled <- function(e, spec) {
                   i = "Free memory, or use fewer random effects or fewer rows."),
                 needed = as.double(needed) * 1e9, available = NA_real_, parent = e)
   }
+  if (grepl("conditional modes", text, fixed = TRUE)) {
+    stop_model(c("The conditional modes of the random effects cannot be found at the estimates of
+                  this fit, and standard errors of what depends on them are not available.",
+                 i = "They may be at the edge of what the link allows: take another link, or
+                      simplify the random effects."), parent = e)
+  }
   stop_numeric(c("The computation failed: {text}",
                  i = "This is a fault of tiers: please report it. The field
                     {.field specification} of this error reproduces it."),

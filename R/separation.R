@@ -162,6 +162,7 @@ separated_values <- function(fit, X) {
 
 # The specification and coefficients of the limit: separated rows have nothing more to say.
 limit_of <- function(fit, spec) {
+  spec <- with_modes(spec, fit)
   if (!is_separated(fit)) return(list(spec = spec, beta = engine_coefficients(fit)))
   weights <- if (length(spec$weights)) spec$weights else rep(1, length(spec$y))
   weights[separation_side(fit, fixed_matrix(fit)) != 0] <- 0

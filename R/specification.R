@@ -37,6 +37,13 @@ fit_specification <- function(fit, name = names(fit$frame)[1L]) {
   spec
 }
 
+# For a generalized model at the estimates: there the search for the modes starts from those of the
+# fit. From zero it may not start where the link allows only some linear predictors.
+with_modes <- function(spec, fit) {
+  spec$modes <- lapply(unname(fit$random), function(term) unname(term$modes))
+  spec
+}
+
 fit_built_terms <- function(fit) {
   lapply(fit$random_terms, function(term) {
     list(term = term, basis = term_basis(term, fit$frame),

@@ -40,9 +40,21 @@ struct Generalized {
       spec.start_fixed = Rcpp::as<Vector>(list["start_beta"]);
     if (list.containsElementNamed("start_phi"))
       spec.start_dispersion = Rcpp::as<Vector>(list["start_phi"]);
+    if (list.containsElementNamed("modes")) read_modes(list["modes"]);
+  }
+  void read_modes(const List& list) {
+    if (list.size() != static_cast<R_xlen_t>(spec.model.terms.size()))
+      Rcpp::stop("element 'modes' has the wrong length");
+    for (R_xlen_t j = 0; j < list.size(); ++j) {
+      modes.push_back(Rcpp::as<Matrix>(list[j]));
+      const tiers::RandomTerm& term = spec.model.terms[j];
+      if (modes.back().rows() != term.n_levels || modes.back().cols() != term.columns)
+        Rcpp::stop("a matrix of element 'modes' has the wrong size");
+    }
   }
   std::unique_ptr<tiers::ResponseFamily> family;
   tiers::GeneralizedSpecification spec;
+  std::vector<Matrix> modes;  // of the point at which the model is asked about; empty: not known
 };
 
 tiers::GeneralizedPoint point_from_r(const Generalized& model, const Rcpp::NumericVector& beta,
@@ -53,6 +65,7 @@ tiers::GeneralizedPoint point_from_r(const Generalized& model, const Rcpp::Numer
   point.coefficients = Rcpp::as<Vector>(beta);
   point.lambda = factors_from_r(model.spec.model, lambda);
   point.dispersion = Rcpp::as<Vector>(phi);
+  point.modes = model.modes;
   return point;
 }
 

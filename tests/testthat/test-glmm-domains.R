@@ -142,3 +142,42 @@ test_that("a linear model of chances predicts none outside 0 and 1", {
   expect_length(heard$conditions, 1L)
   expect_length(without_class(heard$conditions), 0L)
 })
+
+# Without random effects some linear predictors of these fits are outside of the link's domain.
+edge_data <- function() {
+  set.seed(1)
+  d <- data.frame(g = factor(sample(9, 80, TRUE)), x = rnorm(80),
+                  f = factor(sample(letters[1:3], 80, TRUE)), o = rnorm(80, 0, 0.3))
+  d$y <- rgamma(80, 2, 2 / exp(0.5 * d$x + rnorm(9)[d$g]))
+  d$n <- rpois(80, pmax(0.2, 1 + 0.5 * d$x + rnorm(9)[d$g]))
+  d
+}
+
+test_that("conditional variances are those at the modes of the fit where zero is no start", {
+  d <- edge_data()
+  gamma <- suppressMessages(glmm(y ~ 0 + f + (x | g), d, family = Gamma, offset = o))
+  expect_lt(min(model.matrix(~ 0 + f, d) %*% fixef(gamma) + d$o), 0)
+  found <- attr(ranef(gamma, condVar = TRUE)$g, "postVar")
+  Lambda <- gamma$random[[1]]$Lambda
+  eta <- predict(gamma, type = "link")
+  shape <- 1 / sigma(gamma)^2
+  for (l in 1:9) {
+    Z <- cbind(1, d$x)[d$g == l, ] %*% Lambda
+    H <- crossprod(Z * sqrt(shape) / eta[d$g == l]) + diag(2)
+    expect_equal(unname(found[, , l]), unname(Lambda %*% solve(H, t(Lambda))), tolerance = 1e-5)
+  }
+  expect_true(all(is.finite(predict(gamma, se.fit = TRUE)$se.fit)))
+  counts <- suppressMessages(suppressWarnings(
+    glmm(n ~ x + (1 | g), d, family = poisson("identity"))))
+  found <- attr(ranef(counts, condVar = TRUE)$g, "postVar")[1, 1, ]
+  weight <- tapply(d$n / predict(counts, type = "link")^2, d$g, sum)
+  expect_equal(unname(found), 1 / (1 / drop(counts$random[[1]]$Lambda)^2 + as.double(weight)),
+               tolerance = 1e-5)
+})
+
+test_that("modes that are not found are a classed error, not a factor that was never made", {
+  fit <- suppressMessages(glmm(y ~ 0 + f + (x | g), edge_data(), family = Gamma, offset = o))
+  fit$random[[1]]$modes[] <- 0
+  expect_error(ranef(fit, condVar = TRUE), class = "tiers_error_model")
+  expect_error(predict(fit, se.fit = TRUE), class = "tiers_error_model")
+})

@@ -13,11 +13,13 @@ namespace tiers {
 
 namespace {
 
-// The objective's psi at the point, after its value() there.
+// The objective's psi at the point, after its value() there. What is asked for is read off the
+// factor at the modes, so they must have been found.
 Vector move_to(GeneralizedEngine& engine, const GeneralizedPoint& point) {
-  const Vector psi = engine.internal_point(point);
+  const Vector psi = engine.start_at(point);
   engine.objective->tighten();
-  engine.objective->value(psi);
+  if (!std::isfinite(engine.objective->value(psi)))
+    throw std::domain_error("conditional modes of the random effects not found");
   return psi;
 }
 
@@ -101,7 +103,7 @@ GeneralizedAt evaluate_generalized(const GeneralizedSpecification& spec,
   ModalDeviance& objective = *engine.objective;
   objective.tighten();
   GeneralizedAt out;
-  out.deviance = objective.value(engine.internal_point(point));
+  out.deviance = objective.value(engine.start_at(point));
   out.gradient = Vector::Constant(objective.size(), kNaN);
   if (!std::isfinite(out.deviance)) return out;
   Vector internal;

@@ -109,6 +109,25 @@ Vector GeneralizedEngine::internal_point(const GeneralizedPoint& point) const {
   return psi;
 }
 
+// Of the u with b = Lambda u the smallest: a factor may be singular.
+Vector GeneralizedEngine::start_at(const GeneralizedPoint& point) {
+  const Vector psi = internal_point(point);
+  if (mode.fixed_in_mode() > 0)
+    objective->start_mode_at(design.internal_coefficients(point.coefficients));
+  for (const Matrix& one : point.modes) {
+    if (!one.allFinite()) return psi;
+  }
+  if (point.modes.empty()) return psi;
+  const std::vector<Matrix> lambda = parameters.factors(psi);
+  std::vector<Matrix> u;
+  for (std::size_t j = 0; j < lambda.size(); ++j) {
+    const Matrix map = design.mode_map(static_cast<int>(j)) * lambda[j];
+    u.push_back(map.completeOrthogonalDecomposition().solve(point.modes[j].transpose()));
+  }
+  objective->start_mode_at(u);
+  return psi;
+}
+
 std::vector<Matrix> GeneralizedEngine::user_modes() const {
   std::vector<Matrix> out;
   for (int j = 0; j < parameters.terms(); ++j) {

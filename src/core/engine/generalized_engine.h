@@ -23,6 +23,8 @@ struct GeneralizedEngine {
   double nodes(int count) const;
 
   Vector internal_point(const GeneralizedPoint& point) const;
+  // The same, and the objective's first search for the modes starts from those of the point.
+  Vector start_at(const GeneralizedPoint& point);
   // At the point of the objective's last value(): levels x k per term, and eta of every row for the
   // internal coefficients given, offset included.
   std::vector<Matrix> user_modes() const;

@@ -70,7 +70,7 @@ std::vector<ParameterProfile> profile_generalized(const GeneralizedSpecification
     }
     ModalDeviance& objective = *engine->objective;
     const Searched search = searched(*engine, spec.model.held);
-    const Vector start = engine->internal_point(fitted);
+    const Vector start = engine->start_at(fitted);
     const Vector psi = search.minimize(objective, start, search.allowed, control).psi;
     if (covariance) {
       ConstrainedObjective inside(objective, engine->parameters, search.maps, false,

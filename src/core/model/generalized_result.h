@@ -49,6 +49,9 @@ struct GeneralizedPoint {
   Vector coefficients;
   std::vector<Matrix> lambda;
   Vector dispersion;
+  // Random effects from which the search for the modes starts, levels x k per term; empty: not
+  // known, from zero, which need not be in the domain of the link.
+  std::vector<Matrix> modes;
 };
 
 struct GeneralizedAt {

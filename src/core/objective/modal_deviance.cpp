@@ -49,6 +49,15 @@ Matrix ModalDeviance::modes(int term) const {
   return places_.block(lambda_, term) * places_.part(integral_.u, term);
 }
 
+void ModalDeviance::start_mode_at(const std::vector<Matrix>& u) {
+  std::vector<Matrix> by_term;
+  for (const Matrix& one : u) {
+    by_term.push_back(Eigen::Map<const Matrix>(one.data(), 1, one.size()));
+  }
+  const Matrix start = places_.coordinates(by_term);
+  mode_start_.head(start.rows()) = start.col(0);
+}
+
 Vector ModalDeviance::random_effects() const {
   const BlockLayout& layout = mode_.rows().layout();
   return apply_factors(layout, lambda_, integral_.u.head(layout.random_columns()), false);

@@ -56,6 +56,8 @@ class ModalDeviance : public MixedObjective {
   const ConditionalMode& mode() const { return mode_; }
   // Coefficients from which the first search for a mode that holds them starts.
   void start_mode_at(const Vector& beta) { mode_start_.tail(beta.size()) = beta; }
+  // The same of the random effects: u, k x levels per term.
+  void start_mode_at(const std::vector<Matrix>& u);
   // From now on the mode is found as well as it can be: for values that are reported.
   void tighten() { tolerance_ = 1e-9; }
 
