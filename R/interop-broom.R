@@ -16,9 +16,13 @@
 #'   generalized fit: see [predict.tiers_fit()] and [residuals.tiers_fit()].
 #' @param data Data to add to; by default the model frame.
 #' @param newdata New data to predict for.
-#' @param ... Not used.
+#' @param se_fit Add `.se.fit`, the standard errors of `.fitted` that
+#'   [predict()][predict.tiers_fit] has?
+#' @param ... Not used; with `newdata`, `augment()` takes `re.form`, `allow.new.levels`, `type`,
+#'   `na.action` and `ddf` of `predict()`.
 #' @return A tibble where the package tibble is installed, a data frame otherwise. `tidy()`: one row
-#'   for each estimate. `glance()`: one row; `n_groups` are the levels of the grouping factor that
+#'   for each estimate; with fixed effects it knows (attribute `ddf`) and prints how their degrees
+#'   of freedom were found. `glance()`: one row; `n_groups` are the levels of the grouping factor that
 #'   has fewest, `icc` (adjusted, of all factors), `r2_marginal` and `r2_conditional` those of
 #'   [icc()] and [r2()], `NA` where they would take integrals. `augment()`: the data with `.fitted`,
 #'   `.resid`, `.hat`, `.cooksd`, `.fixed`, `.mu`, `.offset`, `.sqrtXwt`, `.sqrtrwt`, `.weights` and
@@ -54,21 +58,35 @@ tidy.tiers_fit <- function(x, effects = "fixed", conf.int = FALSE, conf.level = 
   known <- c("fixed", "ran_pars", "ran_vals", "ran_coefs")
   effects <- match_choices(effects, known, "effects")
   check_flag(exponentiate, "exponentiate")
+  prepared <- if ("fixed" %in% effects) prepare_ddf(x, ddf, vcov, cluster)
   tables <- lapply(intersect(known, effects), function(effect) {
     table <- switch(
       effect,
-      fixed = tidy_fixed(x, conf.int, conf.level, exponentiate, ddf, vcov, cluster),
+      fixed = tidy_fixed(x, conf.int, conf.level, exponentiate, prepared),
       ran_pars = tidy_parameters(x, scales, conf.int, conf.level),
       ran_vals = tidy_modes(x, conf.int, conf.level),
       ran_coefs = tidy_coefficients(x)
     )
     cbind(data.frame(effect = rep(effect, nrow(table)), stringsAsFactors = FALSE), table)
   })
-  as_table(order_columns(stack_tables(tables)))
+  table <- as_table(order_columns(stack_tables(tables)))
+  if (is.null(prepared)) return(table)
+  attr(table, "ddf") <- prepared$label
+  attr(table, "vcov") <- prepared$vcov_words
+  class(table) <- c("tiers_tidy", class(table))
+  table
 }
 
-tidy_fixed <- function(fit, conf.int, level, exponentiate, ddf, vcov, cluster) {
-  prepared <- prepare_ddf(fit, ddf, vcov, cluster)
+#' @method print tiers_tidy
+#' @export
+print.tiers_tidy <- function(x, ...) {
+  words <- c(switch(attr(x, "ddf") %||% "none", none = NULL, asymptotic = "z tests",
+                    paste("t tests with", attr(x, "ddf"), "degrees of freedom")), attr(x, "vcov"))
+  if (length(words)) cat(wrapped("# ", paste(words, collapse = "; ")), sep = "\n")
+  NextMethod()
+}
+
+tidy_fixed <- function(fit, conf.int, level, exponentiate, prepared) {
   tests <- test_rows(kept_coefficients(fit), prepared, kept_rows(fit))
   table <- data.frame(
     term = names(kept_coefficients(fit)), estimate = tests$estimate,
@@ -94,33 +112,20 @@ tidy_fixed <- function(fit, conf.int, level, exponentiate, ddf, vcov, cluster) {
 
 tidy_parameters <- function(fit, scales, conf.int, level) {
   scales <- match_choice(scales, c("sdcor", "vcov"), "scales")
-  table <- as.data.frame(VarCorr(fit), order = "lower.tri")
+  components <- VarCorr(fit)
+  table <- as.data.frame(components, order = "lower.tri")
   words <- if (scales == "sdcor") c("sd", "cor") else c("var", "cov")
   single <- is.na(table$var2)
   name <- ifelse(is.na(table$var1), "Observation", table$var1)
   term <- ifelse(single, paste0(words[1L], "__", name),
                  paste0(words[2L], "__", name, ".", table$var2))
-  at <- parameter_places(fit, match(table$grp, names(fit$random), 0L), table$var1, table$var2)
-  at[is.na(table$var1)] <- which(fit$parameters$component != "random")[1L]
+  at <- varcorr_places(components, table)
   # What a structure fixes at zero is not a parameter.
   free <- single | !is.na(at)
   value <- data.frame(group = table$grp, term = term, estimate = table[[scales]],
                       stringsAsFactors = FALSE)
-  if (conf.int) value <- cbind(value, tidy_limits(fit, at, scales, single, level))
+  if (conf.int) value <- cbind(value, varcorr_limits(components, table, scales, level))
   value[free, ]
-}
-
-# Variances have the squares of the limits of standard deviations; covariances have none.
-tidy_limits <- function(fit, at, scales, single, level) {
-  tails <- c((1 - level) / 2, 1 - (1 - level) / 2)
-  se <- parameter_errors(fit)[at]
-  limits <- unname(parameter_limits(fit, tails))[at, , drop = FALSE]
-  if (scales == "vcov") {
-    se <- 2 * fit$parameters$estimate[at] * se
-    limits <- limits^2
-    se[!single] <- limits[!single, ] <- NA_real_
-  }
-  data.frame(std.error = unname(se), conf.low = limits[, 1L], conf.high = limits[, 2L])
 }
 
 tidy_modes <- function(fit, conf.int, level) {
@@ -204,12 +209,14 @@ glance_groups <- function(fit) {
 #' @rdname tidy.tiers_fit
 #' @export
 augment.tiers_glmm <- function(x, data = NULL, newdata = NULL, type.predict = "link",
-                               type.residuals = "deviance", ...) {
+                               type.residuals = "deviance", se_fit = FALSE, ...) {
   for_predict <- augment_dots(...)
+  check_flag(se_fit, "se_fit")
   validate_fit(x)
-  if (!is.null(newdata)) return(augment_new(x, newdata, for_predict, type.predict))
+  if (!is.null(newdata)) return(augment_new(x, newdata, for_predict, se_fit, type.predict))
   augment_rows(x, data, function(x) {
     list(.fitted = stats::predict(x, type = type.predict),
+         .se.fit = if (se_fit) stats::predict(x, type = type.predict, se.fit = TRUE)$se.fit,
          .resid = stats::residuals(x, type = type.residuals),
          .fixed = stats::predict(x, re.form = NA, type = type.predict))
   })
@@ -217,14 +224,16 @@ augment.tiers_glmm <- function(x, data = NULL, newdata = NULL, type.predict = "l
 
 #' @rdname tidy.tiers_fit
 #' @export
-augment.tiers_lmm <- function(x, data = NULL, newdata = NULL, ...) {
+augment.tiers_lmm <- function(x, data = NULL, newdata = NULL, se_fit = FALSE, ...) {
   for_predict <- augment_dots(...)
+  check_flag(se_fit, "se_fit")
   validate_fit(x)
-  if (!is.null(newdata)) return(augment_new(x, newdata, for_predict))
+  if (!is.null(newdata)) return(augment_new(x, newdata, for_predict, se_fit))
   augment_rows(x, data, function(x) {
     root <- root_weights(x)
     residual <- observed_response(x) - x$fitted
-    list(.fitted = x$fitted, .resid = residual, .fixed = fitted_values(x, "marginal"),
+    list(.fitted = x$fitted, .se.fit = if (se_fit) stats::predict(x, se.fit = TRUE)$se.fit,
+         .resid = residual, .fixed = fitted_values(x, "marginal"),
          .sqrtXwt = root, .sqrtrwt = root, .wtres = root * residual)
   })
 }
@@ -234,7 +243,7 @@ augment.tiers_lmm <- function(x, data = NULL, newdata = NULL, ...) {
 augment_dots <- function(..., frame = parent.frame()) {
   force_arguments(c("data", "newdata"), frame)
   names <- ...names() %||% character(...length())
-  passed <- names %in% setdiff(names(formals(predict.tiers_fit)), c("object", "newdata", "...")) &
+  passed <- names %in% setdiff(names(formals(predict.tiers_fit)), not_for_augment) &
     !is.null(frame$newdata)
   rest <- which(!passed)
   refused <- lapply(stats::setNames(rest, names[rest]), function(i) ...elt(i))
@@ -242,12 +251,19 @@ augment_dots <- function(..., frame = parent.frame()) {
   lapply(stats::setNames(nm = names[passed]), function(name) ...elt(match(name, names)))
 }
 
-augment_new <- function(x, newdata, arguments, type = "link") {
+# What would give more than one column, or is for that.
+not_for_augment <- c("object", "newdata", "se.fit", "interval", "level", "weights", "output", "...")
+
+augment_new <- function(x, newdata, arguments, se_fit, type = "link") {
   newdata <- as_newdata(newdata)
   ready <- ready_newdata(x, newdata)
   arguments$type <- arguments$type %||% type
   predicted <- function(...) unname(stats::predict(x, ready, ...))
   newdata$.fitted <- do.call(predicted, arguments)
+  if (se_fit) {
+    newdata$.se.fit <- unname(do.call(stats::predict, c(list(x, ready, se.fit = TRUE),
+                                                        arguments))$se.fit)
+  }
   newdata$.fixed <- do.call(predicted, utils::modifyList(arguments, list(re.form = NA)))
   as_table(newdata)
 }
@@ -278,8 +294,8 @@ same_values <- function(fit, data) {
 }
 
 # The order of broom.mixed.
-augment_names <- c(".fitted", ".resid", ".hat", ".cooksd", ".fixed", ".mu", ".offset", ".sqrtXwt",
-                   ".sqrtrwt", ".weights", ".wtres")
+augment_names <- c(".fitted", ".se.fit", ".resid", ".hat", ".cooksd", ".fixed", ".mu", ".offset",
+                   ".sqrtXwt", ".sqrtrwt", ".weights", ".wtres")
 
 # `own` gives the columns that are not the same for all kinds of fit, for the rows used.
 augment_rows <- function(x, data, own) {
@@ -292,7 +308,7 @@ augment_rows <- function(x, data, own) {
   hat <- leverages(x)
   columns <- c(own(x), list(.hat = hat, .cooksd = cooks_distances(x, hat), .mu = x$fitted,
                             .offset = fixed_offset(x), .weights = prior_weights(x)))
-  columns <- columns[intersect(augment_names, names(columns))]
+  columns <- columns[intersect(augment_names, names(columns)[lengths(columns) > 0L])]
   add_columns(data, lapply(columns, function(value) unname(stats::naresid(omitted, value))))
 }
 

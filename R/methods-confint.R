@@ -20,7 +20,8 @@ confint.tiers_fit <- function(object, parm, level = 0.95, method = c("wald", "pr
     }
     limits <- dispersion_limits(object, tails)
     names <- rownames(limits)
-    return(limits[if (missing(parm)) names else match_coefficients(parm, names), , drop = FALSE])
+    limits <- limits[if (missing(parm)) names else match_coefficients(parm, names), , drop = FALSE]
+    return(named_limits(limits, level, "Wald", "asymptotic"))
   }
   names <- names(object$coefficients)
   parm <- if (missing(parm)) names else {
@@ -34,13 +35,25 @@ confint.tiers_fit <- function(object, parm, level = 0.95, method = c("wald", "pr
     limits <- if (method == "profile") profile_limits(object, parm, level) else {
       boot_fit_limits(object, parm, level, nsim, seed, type, workers)
     }
-    return(on_variance_scale(limits, object, scale))
+    words <- if (method == "profile") "profile likelihood" else {
+      paste(match_choice(type, boot_types, "type"), "bootstrap")
+    }
+    return(named_limits(on_variance_scale(limits, object, scale), level, words))
   }
-  if (!all(parm %in% names)) {
-    limits <- mixed_limits(object, parm, tails, level, ddf, vcov, cluster)
-    return(on_variance_scale(limits, object, scale))
+  if (!any(parm %in% names)) {
+    limits <- on_variance_scale(mixed_limits(object, parm, tails, ddf, vcov), object, scale)
+    return(named_limits(limits, level, "Wald"))
   }
   prepared <- prepare_ddf(object, ddf, vcov, cluster)
+  limits <- if (all(parm %in% names)) fixed_limits(object, parm, tails, prepared) else {
+    on_variance_scale(mixed_limits(object, parm, tails, prepared), object, scale)
+  }
+  named_limits(limits, level, "Wald", ddf_of_limits(object, prepared), prepared$vcov_words)
+}
+
+# Of coefficients.
+fixed_limits <- function(object, parm, tails, prepared) {
+  names <- names(object$coefficients)
   tests <- test_rows(kept_coefficients(object), prepared, kept_rows(object))
   limits <- tests$estimate + outer(tests$std.error, c(1, 1)) *
     cbind(stats::qt(tails[1L], tests$df), stats::qt(tails[2L], tests$df))
@@ -51,6 +64,30 @@ confint.tiers_fit <- function(object, parm, level = 0.95, method = c("wald", "pr
   full[!is.na(object$coefficients), ] <- limits
   full[parm, , drop = FALSE]
 }
+
+# The limits with what they are: `method`, `ddf` where there are t limits among them, and `vcov`.
+named_limits <- function(limits, level, method, ddf = NULL, vcov = NULL) {
+  structure(limits, method = method, ddf = ddf, vcov = vcov, level = level,
+            class = c("tiers_confint", "matrix", "array"))
+}
+
+ddf_of_limits <- function(fit, prepared) {
+  if (prepared$name %in% c("none", "asymptotic")) "asymptotic" else prepared$label
+}
+
+#' @method print tiers_confint
+#' @export
+print.tiers_confint <- function(x, ...) {
+  ddf <- attr(x, "ddf")
+  with <- if (!is.null(ddf) && ddf != "asymptotic") paste0(", ", ddf, " degrees of freedom")
+  words <- c(paste0(format(100 * attr(x, "level")), "% limits: ", attr(x, "method"), with),
+             attr(x, "vcov"))
+  cat(wrapped("", paste(words, collapse = "; ")), sep = "\n")
+  print(plain_limits(x), ...)
+  invisible(x)
+}
+
+plain_limits <- function(x) matrix(x, nrow(x), dimnames = dimnames(x))
 
 check_parm <- function(parm, arg) {
   if (is.character(parm) || is.numeric(parm) || is.factor(parm)) return(invisible())
@@ -97,7 +134,7 @@ on_variance_scale <- function(limits, fit, scale) {
 }
 
 # Of variance parameters, and of fixed effects among them.
-mixed_limits <- function(fit, parm, tails, level, ddf, vcov, cluster) {
+mixed_limits <- function(fit, parm, tails, ddf = NULL, vcov = NULL) {
   fixed <- parm %in% names(fit$coefficients)
   if (!any(fixed) && (!is.null(ddf) || !is.null(vcov))) {
     stop_input("{.arg ddf} and {.arg vcov} are for the fixed effects, not for {.val {parm}}.")
@@ -105,8 +142,7 @@ mixed_limits <- function(fit, parm, tails, level, ddf, vcov, cluster) {
   report_no_limits(fit, parm[!fixed])
   limits <- parameter_limits(fit, tails)[parm[!fixed], , drop = FALSE]
   if (any(fixed)) {
-    limits <- rbind(stats::confint(fit, parm[fixed], level = level, ddf = ddf, vcov = vcov,
-                                   cluster = cluster), limits)
+    limits <- rbind(fixed_limits(fit, parm[fixed], tails, ddf), limits)
   }
   limits[parm, , drop = FALSE]
 }

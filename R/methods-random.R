@@ -189,7 +189,8 @@ print.tiers_coef <- function(x, ...) {
 #'   named by its grouping factor. Each has the attributes `stddev` and `correlation`; the list has
 #'   `sc`, the residual standard deviation (of a generalized fit its [sigma()]), and `useSc`,
 #'   whether it is that of a residual. `as.data.frame()` gives one row for each variance and
-#'   covariance with columns `grp`, `var1`, `var2`, `vcov` and `sdcor`.
+#'   covariance with columns `grp`, `var1`, `var2`, `vcov` and `sdcor`, and with `conf.int = TRUE`
+#'   `std.error`, `conf.low` and `conf.high`.
 #' @seealso [icc()] for the intraclass correlation, [summary()][summary.tiers_fit], which shows them
 #'   with the fixed effects;
 #'   [sigma()][logLik.tiers_fit]; [ranef()][ranef.tiers_fit] for the effects themselves;
@@ -202,6 +203,8 @@ print.tiers_coef <- function(x, ...) {
 #' fit <- lmm(distance ~ age + (age | Subject), nlme::Orthodont)
 #' VarCorr(fit)
 #' as.data.frame(VarCorr(fit))
+#' print(VarCorr(fit), conf.int = TRUE)
+#' as.data.frame(VarCorr(fit), conf.int = TRUE)
 #' @export
 VarCorr.tiers_fit <- function(x, sigma = 1, ...) {
   check_dots("VarCorr", ...)
@@ -221,17 +224,26 @@ VarCorr.tiers_fit <- function(x, sigma = 1, ...) {
   })
   structure(parts, sc = x$sigma, useSc = has_residual(x),
             structures = vapply(x$random, function(term) term$structure, ""),
-            held = held_words(x), class = "tiers_varcorr")
+            held = held_words(x), known = x[c("parameters", "vcov_parameters")],
+            class = "tiers_varcorr")
 }
 
 #' @rdname VarCorr.tiers_fit
 #' @param row.names,optional Ignored.
 #' @param order `"cov.last"`: of each term the variances, then the covariances; `"lower.tri"`: the
 #'   lower triangle by columns.
+#' @param conf.int Add standard errors and confidence limits?
+#' @param conf.level Level of the limits.
+#' @param scales `"sdcor"`: standard errors and limits of standard deviations and correlations,
+#'   `"vcov"`: of variances (the squares of the limits); covariances have none.
 #' @export
 as.data.frame.tiers_varcorr <- function(x, row.names = NULL, optional = FALSE,
-                                        order = c("cov.last", "lower.tri"), ...) {
+                                        order = c("cov.last", "lower.tri"), conf.int = FALSE,
+                                        conf.level = 0.95, scales = c("sdcor", "vcov"), ...) {
   force_arguments("order")
+  check_flag(conf.int, "conf.int")
+  check_level(conf.level)
+  scales <- match_choice(scales, c("sdcor", "vcov"), "scales")
   order <- match_choice(order, c("cov.last", "lower.tri"), "order")
   correlated <- shows_correlation(x)
   tables <- lapply(seq_along(x), function(j) {
@@ -241,7 +253,33 @@ as.data.frame.tiers_varcorr <- function(x, row.names = NULL, optional = FALSE,
   none <- rep(NA_character_, length(sc))
   residual <- data.frame(grp = rep("Residual", length(sc)), var1 = none, var2 = none,
                          vcov = sc^2, sdcor = sc, stringsAsFactors = FALSE)
-  do.call(rbind, c(tables, list(residual)))
+  table <- do.call(rbind, c(tables, list(residual)))
+  if (!conf.int || nrow(table) == 0L) return(table)
+  cbind(table, varcorr_limits(x, table, scales, conf.level))
+}
+
+# Standard errors and Wald limits for the rows of the table; variances have the squares of the
+# limits of standard deviations, covariances have none.
+varcorr_limits <- function(x, table, scales, level) {
+  known <- attr(x, "known")
+  at <- varcorr_places(x, table)
+  single <- is.na(table$var2)
+  se <- parameter_errors(known)[at]
+  limits <- unname(parameter_limits(known, c((1 - level) / 2, (1 + level) / 2)))[at, , drop = FALSE]
+  if (scales == "vcov") {
+    se <- 2 * known$parameters$estimate[at] * se
+    limits <- limits^2
+    se[!single] <- limits[!single, ] <- NA_real_
+  }
+  data.frame(std.error = unname(se), conf.low = limits[, 1L], conf.high = limits[, 2L])
+}
+
+# Rows of the table of parameters.
+varcorr_places <- function(x, table) {
+  known <- attr(x, "known")
+  at <- parameter_places(known, match(table$grp, names(x), 0L), table$var1, table$var2)
+  at[is.na(table$var1)] <- which(known$parameters$component != "random")[1L]
+  at
 }
 
 # `correlated`: does the structure have covariances? They have no rows otherwise.
@@ -269,20 +307,31 @@ varcorr_rows <- function(value, group, order, correlated) {
 #' @rdname VarCorr.tiers_fit
 #' @param digits Significant digits.
 #' @param comp What to print of each effect: `"SD"` (or `"Std.Dev."`, as lme4 has it), `"Variance"`,
-#'   or both.
+#'   or both. With `conf.int = TRUE` also standard errors and limits of the standard deviations.
 #' @method print tiers_varcorr
 #' @export
 print.tiers_varcorr <- function(x, digits = max(3L, getOption("digits") - 2L),
-                                comp = "SD", ...) {
+                                comp = "SD", conf.int = FALSE, conf.level = 0.95, ...) {
   force_arguments(c("digits", "comp"))
   check_digits(digits)
+  check_flag(conf.int, "conf.int")
+  check_level(conf.level)
   if (length(x) == 0L && !attr(x, "useSc")) cat("No random effects\n") else {
     if (!is.character(comp)) comp <- NA
     show <- c(Variance = "Variance", Std.Dev. = "SD", SD = "SD")[comp]
     if (anyNA(show)) {
       stop_input("{.arg comp} must be among {.val {c('SD', 'Std.Dev.', 'Variance')}}.")
     }
-    cat(random_lines(varcorr_random(x), varcorr_correlations(x), digits, show), sep = "\n")
+    random <- varcorr_random(x)
+    if (conf.int) {
+      table <- as.data.frame(x, conf.int = TRUE, conf.level = conf.level)
+      own <- table[is.na(table$var2), ]
+      random[c("se", "lower", "upper")] <- own[c("std.error", "conf.low", "conf.high")]
+      show <- c(show, "SE", "limits")
+      cat("SE, lower, upper: standard error and ", format(100 * conf.level),
+          "% limits (Wald, log scale) of the SD\n", sep = "")
+    }
+    cat(random_lines(random, varcorr_correlations(x), digits, show), sep = "\n")
     if (!is.null(attr(x, "held"))) cat(wrapped("Held: ", attr(x, "held")), sep = "\n")
   }
   invisible(x)

@@ -64,7 +64,8 @@
 #' @param ... Not used.
 #' @return `vcov()`: a matrix with the names of the coefficients; with `type` it is of class
 #'   `tiers_vcov`, which knows its clusters. `confint()`: a matrix with one
-#'   row for each coefficient and the lower and upper limit in its columns: `NA` where a coefficient
+#'   row for each coefficient and the lower and upper limit in its columns, which knows (attributes
+#'   `method`, `ddf`, `level`) and prints how the limits were found: `NA` where a coefficient
 #'   or dispersion parameter has no finite estimate from these data (columns that were dropped, no
 #'   overdispersion), infinite limits where separated data leave a coefficient without any.
 #' @seealso [summary()][summary.tiers_fit] for tests, [VarCorr()][VarCorr.tiers_fit] for the

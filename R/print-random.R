@@ -4,7 +4,7 @@
 # where they are shown also levels, variance, and lower and upper, the limits of the standard
 # deviation. `correlations` has term, name1, name2, correlation.
 
-# `show`: which of "Levels", "Variance", "SD", "limits".
+# `show`: which of "Levels", "Variance", "SD", "SE", "limits".
 random_lines <- function(random, correlations, digits, show) {
   columns <- random_columns_text(random, digits, show)
   triangle <- correlation_columns(random, correlations)
@@ -36,6 +36,9 @@ random_columns_text <- function(random, digits, show) {
   if (any(nzchar(random$name))) columns$Effect <- format(c("Effect", random$name))[-1L]
   if ("Variance" %in% show) columns$Variance <- format_column(random$variance, digits)
   if ("SD" %in% show) columns$SD <- format_column(random$sd, digits)
+  if ("SE" %in% show && any(is.finite(random$se))) {
+    columns$SE <- limit_text(random$se, digits)
+  }
   if ("limits" %in% show && !is.null(random$lower) && any(is.finite(random$lower))) {
     limits <- matrix(limit_text(c(random$lower, random$upper), digits), ncol = 2L)
     columns$lower <- limits[, 1L]

@@ -94,3 +94,27 @@ test_that("exponentiated infinite estimates have no standard error", {
   expect_equal(is.nan(table$std.error), c(FALSE, FALSE, FALSE))
   expect_false(anyNA(c(table$conf.low, table$conf.high)))
 })
+
+test_that("tables say how their degrees of freedom were found", {
+  fit <- growth_fit()
+  table <- tidy(fit, ddf = "kenward-roger")
+  expect_identical(attr(table, "ddf"), "Kenward-Roger")
+  expect_output(print(table), "t tests with Kenward-Roger degrees of freedom")
+  expect_output(print(tidy(fit, vcov = "CR2")), "CR2")
+  expect_null(attr(tidy(fit, "ran_pars"), "ddf"))
+  expect_output(print(tidy(fit, ddf = "asymptotic")), "z tests")
+})
+
+test_that("augment() has the standard errors of predict() on request", {
+  fit <- growth_fit()
+  expect_false(".se.fit" %in% names(augment(fit)))
+  expect_equal(augment(fit, se_fit = TRUE)$.se.fit, unname(predict(fit, se.fit = TRUE)$se.fit))
+  new <- data.frame(age = c(9, 12), Sex = "Male", Subject = c("M01", "new"))
+  got <- augment(fit, newdata = new, se_fit = TRUE, allow.new.levels = TRUE)
+  truth <- predict(fit, new, se.fit = TRUE, allow.new.levels = TRUE)
+  expect_values(got[c(".fitted", ".se.fit")], truth[c("fit", "se.fit")], 1e-12)
+  expect_error(augment(fit, newdata = new, interval = "confidence"), class = "tiers_error_input")
+  bacteria <- suppressMessages(glmm(y ~ week + (1 | ID), MASS::bacteria, family = binomial()))
+  expect_equal(augment(bacteria, se_fit = TRUE, type.predict = "response")$.se.fit,
+               unname(predict(bacteria, se.fit = TRUE, type = "response")$se.fit))
+})

@@ -53,7 +53,7 @@ test_that("car::linearHypothesis(), deltaMethod() and Confint()", {
   expect_values(car::deltaMethod(fits$ours, "MachineB / MachineC"),
                 car::deltaMethod(fits$theirs, "MachineB / MachineC"), 1e-5)
   expect_equal(car::Confint(fits$ours), cbind(Estimate = fixef(fits$ours), confint(fits$ours)),
-               ignore_attr = "class")
+               ignore_attr = TRUE)
 })
 
 test_that("multcomp::glht(), by hypotheses and by factors", {

@@ -101,3 +101,24 @@ test_that("the correlation of an effect without variance is NA", {
     expect_false(any(grepl("NaN", printed)))
   }
 })
+
+test_that("variance components have standard errors and limits on request", {
+  fit <- growth_fit()
+  plain <- as.data.frame(VarCorr(fit))
+  expect_named(plain, c("grp", "var1", "var2", "vcov", "sdcor"))
+  table <- as.data.frame(VarCorr(fit), conf.int = TRUE, conf.level = 0.9)
+  expect_identical(table[1:5], plain)
+  limits <- confint(fit, "theta_", level = 0.9)
+  expect_match(rownames(limits)[3L], "^cor")
+  expect_values(table[c("conf.low", "conf.high")], limits, 1e-12)
+  expect_values(table$std.error, parameter_errors(fit), 1e-12)
+  variances <- as.data.frame(VarCorr(fit), conf.int = TRUE, scales = "vcov")
+  expect_equal(variances$std.error[c(1, 2, 4)],
+               2 * (table$sdcor * table$std.error)[c(1, 2, 4)])
+  expect_true(is.na(variances$conf.low[3L]))
+  expect_output(print(VarCorr(fit), conf.int = TRUE), "SE +lower")
+  expect_equal(tidy(fit, "ran_pars", conf.int = TRUE)$conf.low,
+               as.data.frame(VarCorr(fit), order = "lower.tri", conf.int = TRUE)$conf.low)
+  none <- suppressMessages(lmm(Yield ~ 1 + (1 | Batch), fixture_data("dyestuff2")))
+  expect_identical(is.na(as.data.frame(VarCorr(none), conf.int = TRUE)$std.error), c(TRUE, FALSE))
+})

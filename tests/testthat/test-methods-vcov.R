@@ -18,8 +18,8 @@ test_that("confint: Wald with the chosen df", {
   table <- coef(summary(fit))
   limits <- confint(fit)
   half <- qt(0.975, table[, "df"]) * table[, "Std. Error"]
-  expect_equal(limits, cbind(`2.5 %` = table[, 1] - half, `97.5 %` = table[, 1] + half))
-  expect_equal(unname(confint(fit, "age", level = 0.9, ddf = "none")),
+  expect_equal(plain_limits(limits), cbind(`2.5 %` = table[, 1] - half, `97.5 %` = table[, 1] + half))
+  expect_equal(unname(plain_limits(confint(fit, "age", level = 0.9, ddf = "none"))),
                rbind(unname(table["age", 1] + c(-1, 1) * qnorm(0.95) * table["age", 2])))
   expect_equal(rownames(confint(fit, 2:3)), c("age", "SexFemale"))
   expect_equal(confint(fit, "beta_"), limits)
@@ -27,7 +27,7 @@ test_that("confint: Wald with the chosen df", {
   expect_error(confint(fit, "agg"), class = "tiers_error_input")
   expect_error(confint(fit, 9), class = "tiers_error_input")
   expect_error(confint(fit, level = 95), class = "tiers_error_input")
-  expect_error(confint(fit, method = "boot"), class = "tiers_error_input")
+  expect_error(confint(fit, method = "boots"), class = "tiers_error_input")
 })
 
 test_that("Wald intervals are those of lme4 where these are normal", {
@@ -53,7 +53,8 @@ test_that("intervals of dispersion parameters are normal on the log scale", {
   limits <- confint(model, component = "dispersion", level = 0.9)
   expect_equal(unname(limits[, 2]), unname(table[, 1] + qnorm(0.95) * table[, 2]))
   expect_equal(rownames(limits), names(fixef(model, component = "dispersion")))
-  expect_equal(confint(model, 2, component = "dispersion", level = 0.9), limits[2, , drop = FALSE])
+  expect_equal(plain_limits(confint(model, 2, component = "dispersion", level = 0.9)),
+               limits[2, , drop = FALSE])
   expect_equal(dim(confint(binary_fit(), component = "dispersion")), c(0L, 2L))
   expect_error(confint(fit, component = "dispersion", ddf = "residual"),
                class = "tiers_error_input")
@@ -80,4 +81,18 @@ test_that("flags of the likelihood and of comparisons are checked", {
   }
   expect_error(extractAIC(fit, k = "a"), class = "tiers_error_input")
   expect_error(update(fit, REML = FALSE, evaluate = "no"), class = "tiers_error_input")
+})
+
+test_that("limits say how they were found", {
+  fit <- growth_fit()
+  expect_output(print(confint(fit)), "95% limits: Wald, Satterthwaite degrees of freedom")
+  expect_output(print(confint(fit, "age", level = 0.9, ddf = "kenward-roger")),
+                "90% limits: Wald, Kenward-Roger degrees of freedom")
+  expect_output(print(confint(fit, vcov = "CR2")), "CR2")
+  expect_output(print(confint(fit, "sigma")), "95% limits: Wald *\n")
+  expect_output(print(confint(fit, "sigma", method = "profile")), "profile likelihood")
+  expect_identical(attr(confint(fit, c("age", "sigma")), "ddf"), "Satterthwaite")
+  expect_identical(attr(confint(fit, ddf = "none"), "ddf"), "asymptotic")
+  # Part of it is a plain matrix.
+  expect_identical(class(confint(fit)[1:2, ]), c("matrix", "array"))
 })
