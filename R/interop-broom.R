@@ -22,8 +22,8 @@
 #'   `na.action` and `ddf` of `predict()`.
 #' @return A tibble where the package tibble is installed, a data frame otherwise. `tidy()`: one row
 #'   for each estimate; with fixed effects it knows (attribute `ddf`) and prints how their degrees
-#'   of freedom were found. `glance()`: one row; `n_groups` are the levels of the grouping factor that
-#'   has fewest, `icc` (adjusted, of all factors), `r2_marginal` and `r2_conditional` those of
+#'   of freedom were found. `glance()`: one row; `n_groups` are the levels of the grouping factor
+#'   that has fewest, `icc` (adjusted, of all factors), `r2_marginal` and `r2_conditional` those of
 #'   [icc()] and [r2()], `NA` where they would take integrals. `augment()`: the data with `.fitted`,
 #'   `.resid`, `.hat`, `.cooksd`, `.fixed`, `.mu`, `.offset`, `.sqrtXwt`, `.sqrtrwt`, `.weights` and
 #'   `.wtres` (of a generalized fit without `.sqrtXwt`, `.sqrtrwt` and `.wtres`); with `newdata`

@@ -27,7 +27,8 @@ test_that("tables are those of broom.mixed for lmerTest fits", {
   a <- plain(augment(ours))
   b <- plain(augment(theirs))
   expect_setequal(names(a), names(b))
-  for (name in names(b)[vapply(b, is.numeric, NA)]) {
+  # Cook's distance of lme4 is that of fitted values with their random effects.
+  for (name in setdiff(names(b)[vapply(b, is.numeric, NA)], ".cooksd")) {
     expect_equal(a[[name]], b[[name]], tolerance = 5e-3, ignore_attr = TRUE)
   }
 })
@@ -36,7 +37,7 @@ test_that("fixed effects are the default, df and intervals follow ddf", {
   fit <- growth_fit()
   table <- plain(tidy(fit, conf.int = TRUE))
   expect_equal(unique(table$effect), "fixed")
-  expect_equal(unname(as.matrix(table[c("conf.low", "conf.high")])), unname(confint(fit)))
+  expect_values(table[c("conf.low", "conf.high")], confint(fit), 1e-10)
   expect_false("p.value" %in% names(tidy(fit, ddf = "none")))
   raised <- plain(tidy(fit, exponentiate = TRUE))
   expect_equal(raised$estimate, exp(table$estimate))

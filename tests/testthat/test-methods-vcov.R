@@ -18,7 +18,8 @@ test_that("confint: Wald with the chosen df", {
   table <- coef(summary(fit))
   limits <- confint(fit)
   half <- qt(0.975, table[, "df"]) * table[, "Std. Error"]
-  expect_equal(plain_limits(limits), cbind(`2.5 %` = table[, 1] - half, `97.5 %` = table[, 1] + half))
+  expect_equal(plain_limits(limits),
+               cbind(`2.5 %` = table[, 1] - half, `97.5 %` = table[, 1] + half))
   expect_equal(unname(plain_limits(confint(fit, "age", level = 0.9, ddf = "none"))),
                rbind(unname(table["age", 1] + c(-1, 1) * qnorm(0.95) * table["age", 2])))
   expect_equal(rownames(confint(fit, 2:3)), c("age", "SexFemale"))
