@@ -11,7 +11,7 @@ mean_functions <- function(fit, L, newdata, type, rhs, prepared) {
   value <- vapply(found, `[[`, 1, "value")
   derivative <- do.call(rbind, lapply(found, `[[`, "derivative"))
   names <- names(cells)
-  asked <- read_functions(L %||% diag_rows(names, names), names, value)
+  asked <- read_functions(L %||% diag_rows(names, names), names, value, rhs)
   rows <- asked$derivative %*% derivative
   test <- prepared
   if (type == "marginal") {
@@ -20,12 +20,40 @@ mean_functions <- function(fit, L, newdata, type, rhs, prepared) {
                  df_rows = function(L) prepared$df_rows(L[, seq_len(p), drop = FALSE]),
                  df_joint = function(L) prepared$df_joint(L[, seq_len(p), drop = FALSE]))
   }
-  rhs <- check_rhs(rhs, length(asked$value))
-  list(value = asked$value, rhs = rhs, labels = asked$labels,
+  list(value = asked$value, rhs = asked$rhs, labels = asked$labels,
        L = `dimnames<-`(asked$derivative, list(asked$labels, names)), rows = rows, test = test,
-       estimate = numeric(ncol(rows)), against = rhs - asked$value,
+       estimate = numeric(ncol(rows)), against = asked$rhs - asked$value,
+       limits = if (type != "link") range_limits(fit, asked, all(value > 0)),
        what = switch(type, link = NULL, response = "Means of the typical group",
                      marginal = "Means over the population of groups"))
+}
+
+# Limits that stay within the range of what they are of: of a mean on the scale of the link, as
+# predict() has them (with a link of the user's, which may differ by row, on the logit or the log
+# scale), of a ratio of positive means on the log scale. A function of the estimates, half the width
+# of their intervals and the symmetric limits.
+range_limits <- function(fit, asked, positive) {
+  function(value, half, limits) {
+    on_log <- positive & value > 0 & asked$kind == "ratio"
+    on_link <- asked$kind == "mean"
+    if (!is.null(family_of(fit)$custom)) {
+      natural <- if (is_success_family(fit$family)) stats::make.link("logit")
+      on_log <- on_log | (on_link & positive & is.null(natural))
+      on_link <- on_link & !is.null(natural)
+    } else {
+      natural <- link_of(family_of(fit))
+    }
+    limits[on_log, ] <- value[on_log] * exp(outer(half / value, c(-1, 1))[on_log, ])
+    if (any(on_link)) {
+      centre <- natural$linkfun(value[on_link])
+      half <- abs(half[on_link] / natural$mu.eta(centre))
+      moved <- cbind(centre - half, centre + half)
+      limits[on_link, ] <- if (is.null(family_of(fit)$custom)) through_link(fit, moved) else {
+        natural$linkinv(moved)
+      }
+    }
+    limits
+  }
 }
 
 # A named list of data frames.

@@ -7,8 +7,8 @@
 #' @param fit A fit made by [lmm()] or [glmm()].
 #' @param L What to estimate. Text such as `"age + age:SexMale"` or `"b - a = 2"`, a vector (by
 #'   names, or with an entry for every coefficient), a matrix with a row for each function, or a
-#'   list of vectors. With `newdata` the names are those of its rows. By default every coefficient,
-#'   or every mean.
+#'   list of vectors. With `newdata` the names are those of its rows; names that look like numbers
+#'   need backticks, as in ``"`2` / `1` = 1"``. By default every coefficient, or every mean.
 #' @param random Random effects to add: a list named by grouping factors (or by terms, such as
 #'   `"(Days | Subject)"`, where a factor has several). Each element is a vector with levels as
 #'   names (of a term with one column) or a matrix with levels as row names and columns of the term
@@ -43,6 +43,11 @@
 #' @details Errors of random effects are those of prediction, `Var(m'(predicted b - b) +
 #' l'(estimate - beta))`, as in [predict()][predict.tiers_fit]. Errors of means over the population
 #' include those of the variances of the random effects (delta method).
+#'
+#' Limits of a mean (of type `"response"` or `"marginal"`) are those on the scale of the link, taken
+#' to the scale of the mean; limits of a ratio of positive means (a function that is a quotient) are
+#' worked out on the log scale; those of differences and other functions are symmetric. The tests
+#' are Wald tests of the estimate as it is shown.
 #' @references
 #' McLean RA, Sanders WL, Stroup WW (1991). A unified approach to mixed linear models. The American
 #' Statistician 45, 54-64. (Narrow and broad inference.)
@@ -204,9 +209,11 @@ single_of <- function(parts, level) {
   high <- parts$value + half
   low[is.infinite(se)] <- -Inf
   high[is.infinite(se)] <- Inf
+  limits <- cbind(low, high)
+  if (!is.null(parts$limits)) limits <- parts$limits(parts$value, half, limits)
   data.frame(estimate = unname(parts$value), std.error = se, df = df, statistic = statistic,
-             p.value = 2 * stats::pt(abs(statistic), df, lower.tail = FALSE), conf.low = low,
-             conf.high = high, row.names = NULL)
+             p.value = 2 * stats::pt(abs(statistic), df, lower.tail = FALSE),
+             conf.low = limits[, 1L], conf.high = limits[, 2L], row.names = NULL)
 }
 
 #' @rdname estimate

@@ -6,9 +6,7 @@ read_contrasts <- function(L, names, rhs = 0) {
   if (is.character(L)) {
     read <- lapply(L, read_hypothesis, names = names)
     own <- vapply(read, function(one) one$rhs, 1)
-    if (any(own != 0) && any(rhs != 0)) {
-      stop_input("Give the value under the hypothesis in the text or in {.arg rhs}, not in both.")
-    }
+    if (any(own != 0) && any(rhs != 0)) stop_two_hypotheses()
     rows <- do.call(rbind, lapply(read, `[[`, "row"))
     labels <- if (is.null(base::names(L))) L else ifelse(nzchar(base::names(L)), base::names(L), L)
     rhs <- if (any(own != 0)) own else rhs
@@ -139,9 +137,11 @@ hypothesis_call <- function(text, names) {
   call
 }
 
+# What looks like a number is one; a name that does (of a row, say) needs backticks.
 mask_names <- function(text, names) {
   part_of_name <- function(character) grepl("^[[:alnum:]._]$", character)
-  order <- order(nchar(names), decreasing = TRUE)
+  numbers <- !is.na(suppressWarnings(as.double(names)))
+  order <- setdiff(order(nchar(names), decreasing = TRUE), which(numbers))
   out <- character()
   at <- 1L
   while (at <= nchar(text)) {
@@ -158,31 +158,67 @@ mask_names <- function(text, names) {
         break
       }
     }
-    out <- c(out, if (is.na(found)) substr(text, at, at) else placeholders(found)[found])
-    at <- at + if (is.na(found)) 1L else nchar(names[found])
+    size <- if (is.na(found)) 1L else nchar(names[found])
+    if (is.na(found) && substr(text, at, at) == "`") {
+      size <- max(regexpr("`", substring(text, at + 1L), fixed = TRUE) + 1L, 1L)
+      found <- match(substr(text, at + 1L, at + size - 2L), names)
+    }
+    piece <- substr(text, at, at + size - 1L)
+    out <- c(out, if (is.na(found)) piece else placeholders(found)[found])
+    at <- at + size
   }
-  gsub("`", "", paste(out, collapse = ""), fixed = TRUE)
+  paste(out, collapse = "")
 }
 
-# Smooth functions of means: values, and derivatives (functions x names).
-read_functions <- function(L, names, values) {
+# Smooth functions of means: values, derivatives (functions x names), values under the hypotheses,
+# and which kind of function each is: one of the means, a ratio, or another.
+read_functions <- function(L, names, values, rhs = 0) {
   if (!is.character(L)) {
-    read <- read_contrasts(L, names)
-    return(list(value = drop(read$L %*% values), derivative = read$L, labels = read$labels))
+    read <- read_contrasts(L, names, rhs)
+    single <- rowSums(read$L != 0) == 1L & rowSums(read$L) == 1
+    return(list(value = drop(read$L %*% values), derivative = read$L, labels = read$labels,
+                rhs = read$rhs, kind = ifelse(single, "mean", "other")))
   }
   labels <- if (is.null(base::names(L))) L else ifelse(nzchar(base::names(L)), base::names(L), L)
-  marks <- placeholders(length(names))
-  found <- lapply(L, function(text) {
-    call <- hypothesis_call(text, names)
-    value <- evaluate_hypothesis(call, values, text)
-    slopes <- tryCatch(stats::deriv(call, marks), error = function(e) {
-      stop_input(c("The function {.val {text}} cannot be differentiated.",
-                   x = "{conditionMessage(e)}"), parent = e)
-    })
-    here <- eval(slopes, as.list(stats::setNames(values, marks)), baseenv())
-    list(value = value, derivative = drop(attr(here, "gradient")))
-  })
+  found <- lapply(L, read_function, names = names, values = values)
+  own <- vapply(found, `[[`, 1, "rhs")
+  if (any(own != 0) && any(rhs != 0)) stop_two_hypotheses()
   list(value = unname(vapply(found, `[[`, 1, "value")),
        derivative = matrix(unlist(lapply(found, `[[`, "derivative")), length(L), byrow = TRUE),
-       labels = unname(labels))
+       labels = unname(labels), rhs = check_rhs(if (any(own != 0)) own else rhs, length(L)),
+       kind = unname(vapply(found, `[[`, "", "kind")))
+}
+
+# "left = right" with a number on one side is the function on the other and the number.
+read_function <- function(text, names, values) {
+  marks <- placeholders(length(names))
+  call <- hypothesis_call(text, names)
+  rhs <- 0
+  if (grepl("=", mask_names(text, names), fixed = TRUE)) {
+    is_number <- function(side) !any(all.vars(side) %in% marks)
+    if (is_number(call[[3L]])) {
+      rhs <- evaluate_hypothesis(call[[3L]], values, text)
+      call <- call[[2L]]
+    } else if (is_number(call[[2L]])) {
+      rhs <- evaluate_hypothesis(call[[2L]], values, text)
+      call <- call[[3L]]
+    }
+  }
+  while (is.call(call) && identical(call[[1L]], quote(`(`))) call <- call[[2L]]
+  if (!any(all.vars(call) %in% marks)) {
+    stop_input(c("The function {.val {text}} has none of {.val {names}} in it.",
+                 i = "Names that look like numbers need backticks, as in {.code `1`}."))
+  }
+  value <- evaluate_hypothesis(call, values, text)
+  slopes <- tryCatch(stats::deriv(call, marks), error = function(e) {
+    stop_input(c("The function {.val {text}} cannot be differentiated.",
+                 x = "{conditionMessage(e)}"), parent = e)
+  })
+  here <- eval(slopes, as.list(stats::setNames(values, marks)), baseenv())
+  kind <- if (is.name(call)) "mean" else if (identical(call[[1L]], quote(`/`))) "ratio" else "other"
+  list(value = value, derivative = drop(attr(here, "gradient")), rhs = rhs, kind = kind)
+}
+
+stop_two_hypotheses <- function() {
+  stop_input("Give the value under the hypothesis in the text or in {.arg rhs}, not in both.")
 }

@@ -192,3 +192,28 @@ test_that("the printout and the tables", {
   expect_true(all(c("term", "estimate", "std.error", "conf.low") %in% names(table)))
   expect_false("conf.low" %in% names(tidy(estimate(fit, "age"), conf.int = FALSE)))
 })
+
+test_that("limits of means and ratios stay in range, and hypotheses leave the estimate as it is", {
+  fit <- binary_fit()
+  new <- bacteria()[c(1, 60, 20), c("trt", "week", "ID")]
+  rownames(new) <- NULL
+  means <- predict(fit, new, type = "marginal")
+  got <- estimate(fit, newdata = new, type = "marginal")$table
+  expect_values(as.matrix(got[c("conf.low", "conf.high")]),
+                predict(fit, new, type = "marginal", interval = "confidence")[, 2:3], 1e-10)
+  # Row names that look like numbers are names in backticks, and numbers without.
+  asked <- c("`3` - 2*`1`", "`3` / `1` = 1.1", "(`3`/`1`)", "1 = `2`")
+  got <- estimate(fit, asked, newdata = new, type = "marginal")$table
+  expect_values(got$estimate, c(means[3] - 2 * means[1], means[3] / means[1], means[3] / means[1],
+                                means[2]), 1e-10)
+  expect_values(got$statistic, (got$estimate - c(0, 1.1, 0, 1)) / got$std.error, 1e-10)
+  half <- qnorm(0.975) * got$std.error
+  expect_values(got$conf.high[1:3], c(got$estimate[1] + half[1],
+                                      got$estimate[2:3] * exp(half / got$estimate)[2:3]), 1e-10)
+  given <- estimate(fit, "`3` / `1`", newdata = new, type = "marginal", rhs = 1.1)$table
+  expect_equal(unlist(given), unlist(got[2, ]), ignore_attr = TRUE)
+  expect_error(estimate(fit, "3 - 1", newdata = new, type = "marginal"), "backticks",
+               class = "tiers_error_input")
+  expect_error(estimate(fit, "`3` / `1` = 1", rhs = 1, newdata = new, type = "marginal"), "both",
+               class = "tiers_error_input")
+})
