@@ -53,7 +53,7 @@ smaller_in_larger <- function(small, large) {
   psi <- drop(map %*% own$psi)
   forms <- variance_forms(large$random)
   list(forms = forms, size = ncol(to), psi = psi, G = covariances_of(forms, psi, large$random),
-       nuisance = map %*% own$directions, all = matrix_rank(map %*% own$all),
+       nuisance = map %*% own$directions, all = matrix_rank(map %*% own$directions),
        pinned = lapply(seq_along(large$random), function(j) {
          k <- length(large$random[[j]]$columns)
          images <- lapply(own$pinned, function(coordinates) {
@@ -78,31 +78,46 @@ covariances_of <- function(forms, psi, terms) {
   unname(G)
 }
 
-# psi of a fit, the directions in which it is free to move (`directions`), those of its model
-# (`all`), and what it has at zero, one vector a term (`pinned`).
+# psi of a fit, the directions in which its model can move, and those variances of it that are zero
+# in the fit alone (`pinned`, the coordinates of a matrix for each term that has some).
 smaller_parameters <- function(fit, size) {
   residual <- if (size > 0L) replace(double(size), size, 1)
   if (!inherits(fit, "tiers_fit") || length(fit$random) == 0L) {
     sigma <- if (inherits(fit, "tiers_fit")) fit$sigma else stats::sigma(fit)
-    return(list(psi = residual * sigma^2, directions = diag(1, size), all = diag(1, size),
-                pinned = list()))
+    return(list(psi = residual * sigma^2, directions = diag(1, size), pinned = list()))
   }
   terms <- unname(fit$random)
   forms <- variance_forms(terms)
   G <- lapply(terms, function(term) tcrossprod(random_scale(fit) * unname(term$Lambda)))
   psi <- c(form_values(forms, G), if (size > length(forms)) fit$sigma^2)
-  open <- lapply(G, function(S) open_directions(S, matrix(0, nrow(S), 0L)))
-  if (!is.null(fit$constraints)) {
-    directions <- constrained_directions(fit, forms, psi, size)
-    return(list(psi = psi, directions = directions$free, all = directions$all, pinned = list()))
+  directions <- if (is.null(fit$constraints)) diag(1, size) else {
+    constrained_directions(fit, forms, psi, size)
   }
-  pinned <- lapply(which(vapply(open, ncol, 1L) > 0L), function(j) {
+  pinned <- lapply(seq_along(G), function(j) {
+    N <- open_directions(G[[j]], matrix(0, nrow(G[[j]]), 0L))
     zero <- lapply(G, function(S) S * 0)
-    zero[[j]] <- tcrossprod(open[[j]])
-    c(form_values(forms, zero), double(size - length(forms)))
+    coordinates <- function(S) {
+      c(form_values(forms, replace(zero, j, list(S))), double(size - length(forms)))
+    }
+    movable_coordinates(N, coordinates, directions)
   })
-  list(psi = psi, directions = allowed_directions(forms, open, size), all = diag(1, size),
-       pinned = pinned)
+  list(psi = psi, directions = directions, pinned = Filter(Negate(is.null), pinned))
+}
+
+# Coordinates of N N', or of the part of it that a model with constraints can move in: of the
+# columns of a term, where a variance of zero is held, it is not the model's own.
+movable_coordinates <- function(N, coordinates, directions) {
+  if (ncol(N) == 0L) return(NULL)
+  inside <- function(S) {
+    x <- coordinates(S)
+    max(abs(stats::lm.fit(directions, x)$residuals)) < 1e-8 * max(abs(x))
+  }
+  all <- tcrossprod(N)
+  if (inside(all)) return(coordinates(all))
+  alone <- which(diag(all) > 1 - 1e-8)
+  own <- Filter(function(i) inside(diag(replace(double(nrow(N)), i, 1), nrow(N))), alone)
+  if (length(own) == 0L) return(NULL)
+  coordinates(diag(replace(double(nrow(N)), own, 1), nrow(N)))
 }
 
 # The coefficients of forms that give these matrices.
@@ -119,7 +134,7 @@ form_values <- function(forms, G) {
 }
 
 # Directions in psi of a fit with constraints, one for each natural parameter (variance or
-# correlation) that is free, or for several that are equal. `all` counts those at their end too.
+# correlation) that is not held, or for several that are equal.
 constrained_directions <- function(fit, forms, psi, size) {
   table <- fit$parameters[fit$parameters$component != "dispersion", ]
   about <- do.call(rbind, lapply(seq_along(fit$random), function(j) {
@@ -148,11 +163,9 @@ constrained_directions <- function(fit, forms, psi, size) {
   }, double(size))
   dim(one) <- c(size, size)
   table <- table[seq_len(size), ]
-  sum_groups <- function(use) {
-    groups <- split(which(use), table$equal[use])
-    vapply(groups, function(at) rowSums(one[, at, drop = FALSE]), double(size))
-  }
-  list(free = sum_groups(!table$fixed & !table$boundary), all = sum_groups(!table$fixed))
+  open <- which(!table$fixed)
+  vapply(split(open, table$equal[open]), function(at) rowSums(one[, at, drop = FALSE]),
+         double(size))
 }
 
 # The information about psi of the larger model, at the smaller one's fit. Of generalized fits that

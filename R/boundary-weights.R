@@ -98,27 +98,26 @@ mixture_words <- function(shape) {
 
 # `terms` of the larger model (list(structure, columns)); `G` its covariance matrices under the
 # smaller one; `nuisance` the directions in psi (a row for each form, and one for what is left)
-# that the smaller model can move in; `pinned` for each term the directions whose variance is zero
-# in the smaller model too, which are left out of both (k x d); `information()` that of psi;
-# `extra` fixed effects that are tested along. NULL where the information is singular.
+# that the smaller model can move in; `pinned` for each term the directions whose variance the
+# smaller model has and estimates at zero (k x d): it counts as positive, since only a tested
+# variance is zero by hypothesis. `information()` is that of psi; `extra` are fixed effects that are
+# tested along. NULL where the information is singular.
 boundary_shape <- function(terms, G, nuisance, pinned, information, extra = 0) {
   forms <- variance_forms(terms)
   cone <- boundary_cone(terms, forms, G, pinned)
-  allowed <- allowed_directions(forms, pinned, nrow(nuisance))
-  left <- matrix_rank(nuisance)
   constrained <- nrow(cone$rows)
-  free <- ncol(allowed) - constrained - left
+  free <- nrow(nuisance) - constrained - matrix_rank(nuisance)
   if (free < 0L) return(NULL)
   shape <- list(free = free + extra, sizes = cone$sizes, metric = diag(constrained))
   # A half-space is one in every metric.
   if (constrained < 2L) return(shape)
-  inner <- crossprod(allowed, information() %*% allowed)
+  inner <- information()
   unit <- 1 / sqrt(diag(inner))
   if (!all(is.finite(unit))) return(NULL)
   inner <- inner * outer(unit, unit)
   if (rcond(inner) < 1e-13) return(NULL)
   rows <- cbind(cone$rows, 0)[, seq_len(nrow(nuisance)), drop = FALSE] %*%
-    (allowed %*% diag(unit, length(unit)))
+    diag(unit, length(unit))
   covariance <- rows %*% solve(inner, t(rows))
   scale <- 1 / sqrt(diag(covariance))
   shape$metric <- solve(covariance * outer(scale, scale)) * outer(scale, scale)
@@ -172,10 +171,10 @@ open_directions <- function(G, pinned) {
   parts$u[, parts$d > 1e-6, drop = FALSE]
 }
 
-# Columns that span the psi with Delta R = 0 for the pinned directions R of each term.
-allowed_directions <- function(forms, pinned, length) {
-  conditions <- lapply(seq_along(pinned), function(j) {
-    R <- pinned[[j]]
+# Columns that span the psi with Delta R = 0 for the directions R that each term has lost.
+allowed_directions <- function(forms, lost, length) {
+  conditions <- lapply(seq_along(lost), function(j) {
+    R <- lost[[j]]
     if (ncol(R) == 0L) return(NULL)
     columns <- vapply(forms, function(form) {
       if (form$term == j) as.double(form$block %*% R) else double(length(R))

@@ -89,7 +89,7 @@ smaller_shape <- function(smaller, found, fit) {
   }
   pinned <- Map(function(S, lost) open_directions(S, lost), G, smaller$lost)
   size <- length(forms) + has_residual(fit)
-  nuisance <- allowed_directions(forms, Map(cbind, pinned, smaller$lost), size)
+  nuisance <- allowed_directions(forms, smaller$lost, size)
   if (smaller$uncorrelated) {
     diagonal <- c(vapply(forms, function(form) any(diag(form$block) != 0), NA),
                   rep(TRUE, size - length(forms)))

@@ -61,7 +61,7 @@ summarize_refits <- function(fit, model, refits) {
       fixed_measures(change, part, names, back, p),
       rld = if (lost) NA_real_ else part$deviance - at,
       cook_theta = if (is.null(information$V)) NA_real_ else {
-        sum(moved[information$free] * solve(information$V, moved[information$free]))
+        squared_distance(moved[information$free], information$V)
       })
   })
   matrix_of <- function(part, k) matrix(unlist(lapply(rows, `[[`, part)), ncol = k, byrow = TRUE)
@@ -92,4 +92,13 @@ free_information <- function(fit) {
   free <- which(diag(V) > 0)
   if (length(free) == 0L) return(NULL)
   list(free = free, V = V[free, free, drop = FALSE])
+}
+
+# x'V^-1 x in the directions in which V varies: at a covariance matrix of lower rank the variances
+# and correlations move along it only.
+squared_distance <- function(x, V) {
+  size <- sqrt(diag(V))
+  parts <- eigen(V / outer(size, size), symmetric = TRUE)
+  use <- parts$values > 1e-9 * parts$values[1L]
+  sum(crossprod(parts$vectors[, use, drop = FALSE], x / size)^2 / parts$values[use])
 }

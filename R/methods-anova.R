@@ -48,7 +48,8 @@
 #'   first two comes first, `anova(fit, lm_fit)`: R takes the method of the first argument, and that
 #'   of `lm()` knows nothing of other fits (it stops at their sizes; that of `glm()` leaves them out
 #'   without a word). The shape of a Gamma or inverse Gaussian `glm()` is taken at its maximum
-#'   likelihood, so that its row may differ from its `logLik()` and `AIC()`.
+#'   likelihood, so that its row may differ from its `logLik()` and `AIC()`. `test = "Chisq"` asks
+#'   for chi-square tests of a single fit, as `ddf = "asymptotic"` does.
 #' @param type 1, 2 or 3 (the default): which tests for a single fit.
 #' @param L Linear functions of the coefficients that are tested together, in place of the terms: a
 #'   matrix, a vector, a list of vectors or text such as `"b - a = 0"`, as in [estimate()].
@@ -122,7 +123,8 @@ anova.tiers_fit <- function(object, ..., type = 3, L = NULL, ddf = NULL, vcov = 
   method <- match_choice(method, c("asymptotic", "bootstrap"), "method")
   others <- given_fits(...)
   # The only test of a comparison has two names in stats.
-  if (length(others$test) == 1L && others$test %in% c("Chisq", "LRT")) others$test <- NULL
+  test <- others$test
+  if (length(test) == 1L && test %in% c("Chisq", "LRT")) others$test <- NULL
   if (method == "bootstrap" && (length(others) == 0L || !is.null(L))) {
     stop_input("{.code method = \"bootstrap\"} compares two fits.")
   }
@@ -131,6 +133,11 @@ anova.tiers_fit <- function(object, ..., type = 3, L = NULL, ddf = NULL, vcov = 
     return(anova_contrasts(object, L, ddf, vcov, cluster))
   }
   if (length(others) == 0L) {
+    if (identical(test, "LRT")) {
+      stop_input(c("{.code test = \"LRT\"} compares fits.",
+                   i = "{.code drop1(fit, test = \"LRT\")} leaves out each term of a single fit."))
+    }
+    if (identical(test, "Chisq")) ddf <- chisq_ddf(ddf)
     return(anova_terms(object, match_test_type(type), ddf, vcov, cluster))
   }
   named <- names(others)
@@ -149,6 +156,12 @@ anova.tiers_fit <- function(object, ..., type = 3, L = NULL, ddf = NULL, vcov = 
     return(compare_by_bootstrap(fits, model.names, refit, nsim, seed, workers))
   }
   compare_fits(fits, model.names, refit)
+}
+
+# Chi-square tests of a single fit are those without degrees of freedom.
+chisq_ddf <- function(ddf) {
+  if (is.null(ddf) || identical(ddf, "asymptotic")) return("asymptotic")
+  stop_input("{.code test = \"Chisq\"} has no degrees of freedom: leave out {.arg ddf}.")
 }
 
 # A fit that does not exist is told by its place: the others may have any name.

@@ -139,8 +139,15 @@ mixed_limits <- function(fit, parm, tails, ddf = NULL, vcov = NULL) {
   if (!any(fixed) && (!is.null(ddf) || !is.null(vcov))) {
     stop_input("{.arg ddf} and {.arg vcov} are for the fixed effects, not for {.val {parm}}.")
   }
-  report_no_limits(fit, parm[!fixed])
   limits <- parameter_limits(fit, tails)[parm[!fixed], , drop = FALSE]
+  at_end <- ends_of_range(fit, parm[!fixed])
+  report_no_limits(fit, setdiff(parm[!fixed], at_end))
+  if (length(at_end)) {
+    inform("tiers_message_limits", "{.val {at_end}} {?is/are} at the end of {?its/their} range,
+            where Wald limits do not exist: the limits are those of the profile.",
+           parameters = at_end)
+    limits[at_end, ] <- profile_limits(fit, at_end, tails[2L] - tails[1L])
+  }
   if (any(fixed)) {
     limits <- rbind(fixed_limits(fit, parm[fixed], tails, ddf), limits)
   }

@@ -36,6 +36,7 @@ simulate.tiers_fit <- function(object, nsim = 1, seed = NULL, use.u = FALSE, re.
   check_dots("simulate", ...)
   validate_fit(object)
   check_number(nsim, "nsim", 1, .Machine$integer.max)
+  if (nsim != trunc(nsim)) stop_input("{.arg nsim} must be a whole number, not {nsim}.")
   check_flag(use.u, "use.u")
   if (use.u && !missing(re.form) && !is.null(re.form)) {
     stop_input(c("{.arg use.u} and {.arg re.form} say different things.",

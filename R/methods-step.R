@@ -124,7 +124,10 @@ single_terms <- function(fit, labels, sign, test, k, trace, caller) {
   criteria <- vapply(labels, function(label) {
     if (is_bar_label(label)) return(own)
     if (trace > 1) cat("trying", sign, label, "\n")
-    changed <- update_in(fit, paste("~ .", sign, label), list(), caller, held = TRUE)
+    # What the fit has said of its groups holds for all of them.
+    changed <- withCallingHandlers(
+      update_in(fit, paste("~ .", sign, label), list(), caller, held = TRUE),
+      tiers_message_groups = function(m) invokeRestart("muffleMessage"))
     if (changed$nobs != fit$nobs) {
       stop_input(c("With or without `{label}` the model uses other rows ({changed$nobs}) than the
                     fit ({fit$nobs}).", "i" = "Drop rows with missing values before fitting."))

@@ -1,6 +1,7 @@
 # Standard errors and Wald limits of the parameters in fit$parameters, from the observed information
 # by the delta method: on the log scale for what is above zero, on Fisher's z scale for
-# correlations. A parameter at its boundary, or held at a value, has neither.
+# correlations. A parameter at its boundary, or held at a value, has neither; confint() takes the
+# profile of the former.
 
 parameter_errors <- function(fit) {
   variance <- diag(fit$vcov_parameters)
@@ -38,6 +39,13 @@ no_limits_reason <- function(fit) {
   zero <- table$type == "cor" & is.na(table$estimate)
   reason[zero] <- "one of its standard deviations is zero"
   reason
+}
+
+# Parameters at the end of their range of which there is a profile, which leads away from it.
+ends_of_range <- function(fit, names) {
+  at <- match(names, fit$parameters$name)
+  names <- names[fit$parameters$boundary[at] & !fit$parameters$fixed[at]]
+  names[is.na(no_profile_reason(fit, names))]
 }
 
 # One message for all parameters that were asked for and have no limits.

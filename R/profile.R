@@ -99,6 +99,10 @@ parameter_start <- function(fit) {
 profile_limits <- function(fit, names, level) {
   tails <- c((1 - level) / 2, 1 - (1 - level) / 2)
   out <- matrix(NA_real_, length(names), 2L, dimnames = list(names, percent_labels(tails)))
+  if (isTRUE(fit$REML) && any(names %in% names(fit$coefficients))) {
+    inform("tiers_message_limits", "The limits of fixed effects are by maximum likelihood: REML has
+            no likelihood of them.", parameters = intersect(names, names(fit$coefficients)))
+  }
   found <- run_profile(fit, names, sqrt(stats::qchisq(level, 1)))
   for (i in seq_along(found$names)) {
     sides <- found$sides[[i]]
@@ -128,9 +132,14 @@ profile_table <- function(found) {
     above <- found$sides[[i]]$above
     estimate <- c(fit$coefficients, stats::setNames(fit$parameters$estimate, fit$parameters$name))
     turn <- rev(seq_along(below$value))
-    others <- rbind(below$parameters[turn, , drop = FALSE], fit$parameters$estimate,
-                    above$parameters)
-    colnames(others) <- fit$parameters$name
+    # A side has no points where the range ends at the estimate.
+    others <- matrix(0, length(below$value) + 1L + length(above$value), nrow(fit$parameters),
+                     dimnames = list(NULL, fit$parameters$name))
+    own <- length(below$value) + 1L
+    others[own, ] <- fit$parameters$estimate
+    if (length(turn)) others[seq_along(turn), ] <- below$parameters[turn, ]
+    after <- own + seq_along(above$value)
+    if (length(after)) others[after, ] <- above$parameters
     data.frame(parameter = name, value = c(below$value[turn], estimate[[name]], above$value),
                zeta = c(-sqrt(pmax(below$rise[turn], 0)), 0, sqrt(pmax(above$rise, 0))),
                others, check.names = FALSE, row.names = NULL, stringsAsFactors = FALSE)

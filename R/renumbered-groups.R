@@ -76,7 +76,8 @@ looks_renumbered <- function(fit, id, cluster, names) {
   # Ids 1 to counts[c] in each cluster, and the first of them in all.
   prefix <- all(present == (row(present) <= rep(counts, each = ids))) && min(counts) > 1L
   if (!prefix || mean(cells[present] > 1L) < 0.5) return(FALSE)
-  unequal <- min(counts) < max(counts)
+  # One id less at the end is a person lost, not another centre.
+  unequal <- max(counts) - min(counts) > max(1, 0.1 * max(counts))
   if (!unequal && !has_cell_variable(fit, id, cluster, names)) return(FALSE)
   # The sizes say much by themselves.
   !alike_across(fit, id, cluster, cells, if (unequal) 0.001 else 0.05)
@@ -99,10 +100,14 @@ has_cell_variable <- function(fit, id, cluster, names) {
 }
 
 # Do means of the same id in different clusters resemble each other, by an F test of ids against the
-# ids within clusters? The response less the fixed part, unweighted means of cells.
+# ids within clusters? The response less the fixed part, unweighted means of cells. TRUE as well
+# where there is nothing to tell by.
 alike_across <- function(fit, id, cluster, cells, level) {
-  rest <- stats::residuals(plain_rows(fit), type = "response",
-                           level = "marginal")
+  fit <- plain_rows(fit)
+  conditional <- stats::residuals(fit, type = "response")
+  y <- conditional + stats::fitted(fit)
+  rest <- y - stats::predict(fit, re.form = NA, type = "response")
+  if (!all(is.finite(rest))) rest <- y
   ids <- nrow(cells)
   means <- rowsum(rest, (cluster - 1L) * ids + id)[, 1L]
   at <- as.integer(names(means)) - 1L
@@ -113,6 +118,7 @@ alike_across <- function(fit, id, cluster, cells, level) {
   shared <- stats::ave(value, row)
   df <- c(ids - 1, length(means) - ids - ncol(cells) + 1)
   if (df[2L] < 1) return(TRUE)
+  if (!(sum((value - shared)^2) > 1e-12 * sum(means^2))) return(TRUE)
   ratio <- (sum(shared^2) / df[1L]) / (sum((value - shared)^2) / df[2L])
   stats::pf(ratio, df[1L], df[2L], lower.tail = FALSE) < level
 }

@@ -69,7 +69,7 @@ test_that("tests of fixed effects alone have one p value, with variances along t
   expect_equal(table[["Pr(>Chisq)"]][2L], mean(pchisq(table$Chisq[2L], 3:4, lower.tail = FALSE)))
 })
 
-test_that("a smaller model with a variance of zero: what is there counts", {
+test_that("a variance that the smaller model has counts as positive, also where it is zero", {
   fit <- suppressMessages(lmm(Yield ~ 1 + (1 | Batch), fixture_data("dyestuff2"), REML = FALSE))
   table <- anova(fit, lm(Yield ~ 1, fixture_data("dyestuff2")))
   expect_equal(table[["Pr(>Chisq)"]][2L], 1)
@@ -78,8 +78,28 @@ test_that("a smaller model with a variance of zero: what is there counts", {
   slope <- suppressMessages(lmm(Yield ~ x + (x | Batch), d))
   none <- suppressMessages(lmm(Yield ~ x + (1 | Batch), d))
   shape <- comparison_shape(none, slope, 2)
-  expect_equal(shape$free, 0)
+  expect_equal(shape$free, 1)
   expect_equal(shape$sizes, 1L)
+
+  # The correlation with an effect whose variance is estimated at zero is a parameter all the same;
+  # the slope has none in these data.
+  set.seed(5)
+  d <- data.frame(g = gl(20, 6), x = rnorm(120))
+  d$y <- rnorm(20)[d$g] + rnorm(120)
+  large <- suppressMessages(lmm(y ~ x + (x | g), d))
+  small <- suppressMessages(lmm(y ~ x + (x || g), d))
+  expect_identical(small$parameters$estimate[2L], 0)
+  table <- anova(small, large)
+  expect_equal(table[["Pr(>Chisq)"]][2L], pchisq(table$Chisq[2L], 1, lower.tail = FALSE))
+  expect_equal(covtest(large, "diag_g")[["Pr(>Chisq)"]][2L], table[["Pr(>Chisq)"]][2L],
+               tolerance = 1e-4)
+  # The same by holding the correlation.
+  held <- suppressMessages(update(large, fix = c("cor_x.(Intercept)|g" = 0)))
+  expect_equal(anova(held, large)[["Pr(>Chisq)"]][2L], table[["Pr(>Chisq)"]][2L],
+               tolerance = 1e-4)
+  # A variance that is held at zero is not the smaller model's own.
+  none <- update(large, fix = c("sd_x|g" = 0, "cor_x.(Intercept)|g" = 0))
+  expect_equal(comparison_shape(none, large, 2)[c("free", "sizes")], list(free = 1, sizes = 1L))
 })
 
 test_that("fits with constraints", {

@@ -168,3 +168,10 @@ test_that("tests beside such a variable are those of the differences between fit
   expect_equal(plain(y ~ x + f + I(2 * x))["x", "Sum Sq"], rss(y ~ f, d) - rss(y ~ x + f, d))
   expect_equal(plain(full, 2)["f", "Sum Sq"], rss(y ~ factor(x) + f:x, d) - rss(full, d))
 })
+
+test_that("chi-square tests of a single fit are asked for by test", {
+  fit <- lmm(score ~ Machine + (1 | Worker), machines())
+  expect_equal(anova(fit, test = "Chisq"), anova(fit, ddf = "asymptotic"))
+  expect_error(anova(fit, test = "LRT"), "drop1", class = "tiers_error_input")
+  expect_error(anova(fit, test = "Chisq", ddf = "satterthwaite"), class = "tiers_error_input")
+})

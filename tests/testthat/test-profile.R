@@ -195,6 +195,15 @@ test_that("profile() is a table whose interpolated limits are the limits", {
   expect_error(plot(profile(fit, "Days"), type = "pairs"), class = "tiers_error_input")
 })
 
+test_that("profiles from a boundary have one side; limits of fixed effects are told to be by ML", {
+  zero <- suppressMessages(lmm(Yield ~ 1 + (1 | Batch), reference_data("dyestuff2")))
+  steps <- profile(zero, "sd_(Intercept)|Batch")
+  expect_identical(steps$value[1L], 0)
+  expect_true(all(diff(steps$zeta) > 0) && steps$zeta[1L] == 0)
+  expect_message(confint(zero, method = "profile"), "maximum likelihood",
+                 class = "tiers_message_limits")
+})
+
 test_that("limits on the variance scale are squares", {
   fit <- lmm(Reaction ~ Days + (Days | Subject), reference_data("sleepstudy"))
   for (method in c("wald", "profile")) {

@@ -100,3 +100,24 @@ test_that("ids that are unique, or no numbers from 1, are silent", {
   expect_null(told(lmm(y ~ visit + centre + (1 | label), d)))
   expect_null(told(lmm(y ~ visit + centre + (1 | id), transform(d, id = id + 100))))
 })
+
+test_that("a person lost from a crossover is no new numbering", {
+  for (seed in 1:5) {
+    set.seed(seed)
+    d <- expand.grid(rep = 1:3, subject = 1:12, treatment = c("a", "b"))
+    d <- d[!(d$subject == 12 & d$treatment == "b"), ]
+    d$y <- rnorm(12, 0, 0.7)[d$subject] + rnorm(nrow(d))
+    expect_null(told(lmm(y ~ treatment + (1 | subject), d)))
+  }
+})
+
+test_that("links without a marginal mean and constant responses are looked at as others", {
+  set.seed(1)
+  ids <- c(rep(1:15, each = 2), rep(1:12, each = 2), rep(1:18, each = 2))
+  d <- data.frame(centre = rep(1:3, c(30, 24, 36)), id = ids, y = rgamma(90, 2, 2), none = 0)
+  expect_message(suppressMessages(glmm(y ~ 1 + (1 | id), d, family = Gamma),
+                                  "tiers_message_accuracy"), class = "tiers_message_groups")
+  expect_warning(fit <- glmm(none ~ 1 + (1 | id), d, family = poisson),
+                 class = "tiers_warning")
+  expect_identical(fit$coefficients[["(Intercept)"]], -Inf)
+})
