@@ -17,7 +17,7 @@ test_rows <- function(estimate, ddf, L, rhs = 0) {
 
 # One F test of all rows of L together; rows that repeat others do not count in the numerator df.
 test_joint <- function(estimate, ddf, L, rhs = 0) {
-  if (any(is.infinite(row_variances(L, ddf$vcov)))) {
+  if (!all(is.finite(row_variances(L, ddf$vcov)))) {
     return(data.frame(num_df = nrow(L), den_df = NA_real_, statistic = NA_real_,
                       p.value = NA_real_))
   }

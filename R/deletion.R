@@ -30,7 +30,7 @@ deletion_model <- function(fit) {
     information <- information - crossprod(UX, B)
     model$L <- L
   }
-  turn <- backsolve(chol((information + t(information)) / 2), diag(1, ncol(information)))
+  turn <- backsolve(information_root(information), diag(1, ncol(information)))
   model$X <- fixed$X %*% turn
   model$B <- if (length(fit$random)) B %*% turn else matrix(0, 0L, ncol(turn))
   model$map <- map %*% turn

@@ -305,11 +305,24 @@ augment_rows <- function(x, data, own) {
     attr(data, "terms") <- NULL
   }
   x <- plain_rows(x)
-  hat <- leverages(x)
-  columns <- c(own(x), list(.hat = hat, .cooksd = cooks_distances(x, hat), .mu = x$fitted,
+  changes <- known_changes(x)
+  columns <- c(own(x), list(.hat = changes$hat, .cooksd = changes$cook, .mu = x$fitted,
                             .offset = fixed_offset(x), .weights = prior_weights(x)))
   columns <- columns[intersect(augment_names, names(columns)[lengths(columns) > 0L])]
   add_columns(data, lapply(columns, function(value) unname(stats::naresid(omitted, value))))
+}
+
+# Leverages and Cook's distances; NA, with a warning, of a fit that has none.
+known_changes <- function(fit) {
+  tryCatch({
+    hat <- leverages(fit)
+    list(hat = hat, cook = cooks_distances(fit, hat))
+  }, tiers_error_model = function(e) {
+    warn_condition(c("{.code .hat} and {.code .cooksd} are {.code NA}.",
+                     x = "{conditionMessage(e)}"))
+    none <- rep(NA_real_, nrow(fit$frame))
+    list(hat = none, cook = none)
+  })
 }
 
 add_columns <- function(data, columns) {

@@ -92,7 +92,7 @@ kind_estimates.tiers_glmm <- function(fit, spec, result) {
   fit$separation <- new_separation(result, fit)
   scale <- family_scale(fit$family$name, dispersion_values(fit))
   fit$sigma <- if (length(scale) == 1L) scale else NA_real_
-  fit
+  without_improper_errors(fit)
 }
 
 #' @export
@@ -274,6 +274,8 @@ kind_row_errors.tiers_glmm <- function(fit, rows, ddf) {
   } else {
     row_variances(L, ddf$vcov)
   }
+  # Of a fit that is at no optimum they need not come out above zero.
+  variance[variance < 0] <- NA_real_
   if (is_separated(fit)) variance[separation_side(fit, rows$fixed) != 0] <- Inf
   list(variance = variance, df = ddf$df_rows(L))
 }

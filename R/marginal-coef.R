@@ -19,10 +19,14 @@
 #' @param x The result of `marginal_coef()`.
 #' @param digits Significant digits.
 #' @param object The result of `marginal_coef()`.
+#' @param conf.int,conf.level Add confidence limits, by the normal quantile, of this level?
+#' @param exponentiate Give exponentials of the coefficients (odds ratios, say) and their limits,
+#'   with standard errors by the delta method?
 #' @param ... Not used.
 #' @return A list of class `tiers_marginal_coef` with `coefficients`, a matrix with columns
 #'   `Estimate`, `Std. Error`, `z value`, `Pr(>|z|)`, `conditional` (the coefficients within a
-#'   group) and `vcov`. `coef()` and `vcov()` get the estimates and their covariance matrix.
+#'   group) and `vcov`. `coef()` and `vcov()` get the estimates and their covariance matrix,
+#'   `tidy()` a table of them.
 #' @references Hedeker D, du Toit SHC, Demirtas H, Gibbons RD (2018). A note on marginalization of
 #'   regression parameters from mixed models of binary outcomes. Biometrics 74, 354-361.
 #' @seealso [predict()][predict.tiers_fit] of type `"marginal"` for the means themselves,
@@ -34,7 +38,9 @@
 #' @examples
 #' # Presence of bacteria in 50 children, treated by a drug or not
 #' fit <- glmm(y ~ trt + I(week > 2) + (1 | ID), MASS::bacteria, family = binomial())
-#' marginal_coef(fit)
+#' marginal <- marginal_coef(fit)
+#' marginal
+#' tidy(marginal, conf.int = TRUE, exponentiate = TRUE)
 #' @export
 marginal_coef <- function(fit, ...) {
   check_dots("marginal_coef", ...)
@@ -64,7 +70,10 @@ marginal_coef <- function(fit, ...) {
   jacobian <- solve_rows(change)
   vcov <- jacobian %*% natural_covariance(fit, ncol(squares)) %*% t(jacobian)
   dimnames(vcov) <- dimnames(fit$vcov)
-  se <- sqrt(diag(vcov))
+  variance <- diag(vcov)
+  variance[variance < 0] <- NA_real_
+  warn_unknown_errors(variance, !is.na(estimate))
+  se <- sqrt(variance)
   table <- cbind(Estimate = estimate, `Std. Error` = se, `z value` = estimate / se,
                  `Pr(>|z|)` = 2 * stats::pnorm(-abs(estimate / se)))
   rownames(table) <- names(fit$coefficients)[kept]
@@ -90,6 +99,32 @@ print.tiers_marginal_coef <- function(x, digits = max(3L, getOption("digits") - 
 #' @rdname marginal_coef
 #' @export
 coef.tiers_marginal_coef <- function(object, ...) object$coefficients[, 1L]
+
+#' @rdname marginal_coef
+#' @export
+tidy.tiers_marginal_coef <- function(x, conf.int = FALSE, conf.level = 0.95,
+                                     exponentiate = FALSE, ...) {
+  check_dots("tidy", ...)
+  check_flag(conf.int, "conf.int")
+  check_level(conf.level)
+  check_flag(exponentiate, "exponentiate")
+  table <- x$coefficients
+  out <- data.frame(term = rownames(table), estimate = table[, 1L], std.error = table[, 2L],
+                    statistic = table[, 3L], p.value = table[, 4L], stringsAsFactors = FALSE,
+                    row.names = NULL)
+  if (conf.int) {
+    half <- stats::qnorm((1 + conf.level) / 2) * out$std.error
+    out$conf.low <- out$estimate - half
+    out$conf.high <- out$estimate + half
+  }
+  if (exponentiate) {
+    out$estimate <- exp(out$estimate)
+    out$std.error <- out$std.error * out$estimate
+    limits <- intersect(c("conf.low", "conf.high"), names(out))
+    out[limits] <- exp(out[limits])
+  }
+  as_table(out)
+}
 
 #' @rdname marginal_coef
 #' @export

@@ -209,7 +209,10 @@ anova_terms <- function(fit, type, ddf, vcov, cluster) {
   }
   infinite <- names(hypotheses)[is.na(tests$statistic) & tests$num_df > 0]
   infinite_words <- if (length(infinite)) {
-    paste("Not tested, infinite coefficients:", toString(infinite))
+    reason <- if (anyNA(diag(prepared$vcov))) "standard errors not known:" else {
+      "infinite coefficients:"
+    }
+    paste("Not tested,", reason, toString(infinite))
   }
   structure(
     table,

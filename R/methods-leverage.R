@@ -43,8 +43,8 @@ leverages <- function(fit) {
   random <- if (length(fit$random)) random_leverage(fit, root, Xw)
   gram <- crossprod(Xw)
   if (!is.null(random)) gram <- gram - crossprod(random$Xc)
-  scale <- sqrt(diag(gram))
-  R <- if (ncol(Xw)) chol(gram / outer(scale, scale))
+  scale <- sqrt(pmax(diag(gram), 0))
+  R <- if (ncol(Xw)) information_root(gram / outer(scale, scale))
   value <- numeric(length(root))
   for (rows in split(seq_along(root), (seq_along(root) - 1L) %/% 5000L)) {
     left <- t(Xw[rows, , drop = FALSE])

@@ -76,6 +76,7 @@ summary.tiers_fit <- function(object, ddf = NULL, vcov = NULL, cluster = NULL, c
     dispersion_words = dispersion_words(object),
     accuracy_words = accuracy_words(object),
     coefficients = coefficient_table(object, prepared),
+    unknown_errors = unknown_errors_words(object),
     dropped_columns = names(object$coefficients)[is.na(object$coefficients)],
     ddf = prepared$name,
     ddf_label = prepared$label,
@@ -315,6 +316,7 @@ print_fixed <- function(x, digits, signif.stars) {
   if (!is.null(x$vcov_words)) method <- paste0(method, ", ", x$vcov_words)
   cat("", wrapped("", paste0("Fixed effects (", method, "):")), sep = "\n")
   print_coefficients(x$coefficients, digits, signif.stars)
+  if (!is.null(x$unknown_errors)) cat(wrapped("", x$unknown_errors), sep = "\n")
   if (length(x$dropped_columns)) {
     cat(wrapped("Not estimable (NA): ", toString(x$dropped_columns)), sep = "\n")
   }

@@ -12,12 +12,18 @@ prediction_table <- function(fit, parts, newdata, allow_new, type, asked) {
   linear <- is_identity_link(family_of(fit)) || type == "link"
   check_interval(fit, parts, type, asked)
   prepared <- prepare_ddf(fit, asked$ddf)
+  errors_told <- NULL
   errors_of <- function(prediction) {
     own <- error_rows(fit, parts, newdata, X, meets, rest = prediction)
     if (prediction && kind_tests(fit)$linear) {
       own$rows$residual <- 1 / new_weights(fit, newdata, asked$weights)[own$known]
     }
-    row_errors(fit, own, prepared, is.na(value))
+    errors <- row_errors(fit, own, prepared, is.na(value))
+    if (is.null(errors_told)) {
+      warn_unknown_errors(errors$variance, !is.na(value))
+      errors_told <<- TRUE
+    }
+    errors
   }
   out <- cbind(fit = value, se.fit = NA_real_, df = NA_real_)
   prediction <- asked$interval == "prediction"

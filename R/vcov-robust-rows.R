@@ -18,7 +18,7 @@ robust_rows <- function(fit) {
   if (length(grouped$terms)) H <- H - spread_part(grouped, white, weight)
   # In a basis in which the weighted columns are orthonormal this is as well conditioned as V is.
   information <- crossprod(white, H)
-  turn <- backsolve(chol((information + t(information)) / 2), diag(1, ncol(white)))
+  turn <- backsolve(information_root(information), diag(1, ncol(white)))
   residual <- random_values(fit, random_parts(fit, NULL))[used] + row_scores(fit)[used] / weight
   list(X = white %*% turn, H = H %*% turn, residual = residual, variance = 1 / weight,
        terms = grouped$terms, lambda = grouped$lambda, basis = fixed$map %*% turn, used = used)

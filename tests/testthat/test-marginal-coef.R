@@ -44,3 +44,17 @@ test_that("marginal coefficients print and refuse", {
   expect_error(marginal_coef(lm(1:3 ~ 1)), class = "tiers_error_input")
   expect_error(marginal_coef(binary_fit(), 3), class = "tiers_error_input")
 })
+
+test_that("tidy() has the table, limits and odds ratios", {
+  fit <- glmm(y ~ trt + (1 | ID), MASS::bacteria, family = binomial())
+  m <- marginal_coef(fit)
+  got <- tidy(m, conf.int = TRUE)
+  expect_identical(got$term, rownames(m$coefficients))
+  expect_equal(as.matrix(got[2:5]), unname(m$coefficients), ignore_attr = TRUE)
+  half <- qnorm(0.975) * sqrt(diag(vcov(m)))
+  expect_equal(got$conf.high - got$estimate, unname(half), tolerance = 1e-12)
+  odds <- tidy(m, conf.int = TRUE, exponentiate = TRUE)
+  expect_equal(odds$conf.low, exp(got$conf.low), tolerance = 1e-12)
+  expect_equal(odds$std.error, exp(got$estimate) * got$std.error, tolerance = 1e-12)
+  expect_error(tidy(m, conf.int = NA), class = "tiers_error_input")
+})

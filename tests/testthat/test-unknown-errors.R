@@ -1,0 +1,60 @@
+# Crossed groups of which one kind separates the data: the likelihood has no proper maximum.
+grown_fit <- function() {
+  cached("grown", {
+    set.seed(19)
+    d <- data.frame(g = factor(sample(8, 24, TRUE)), h = factor(sample(4, 24, TRUE)),
+                    x = rnorm(24), z = rnorm(24))
+    d$y <- rbinom(24, 1, plogis(4 * d$x + rnorm(4, 0, 5)[d$h]))
+    suppressMessages(suppressWarnings(glmm(y ~ x + z + (1 | h) + (1 | g), d, family = binomial)))
+  })
+}
+
+test_that("what is no covariance matrix is not taken for one", {
+  expect_true(is_covariance(matrix(0, 0, 0)))
+  expect_true(is_covariance(diag(c(1, 0, Inf, 1e-20))))
+  expect_true(is_covariance(outer(1:3, 1:3)))
+  expect_false(is_covariance(diag(c(1, -1e-3))))
+  expect_false(is_covariance(matrix(c(1, 2, 2, 1), 2)))
+})
+
+test_that("a fit without a proper maximum has NA for its standard errors, and says so", {
+  fit <- grown_fit()
+  expect_true(all(is.na(vcov(fit))))
+  expect_true(all(is.na(summary(fit)$coefficients[, -1])))
+  shown <- paste(capture.output(summary(fit)), collapse = " ")
+  expect_match(shown, "Standard errors are not known (NA)", fixed = TRUE)
+  expect_false(grepl("2e-16", shown))
+  expect_silent(capture.output(print(fit)))
+  expect_true(all(is.na(confint(fit))))
+  expect_true(all(is.na(anova(fit)[, "Pr(>Chisq)"])))
+  expect_warning(p <- predict(fit, se.fit = TRUE), class = "tiers_warning_condition")
+  expect_true(all(is.na(p$se.fit)) && all(is.finite(p$fit)))
+  expect_warning(m <- marginal_coef(fit), class = "tiers_warning_condition")
+  expect_true(all(is.na(m$coefficients[, 2])) && all(is.finite(coef(m))))
+})
+
+test_that("predictions of a fit at no optimum have no errors below zero", {
+  set.seed(1)
+  d <- data.frame(g = factor(sample(9, 80, TRUE)), x = rnorm(80), f = sample(3, 80, TRUE),
+                  o = rnorm(80, 0, 0.3), y = rgamma(80, 2))
+  d$n <- rpois(80, pmax(0.2, 1 + 0.5 * d$x + rnorm(9)[d$g]))
+  fit <- suppressMessages(suppressWarnings(
+    glmm(n ~ x + (x | g), d, family = poisson("identity"))))
+  skip_if(is_covariance(fit$inference$vcov_psi))
+  expect_warning(p <- predict(fit, interval = "prediction", type = "response"),
+                 class = "tiers_warning_condition")
+  expect_true(all(is.na(p[, "lwr"])))
+})
+
+test_that("leverages that cannot be had are a classed error, and NA in augment()", {
+  set.seed(3)
+  d <- data.frame(g = gl(6, 5), x = rnorm(30))
+  d$y <- rnorm(6)[d$g] + rnorm(30)
+  fit <- suppressMessages(lmm(y ~ x + (1 | g), d))
+  fit$random[[1]]$Lambda[] <- 1e12
+  for (method in list(hatvalues, cooks.distance, rstudent, rstandard, dfbetas)) {
+    expect_error(method(fit), class = "tiers_error_model")
+  }
+  expect_warning(a <- augment(fit), class = "tiers_warning_condition")
+  expect_true(all(is.na(a$.hat)) && all(is.na(a$.cooksd)) && all(is.finite(a$.fitted)))
+})
