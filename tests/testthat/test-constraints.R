@@ -298,3 +298,15 @@ test_that("two correlations held leave a range to the third", {
   best <- stats::nlminb(c(0, 0, 0, 0.3), value, control = list(rel.tol = 1e-12))
   expect_equal(fit$deviance, best$objective, tolerance = 1e-8)
 })
+
+test_that("a correlation held at its end ends a generalized fit there", {
+  set.seed(1)
+  n <- 120L
+  d <- data.frame(g = gl(15, 8), h = factor(sample(6, n, TRUE)), x = rnorm(n), z = rnorm(n))
+  b <- matrix(rnorm(45), 15) %*% matrix(rnorm(9), 3) / 3
+  d$y <- rpois(n, exp(pmin(0.5 + b[d$g, 1] + b[d$g, 2] * d$x + b[d$g, 3] * d$z, 4)))
+  fit <- suppressMessages(suppressWarnings(
+    glmm(y ~ x + z + (x + z | g) + (1 | h), d, poisson, fix = c("cor_z.(Intercept)|g" = -1))))
+  expect_true(is.finite(fit$deviance))
+  expect_equal(attr(VarCorr(fit)$g, "correlation")[3L, 1L], -1, tolerance = 1e-8)
+})

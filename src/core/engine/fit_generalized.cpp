@@ -83,11 +83,21 @@ Proof prove_end(GeneralizedEngine& engine, BoundaryOptimum& found, const Control
   if (!is_constrained(engine)) return prove(*engine.objective, engine.parameters, found, control);
   engine.objective->tighten();
   if (!std::isfinite(found.optimum.value)) return Proof();
-  ConstrainedObjective objective = constrained(engine, found.optimum.psi);
+  const Optimum end = found.optimum;
+  const Index size = end.psi.size();
+  ConstrainedObjective objective = constrained(engine, end.psi);
   found.optimum.psi = objective.start();
-  const Proof proof = prove_constrained(objective, found.optimum, found.at_boundary);
+  Proof proof = prove_constrained(objective, found.optimum, found.at_boundary);
   if (engine.saturation.any_column(engine.parameters, engine.spec.model.held))
     found.at_boundary = true;
+  // Correlations at the edge of what a covariance matrix may have have no derivatives, or are read
+  // off theta beyond it.
+  if (proof.covariance.size() == 0) proof.covariance = Matrix::Constant(size, size, kNaN);
+  if (!std::isfinite(found.optimum.value)) {
+    found.optimum = end;
+    engine.objective->value(end.psi);
+    return proof;
+  }
   found.optimum.psi = objective.psi(found.optimum.psi);
   return proof;
 }

@@ -16,6 +16,7 @@ constexpr double kLargestGrowth = 4.0;  // of a standard deviation in one step
 constexpr double kLargestTurn = 0.5;    // of an arc sine
 constexpr double kLargestStart = 1.4;   // of an arc sine
 constexpr double kLeastStart = 0.1;     // of a standard deviation, in units of the residual's
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 }  // namespace
 
@@ -128,6 +129,7 @@ double ConstrainedObjective::value(const Vector& phi) {
 }
 
 Matrix ConstrainedObjective::tangent() const {
+  if (!inside_domain()) return Matrix::Constant(base_.size(), size(), kNaN);
   Matrix out = Matrix::Zero(base_.size(), size());
   for (std::size_t i = 0; i < rest_.size(); ++i) out(rest_[i], coordinates() + i) = 1.0;
   for (int j = 0; j < parameters_.terms(); ++j) {
@@ -146,6 +148,7 @@ Matrix ConstrainedObjective::tangent() const {
 }
 
 Matrix ConstrainedObjective::bend(const Vector& gradient) const {
+  if (!inside_domain()) return Matrix::Constant(size(), size(), kNaN);
   Matrix out = Matrix::Zero(size(), size());
   for (int j = 0; j < parameters_.terms(); ++j) {
     const Index first = parameters_.offset(j), count = parameters_.structure(j).parameter_count();
@@ -172,14 +175,20 @@ Matrix ConstrainedObjective::bend(const Vector& gradient) const {
 }
 
 void ConstrainedObjective::derivatives(Vector& gradient, Matrix& curvature) {
+  const Matrix t = tangent();
+  if (!inside_domain()) {
+    gradient = Vector::Constant(size(), kNaN);
+    curvature = bend(gradient_);
+    return;
+  }
   Matrix inner;
   inner_.derivatives(gradient_, inner);
-  const Matrix t = tangent();
   gradient = t.transpose() * gradient_;
   curvature = t.transpose() * inner * t + bend(gradient_);
 }
 
 Matrix ConstrainedObjective::hessian() {
+  if (!inside_domain()) return bend(gradient_);
   const Matrix inner = inner_.hessian(), t = tangent();
   return t.transpose() * inner * t + bend(gradient_);
 }

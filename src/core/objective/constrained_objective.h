@@ -52,11 +52,12 @@ class ConstrainedObjective final : public Objective {
   // Largest share of the variance of its columns, in the mean level, beside the residual's.
   double share(Index coordinate, const Vector& phi) const;
   Vector psi(const Vector& phi) const;  // empty where there is none
-  // d psi / d phi at the point of the last value().
+  // d psi / d phi at the point of the last value(). As all derivatives NaN where there was no psi.
   Matrix tangent() const;
 
  private:
   Vector natural(int term, const Vector& phi) const;
+  bool inside_domain() const { return static_cast<int>(factors_.size()) == parameters_.terms(); }
   double slope(Index coordinate) const;
   Vector entries(int term, const Matrix& user_factor) const;
   double scale(const Vector& phi) const;      // of theta beside the user's factor

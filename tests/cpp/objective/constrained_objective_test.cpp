@@ -91,3 +91,28 @@ TEST_CASE("under constraints derivatives are those of the coordinates") {
     }
   }
 }
+
+TEST_CASE("where no covariance matrix has the correlations nothing has derivatives") {
+  const Data data = simulate(tiers_test::Design::one_factor);
+  const Specification spec = data.specification(true);
+  LinearEngine engine(spec, Control());
+  Vector psi = Vector::Zero(7);
+  psi.head(6) = engine.parameters.parameters(some_factors(data));
+  JointDeviance joint(engine.objective);
+  Constraints constraints;
+  constraints.held = {std::nan(""), std::nan(""), std::nan(""), 0.9, 0.9, -0.9};
+  constraints.same = {0, 1, 2, 3, 4, 5};
+  constraints.rest_free = {true};
+  ConstrainedObjective objective(joint, engine.parameters, {Matrix::Identity(3, 3)}, true,
+                                 constraints, psi);
+  CHECK(std::isinf(objective.value(objective.start())));
+  CHECK(objective.psi(objective.start()).size() == 0);
+  Vector gradient;
+  Matrix curvature;
+  objective.derivatives(gradient, curvature);
+  CHECK(objective.tangent().rows() == 7);
+  CHECK(objective.tangent().topRows(6).array().isNaN().any());
+  CHECK(gradient.array().isNaN().all());
+  CHECK(curvature.array().isNaN().all());
+  CHECK(objective.hessian().array().isNaN().all());
+}
