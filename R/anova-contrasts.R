@@ -4,7 +4,7 @@ anova_contrasts <- function(fit, L, ddf, vcov, cluster) {
   validate_fit(fit)
   prepared <- prepare_ddf(fit, ddf, vcov, cluster)
   parts <- fixed_functions(fit, L, 0, prepared)
-  test <- test_joint(parts$estimate, prepared, parts$rows, parts$against)
+  test <- test_joint(parts$estimate, parts$test, parts$rows, parts$against)
   normal <- has_normal_tests(fit, prepared)
   table <- if (normal) chisq_table(test) else f_table(test, fit)
   if (prepared$name == "none") {

@@ -121,9 +121,30 @@ fixed_functions <- function(fit, L, rhs, prepared) {
                       {.val {names[is.na(fit$coefficients)]}}."))
   }
   rows <- kept_columns(fit, read$L)
+  if (is_separated(fit) && !is.null(fit$separation$finite) && is.null(prepared$vcov_words)) {
+    return(separated_functions(fit, read, rows, prepared))
+  }
   list(value = linear_values(rows, kept_coefficients(fit)), rhs = read$rhs, labels = read$labels,
        L = read$L, rows = rows, test = prepared, estimate = kept_coefficients(fit),
        against = read$rhs)
+}
+
+# Of separated data: finite combinations of infinite coefficients have their estimates and errors,
+# the others infinite ones, and no test.
+separated_functions <- function(fit, read, rows, prepared) {
+  part <- fit$separation$finite
+  finite <- is_finite_combination(read$L, part)
+  value <- linear_values(rows, kept_coefficients(fit))
+  value[finite] <- drop(read$L %*% part$coefficients)[finite]
+  # The sign of Inf - Inf is known along a single direction.
+  open <- which(is.nan(value))
+  side <- drop(read$L %*% fit$separation$direction)
+  value[open] <- if (ncol(part$infinite) == 1L) sign(side[open]) * Inf else NA_real_
+  V <- read$L %*% part$vcov %*% t(read$L)
+  diag(V) <- ifelse(finite, pmax(diag(V), 0), Inf)
+  list(value = value, rhs = read$rhs, labels = read$labels, L = read$L,
+       rows = diag(1, nrow(rows)), estimate = value, against = read$rhs,
+       test = c(list(vcov = unname(V)), counted_by_fixed(prepared, rows)))
 }
 
 diag_rows <- function(rows, columns) {
@@ -235,6 +256,9 @@ print.tiers_estimate <- function(x, digits = max(3L, getOption("digits") - 3L), 
   }
   cat("Estimates with ", format(100 * x$level), "% limits", method, "\n\n", sep = "")
   print_coefficients(estimate_matrix(x), digits, getOption("show.signif.stars"))
+  if (any(is.infinite(x$table$std.error))) {
+    cat("Infinite: the data are separated, and tell no more than the sign.\n")
+  }
   invisible(x)
 }
 

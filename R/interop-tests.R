@@ -53,7 +53,7 @@ linearHypothesis.tiers_fit <- function(model, hypothesis.matrix, rhs = NULL,
   prepared <- prepare_ddf(model, if (test == "Chisq") "asymptotic" else ddf,
                           vcov_of_call(model, vcov., ...), cluster)
   parts <- fixed_functions(model, hypothesis.matrix, rhs %||% 0, prepared)
-  found <- test_joint(parts$estimate, prepared, parts$rows, parts$against)
+  found <- test_joint(parts$estimate, parts$test, parts$rows, parts$against)
   table <- if (test == "Chisq") {
     data.frame(Df = c(NA, found$num_df), Chisq = c(NA, found$statistic * found$num_df),
                `Pr(>Chisq)` = c(NA, found$p.value), check.names = FALSE)

@@ -217,3 +217,20 @@ test_that("limits of means and ratios stay in range, and hypotheses leave the es
   expect_error(estimate(fit, "`3` / `1` = 1", rhs = 1, newdata = new, type = "marginal"), "both",
                class = "tiers_error_input")
 })
+
+test_that("finite combinations of infinite coefficients are those of the rows left", {
+  set.seed(5)
+  d <- data.frame(o = factor(rep(1:5, 30)), b = factor(rep(1:6, each = 25)))
+  d$y <- rbinom(150, 1, plogis(rnorm(6)[d$b]))
+  d$y[d$o == 1] <- 0
+  fit <- suppressMessages(suppressWarnings(glmm(y ~ o + (1 | b), d, family = binomial)))
+  rest <- suppressMessages(glmm(y ~ o + (1 | b), droplevels(d[d$o != 1, ]), family = binomial))
+  got <- estimate(fit, c("o3 - o4", "o4 - o2", "o3 + o4", "o3 + 2 * `(Intercept)`"))$table
+  want <- estimate(rest, c("o3 - o4", "o4"))$table
+  expect_equal(got[1:2, ], want, ignore_attr = TRUE, tolerance = 1e-4)
+  expect_identical(got$estimate[3:4], c(Inf, -Inf))
+  expect_true(all(is.infinite(got$std.error[3:4])) && all(is.na(got$p.value[3:4])))
+  expect_output(print(estimate(fit, "o3")), "separated")
+  joint <- anova(rest, L = c("o3 - o4", "o4 - o5"))
+  expect_equal(anova(fit, L = c("o3 - o4", "o4 - o5"))$Chisq, joint$Chisq, tolerance = 1e-4)
+})
