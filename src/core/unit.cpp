@@ -4,6 +4,7 @@
 #include "covariance/covariance_structure.cpp"
 #include "covariance/diagonal.cpp"
 #include "covariance/natural_factor.cpp"
+#include "covariance/parameter_map.cpp"
 #include "covariance/parameter_table.cpp"
 #include "covariance/unstructured.cpp"
 #include "inference/boundary_weights.cpp"

@@ -3,8 +3,6 @@
 #include <cmath>
 #include <limits>
 
-#include "../model/lower_factor.h"
-
 namespace tiers {
 
 namespace {
@@ -115,44 +113,6 @@ Matrix CovarianceStructure::natural_jacobian(const Vector& theta, const Matrix& 
   return out;
 }
 
-// The differentials above once more, with d2 Sigma = L_i L_j' + L_j L_i'.
-Matrix CovarianceStructure::natural_curvature(const Vector& theta, const Matrix& map,
-                                              const Vector& weight) const {
-  const auto parameters = natural_parameters();
-  const Index count = parameter_count();
-  const Matrix lambda = map * factor(theta), sigma = lambda * lambda.transpose();
-  const Vector value = natural(theta, map);
-  std::vector<Matrix> factors(count), d(count);
-  for (Index j = 0; j < count; ++j) {
-    factors[j] = map * factor_derivative(theta, j);
-    d[j] = sigma_derivative(lambda, factors[j]);
-  }
-  Matrix out = Matrix::Zero(count, count);
-  for (Index j = 0; j < count; ++j) {
-    for (Index l = 0; l <= j; ++l) {
-      const Matrix dd = sigma_derivative(factors[l], factors[j]);
-      double sum = 0.0;
-      for (Index i = 0; i < count; ++i) {
-        if (weight[i] == 0.0) continue;
-        const Index a = parameters[i].row, b = parameters[i].column;
-        const double s = sigma(a, a), t = sigma(b, b);
-        const double sj = d[j](a, a) / s, sl = d[l](a, a) / s;
-        if (a == b) {
-          sum += weight[i] * value[i] * (0.5 * dd(a, a) / s - 0.25 * sj * sl);
-          continue;
-        }
-        const double tj = d[j](b, b) / t, tl = d[l](b, b) / t, root = std::sqrt(s * t);
-        const double cj = d[j](a, b) / root, cl = d[l](a, b) / root;
-        sum += weight[i] * (dd(a, b) / root - 0.5 * (cj * (sl + tl) + cl * (sj + tj)) +
-                            value[i] * (0.25 * (sj + tj) * (sl + tl) + 0.5 * (sj * sl + tj * tl) -
-                                        0.5 * (dd(a, a) / s + dd(b, b) / t)));
-      }
-      out(j, l) = out(l, j) = sum;
-    }
-  }
-  return out;
-}
-
 Matrix CovarianceStructure::natural_covariance(const Vector& natural) const {
   const auto parameters = natural_parameters();
   Vector sd = Vector::Zero(columns());
@@ -212,10 +172,6 @@ Matrix CovarianceStructure::natural_factor(const Vector& natural) const {
 Vector CovarianceStructure::from_natural(const Vector& natural) const {
   const Matrix lambda = natural_factor(natural);
   return lambda.size() == 0 && columns() > 0 ? Vector() : parameters(lambda);
-}
-
-Vector CovarianceStructure::transformed(const Vector& theta, const Matrix& map) const {
-  return parameters(lower_factor(map * factor(theta)));
 }
 
 // Without more knowledge of the structure: nothing is left only where every direction is.

@@ -54,9 +54,6 @@ class CovarianceStructure {
   // correlations, which are NaN themselves.
   virtual Vector natural(const Vector& theta, const Matrix& map) const;
   virtual Matrix natural_jacobian(const Vector& theta, const Matrix& map) const;
-  // sum_i weight_i d2 natural_i / d theta d theta'; exact where Lambda is linear in theta.
-  virtual Matrix natural_curvature(const Vector& theta, const Matrix& map,
-                                   const Vector& weight) const;
   // Sigma of given values. The default gives a common parameter to all columns or pairs, and no
   // correlation to pairs without one.
   virtual Matrix natural_covariance(const Vector& natural) const;
@@ -67,8 +64,6 @@ class CovarianceStructure {
   Matrix natural_factor(const Vector& natural) const;
   // theta of given values; empty where no covariance matrix has them.
   Vector from_natural(const Vector& natural) const;
-  // theta of map Sigma map', as near as the structure comes to it.
-  virtual Vector transformed(const Vector& theta, const Matrix& map) const;
   // Where theta stands in Lambda, for structures whose parameters are entries of it; empty: others.
   virtual std::vector<FactorEntry> factor_entries() const { return {}; }
 

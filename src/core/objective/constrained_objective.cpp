@@ -92,12 +92,8 @@ double ConstrainedObjective::slope(Index coordinate) const {
   return is_sd(coordinate) ? 1.0 : std::cos(phi_[coordinate]);
 }
 
-Vector ConstrainedObjective::entries(int term, const Matrix& user_factor) const {
-  const auto places = parameters_.structure(term).factor_entries();
-  const Matrix internal = maps_[term] * user_factor;
-  Vector out(static_cast<Index>(places.size()));
-  for (Index t = 0; t < out.size(); ++t) out[t] = internal(places[t].row, places[t].column);
-  return out;
+Matrix ConstrainedObjective::internal(int term, const Matrix& user_factor) const {
+  return scale(phi_) * maps_[term] * user_factor;
 }
 
 double ConstrainedObjective::scale(const Vector& phi) const {
@@ -111,8 +107,8 @@ Vector ConstrainedObjective::psi(const Vector& phi) const {
   for (int j = 0; j < parameters_.terms(); ++j) {
     const NaturalFactor factor(parameters_.structure(j), natural(j, phi));
     if (!factor.defined()) return Vector();
-    const Vector theta = scale(phi) * entries(j, factor.lambda());
-    out.segment(parameters_.offset(j), theta.size()) = theta;
+    const ParameterMap theta(parameters_.structure(j), scale(phi) * maps_[j] * factor.lambda());
+    out.segment(parameters_.offset(j), theta.parameters().size()) = theta.parameters();
   }
   return out;
 }
@@ -120,10 +116,12 @@ Vector ConstrainedObjective::psi(const Vector& phi) const {
 double ConstrainedObjective::value(const Vector& phi) {
   phi_ = phi;
   factors_.clear();
+  theta_.clear();
   const Vector at = psi(phi);
   if (at.size() == 0) return std::numeric_limits<double>::infinity();
   for (int j = 0; j < parameters_.terms(); ++j) {
     factors_.emplace_back(parameters_.structure(j), natural(j, phi));
+    theta_.emplace_back(parameters_.structure(j), internal(j, factors_[j].lambda()));
   }
   return inner_.value(at);
 }
@@ -138,10 +136,10 @@ Matrix ConstrainedObjective::tangent() const {
       const Index c = coordinate_[first + i];
       if (c < 0) continue;
       out.col(c).segment(first, count) +=
-          slope(c) * scale(phi_) * entries(j, factors_[j].derivative(i));
+          slope(c) * theta_[j].change(internal(j, factors_[j].derivative(i)));
     }
     if (sigma_ >= 0) {
-      out.col(sigma_).segment(first, count) = -scale(phi_) * entries(j, factors_[j].lambda());
+      out.col(sigma_).segment(first, count) = theta_[j].change(-internal(j, factors_[j].lambda()));
     }
   }
   return out;
@@ -152,24 +150,27 @@ Matrix ConstrainedObjective::bend(const Vector& gradient) const {
   Matrix out = Matrix::Zero(size(), size());
   for (int j = 0; j < parameters_.terms(); ++j) {
     const Index first = parameters_.offset(j), count = parameters_.structure(j).parameter_count();
-    const Vector part = scale(phi_) * gradient.segment(first, count);
+    const ParameterMap::Weighted part(theta_[j], gradient.segment(first, count));
+    const Matrix whole = internal(j, factors_[j].lambda());
     for (Index i = 0; i < count; ++i) {
       const Index c = coordinate_[first + i];
       if (c < 0) continue;
-      const double along = part.dot(entries(j, factors_[j].derivative(i)));
-      if (!is_sd(c)) out(c, c) -= std::sin(phi_[c]) * along;
+      const Matrix of_i = internal(j, factors_[j].derivative(i));
+      if (!is_sd(c)) out(c, c) -= std::sin(phi_[c]) * part.first(of_i);
       if (sigma_ >= 0) {
-        out(c, sigma_) -= slope(c) * along;
-        out(sigma_, c) -= slope(c) * along;
+        const double both = slope(c) * part.second(of_i, -whole, -of_i);
+        out(c, sigma_) += both;
+        out(sigma_, c) += both;
       }
       for (Index l = 0; l < count; ++l) {
         const Index d = coordinate_[first + l];
         if (d < 0) continue;
-        out(c, d) +=
-            slope(c) * slope(d) * part.dot(entries(j, factors_[j].second_derivative(i, l)));
+        out(c, d) += slope(c) * slope(d) *
+                     part.second(of_i, internal(j, factors_[j].derivative(l)),
+                                 internal(j, factors_[j].second_derivative(i, l)));
       }
     }
-    if (sigma_ >= 0) out(sigma_, sigma_) += part.dot(entries(j, factors_[j].lambda()));
+    if (sigma_ >= 0) out(sigma_, sigma_) += part.second(-whole, -whole, whole);
   }
   return out;
 }

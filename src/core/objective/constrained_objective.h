@@ -9,6 +9,7 @@
 
 #include "../covariance/covariance_parameters.h"
 #include "../covariance/natural_factor.h"
+#include "../covariance/parameter_map.h"
 #include "mixed_objective.h"
 
 namespace tiers {
@@ -59,8 +60,8 @@ class ConstrainedObjective final : public Objective {
   Vector natural(int term, const Vector& phi) const;
   bool inside_domain() const { return static_cast<int>(factors_.size()) == parameters_.terms(); }
   double slope(Index coordinate) const;
-  Vector entries(int term, const Matrix& user_factor) const;
-  double scale(const Vector& phi) const;      // of theta beside the user's factor
+  Matrix internal(int term, const Matrix& user_factor) const;  // at the point of the last value()
+  double scale(const Vector& phi) const;                       // of theta beside the user's factor
   Matrix bend(const Vector& gradient) const;  // sum_t gradient_t d2 psi_t / d phi d phi'
 
   MixedObjective& inner_;
@@ -75,6 +76,7 @@ class ConstrainedObjective final : public Objective {
   Vector base_, start_;
   Vector phi_, gradient_;
   std::vector<NaturalFactor> factors_;
+  std::vector<ParameterMap> theta_;
 };
 
 }  // namespace tiers
