@@ -309,4 +309,45 @@ test_that("a correlation held at its end ends a generalized fit there", {
     glmm(y ~ x + z + (x + z | g) + (1 | h), d, poisson, fix = c("cor_z.(Intercept)|g" = -1))))
   expect_true(is.finite(fit$deviance))
   expect_equal(attr(VarCorr(fit)$g, "correlation")[3L, 1L], -1, tolerance = 1e-8)
+  expect_identical(fit$convergence$status, "boundary")
+})
+
+# Least deviance over rows of a factor with the given standard deviations (NA: free), the rows any
+# vectors: no covariance matrix is at an edge.
+dense_rows_optimum <- function(spec, sd, starts) {
+  k <- length(sd)
+  value <- function(u) {
+    L <- matrix(0, k, k)
+    L[lower.tri(L, diag = TRUE)] <- u[seq_len(k * (k + 1) / 2)]
+    size <- sqrt(rowSums(L^2))
+    L <- L / size * ifelse(is.na(sd), size, sd)
+    dense_criterion(spec, list(L / exp(u[length(u)])), exp(u[length(u)]))
+  }
+  min(vapply(starts, function(u) {
+    stats::nlminb(u, value, control = list(rel.tol = 1e-14, iter.max = 500))$objective
+  }, 1))
+}
+
+test_that("three columns with standard deviations held end at the optimum, of full rank or not", {
+  for (rank in c(3L, 1L)) {
+    set.seed(21)
+    groups <- if (rank == 3L) 20L else 12L
+    n <- groups * 4L
+    d <- data.frame(g = gl(groups, 4), x = rnorm(n), z = rnorm(n))
+    b <- matrix(rnorm(groups * rank), groups) %*% matrix(rnorm(rank * 3), rank)
+    d$y <- b[d$g, 1] + b[d$g, 2] * d$x + b[d$g, 3] * d$z + rnorm(n)
+    free <- suppressMessages(lmm(y ~ x + z + (x + z | g), d))
+    for (factor in if (rank == 3L) 1.1 else c(0.6, 1.4)) {
+      fix <- stats::setNames(factor * free$parameters$estimate[2L], "sd_x|g")
+      fit <- suppressMessages(lmm(y ~ x + z + (x + z | g), d, fix = fix))
+      L <- fit$random[[1L]]$Lambda * fit$sigma
+      expect_identical(fit$convergence$status, if (L[3L, 3L] == 0) "boundary" else "converged")
+      expect_equal(L[3L, 3L] == 0, rank == 1L)
+      expect_lte(fit$convergence$iterations, 25)
+      starts <- lapply(c(1, 0.5), function(s) c((s * L + 0.1 * diag(3))[lower.tri(L, TRUE)], 0))
+      best <- dense_rows_optimum(fit_specification(fit), c(NA, fix, NA), starts)
+      expect_equal(fit$deviance, best, tolerance = 1e-7)
+      expect_equal(fit$parameters$estimate[2L], fix[[1L]], tolerance = 1e-10)
+    }
+  }
 })

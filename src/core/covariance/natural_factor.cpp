@@ -1,6 +1,7 @@
 #include "natural_factor.h"
 
-#include <limits>
+#include <algorithm>
+#include <cmath>
 
 namespace tiers {
 
@@ -8,70 +9,237 @@ namespace {
 
 using Kind = NaturalParameter::Kind;
 
-// Below this pivot a correlation matrix counts as singular.
-constexpr double kSingular = 1e-10;
+// Squared length below which a row lies in the span of others, and by how much its products with
+// them may be off then.
+constexpr double kInSpan = 1e-10, kConsistent = 1e-5;
+constexpr double kSmallAngle = 1e-2;  // squared, below which series are exact
+
+// sin(x) / x as a function of t = x^2, and its derivatives.
+struct Sinc {
+  double value, first, second;
+};
+Sinc sinc_of_square(double t) {
+  if (t < kSmallAngle) {
+    return {1.0 - t / 6.0 * (1.0 - t / 20.0 * (1.0 - t / 42.0 * (1.0 - t / 72.0))),
+            -1.0 / 6.0 + t / 60.0 * (1.0 - t / 28.0 * (1.0 - t / 54.0)),
+            1.0 / 60.0 - t / 840.0 * (1.0 - t / 36.0)};
+  }
+  const double x = std::sqrt(t), g = std::sin(x) / x, first = (std::cos(x) - g) / (2.0 * t);
+  return {g, first, -(0.5 * g + 3.0 * first) / (2.0 * t)};
+}
+
+// cos|z| base + sin|z| / |z| tangent z.
+std::vector<Jet> on_sphere(const Vector& base, const Matrix& tangent, const std::vector<Jet>& z,
+                           Index n) {
+  Jet square = Jet::constant(0.0, n);
+  for (const Jet& one : z) square = square + one * one;
+  const Sinc s = sinc_of_square(square.value);
+  const Jet sine = square.mapped(s.value, s.first, s.second);
+  const Jet cosine =
+      square.mapped(std::cos(std::sqrt(square.value)), -0.5 * s.value, -0.5 * s.first);
+  std::vector<Jet> out;
+  for (Index i = 0; i < base.size(); ++i) {
+    Jet along = Jet::constant(0.0, n);
+    for (std::size_t l = 0; l < z.size(); ++l)
+      along = along + tangent(i, static_cast<Index>(l)) * z[l];
+    out.push_back(base[i] * cosine + sine * along);
+  }
+  return out;
+}
+
+Jet dot(const std::vector<Jet>& a, const std::vector<Jet>& b, Index n) {
+  Jet out = Jet::constant(0.0, n);
+  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) out = out + a[i] * b[i];
+  return out;
+}
+
+// a -= c b
+void subtract(std::vector<Jet>& a, const Jet& c, const std::vector<Jet>& b) {
+  for (std::size_t i = 0; i < b.size(); ++i) a[i] = a[i] - c * b[i];
+}
 
 }  // namespace
 
-NaturalFactor::NaturalFactor(const CovarianceStructure& structure, const Vector& natural)
-    : parameters_(structure.natural_parameters()) {
-  const Index k = structure.columns(), count = natural.size();
-  Vector of_correlations = natural, none(count);
-  s_ = Matrix::Zero(k, k);
-  for (Index i = 0; i < count; ++i) {
-    none[i] = 0.0;
-    if (parameters_[i].kind != Kind::sd) continue;
-    if (!(natural[i] >= 0.0)) return;
-    of_correlations[i] = none[i] = 1.0;
-    if (parameters_[i].common) {
-      s_.diagonal().setConstant(natural[i]);
-    } else {
-      s_(parameters_[i].row, parameters_[i].row) = natural[i];
-    }
-  }
-  c_ = structure.natural_factor(of_correlations);
-  if (c_.size() == 0) return;
-  lambda_ = s_ * c_;
-  const bool singular = !(c_.diagonal().minCoeff() > kSingular);
-  for (Index i = 0; i < count; ++i) {
-    if (parameters_[i].kind == Kind::sd) {
-      Matrix unit = Matrix::Zero(k, k);
-      if (parameters_[i].common)
-        unit.diagonal().setOnes();
-      else
-        unit(parameters_[i].row, parameters_[i].row) = 1.0;
-      unit_.push_back(unit);
-      first_.push_back(unit * c_);
-      continue;
-    }
+NaturalFactor::NaturalFactor(const CovarianceStructure& structure,
+                             const std::vector<bool>& by_value, const Matrix& lambda)
+    : structure_(&structure), parameters_(structure.natural_parameters()) {
+  const Index k = structure.columns();
+  rows_.resize(k);
+  Vector none(static_cast<Index>(parameters_.size()));
+  for (Index i = 0; i < none.size(); ++i) none[i] = parameters_[i].kind == Kind::sd ? 1.0 : 0.0;
+  const Matrix constant = structure.natural_covariance(none);
+  std::vector<Matrix> slope;
+  for (Index i = 0; i < none.size(); ++i) {
     Vector one = none;
     one[i] = 1.0;
-    Matrix change = structure.natural_covariance(one);
-    change.diagonal().setZero();
-    unit_.push_back(singular
-                        ? Matrix(Matrix::Constant(k, k, std::numeric_limits<double>::quiet_NaN()))
-                        : below(change));
-    first_.push_back(s_ * unit_.back());
+    slope.push_back(structure.natural_covariance(one) - constant);
   }
+  for (Index a = 1; a < k && structure.has_correlation(); ++a) {
+    for (Index b = 0; b < a; ++b) {
+      Given given{b, constant(a, b), {}};
+      bool free = false;
+      for (Index i = 0; i < none.size(); ++i) {
+        if (slope[i](a, b) == 0.0) continue;
+        free = free || !by_value[i];
+        if (by_value[i])
+          given.of.emplace_back(i, slope[i](a, b));
+        else
+          rows_[a].free.push_back(i);
+      }
+      if (!free) rows_[a].given.push_back(given);
+    }
+  }
+  Matrix c = lambda;
+  for (Index a = 0; a < k; ++a) {
+    const double norm = c.row(a).norm();
+    if (norm > 0.0) c.row(a) /= norm;
+    if (!(norm > 0.0)) c(a, a) = 1.0;
+  }
+  for (Index a = 0; a < k; ++a) place(a, c);
 }
 
-Matrix NaturalFactor::below(const Matrix& change) const {
-  const auto lower = c_.triangularView<Eigen::Lower>();
-  const Matrix half = lower.solve(change);
-  const Matrix half_transposed = half.transpose();
-  Matrix inner = lower.solve(half_transposed);
-  inner.diagonal() *= 0.5;
-  return c_ * Matrix(inner.triangularView<Eigen::Lower>());
+// The frame: an orthonormal basis of what is orthogonal to the given rows, its own direction last.
+void NaturalFactor::place(Index row, const Matrix& c) {
+  Row& at = rows_[row];
+  const Index d = static_cast<Index>(at.free.size()) + 1;
+  Matrix wide(row + 1, static_cast<Index>(at.given.size()) + row + 1);
+  Index given = 0;
+  for (const Given& one : at.given) wide.col(given++) = c.row(one.with).head(row + 1).transpose();
+  wide.rightCols(row + 1).setIdentity();
+  wide.topRows(row + 1).col(wide.cols() - 1).setZero();
+  at.frame = Matrix::Zero(row + 1, d);
+  Matrix basis(row + 1, row + 1);
+  Index count = 0, kept = 0;
+  for (Index l = 0; l < wide.cols(); ++l) {
+    Vector v = wide.col(l);
+    for (int pass = 0; pass < 2; ++pass)
+      v -= basis.leftCols(count) * (basis.leftCols(count).transpose() * v);
+    if (!(v.norm() > (l < given ? 1e-7 : 1e-3)) || count > row) continue;
+    basis.col(count++) = v.normalized();
+    if (l >= given && kept < d - 1) at.frame.col(kept++) = v.normalized();
+  }
+  at.frame.col(d - 1).setZero();
+  at.frame(row, d - 1) = 1.0;
+  at.base = at.frame.transpose() * c.row(row).head(row + 1).transpose();
+  const double norm = at.base.norm();
+  if (norm > 1e-8)
+    at.base /= norm;
+  else
+    at.base = Vector::Unit(d, d - 1);
+  at.tangent = tangent_of(at.base);
 }
 
-// Twice differentiated, C C' = R says C_il C' + C C_il' = -(C_i C_l' + C_l C_i').
-Matrix NaturalFactor::second_derivative(Index i, Index l) const {
-  const bool i_sd = parameters_[i].kind == Kind::sd, l_sd = parameters_[l].kind == Kind::sd;
-  if (i_sd && l_sd) return Matrix::Zero(lambda_.rows(), lambda_.cols());
-  if (i_sd) return unit_[i] * unit_[l];
-  if (l_sd) return unit_[l] * unit_[i];
-  const Matrix product = unit_[i] * unit_[l].transpose();
-  return -s_ * below(product + product.transpose());
+// Orthonormal, orthogonal to the base; the last towards the last entry where the base has none.
+Matrix NaturalFactor::tangent_of(const Vector& base) {
+  const Index d = base.size();
+  if (d < 2) return Matrix(d, 0);
+  if (base[d - 1] == 0.0) {
+    Matrix out = Matrix::Zero(d, d - 1);
+    out.topLeftCorner(d - 1, d - 2) = tangent_of(base.head(d - 1));
+    out(d - 1, d - 2) = 1.0;
+    return out;
+  }
+  Matrix start(d, d);
+  start.col(0) = base;
+  Index largest = 0;
+  base.head(d - 1).cwiseAbs().maxCoeff(&largest);
+  if (std::abs(base[d - 1]) > base.head(d - 1).cwiseAbs().maxCoeff()) largest = d - 1;
+  Index column = 1;
+  for (Index i = 0; i < d; ++i) {
+    if (i != largest) start.col(column++) = Vector::Unit(d, i);
+  }
+  const Eigen::HouseholderQR<Matrix> qr(start);
+  const Matrix q = qr.householderQ();
+  return q.rightCols(d - 1);
+}
+
+double NaturalFactor::own_at(Index row, const Vector& z) const {
+  const Row& at = rows_[row];
+  const double t = z.squaredNorm();
+  const Index last = at.base.size() - 1;
+  return std::cos(std::sqrt(t)) * at.base[last] +
+         sinc_of_square(t).value * at.tangent.row(last).dot(z);
+}
+
+void NaturalFactor::move_base(Index row, const Vector& z, double own) {
+  Row& at = rows_[row];
+  const double t = z.squaredNorm();
+  Vector point = std::cos(std::sqrt(t)) * at.base + sinc_of_square(t).value * at.tangent * z;
+  const Index last = point.size() - 1;
+  point[last] = 0.0;
+  const double norm = point.norm();
+  if (norm > 0.0) point *= std::sqrt(1.0 - own * own) / norm;
+  if (!(norm > 0.0)) point[0] = std::sqrt(1.0 - own * own);
+  point[last] = own;
+  at.base = point;
+  at.tangent = tangent_of(point);
+}
+
+std::vector<Jet> NaturalFactor::lambda(const std::vector<Jet>& natural,
+                                       const std::vector<Jet>& roots) const {
+  const Index k = structure_->columns(), n = natural.empty() ? 0 : natural[0].first.size();
+  std::vector<Jet> sd(k, Jet::constant(0.0, n)), out;
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    if (parameters_[i].kind != Kind::sd) continue;
+    if (!(natural[i].value >= 0.0)) return {};
+    for (Index a = 0; a < k; ++a) {
+      if (parameters_[i].common || parameters_[i].row == a) sd[a] = natural[i];
+    }
+  }
+  std::vector<std::vector<Jet>> c(k);
+  for (Index a = 0; a < k; ++a) {
+    const Row& at = rows_[a];
+    c[a].assign(a + 1, Jet::constant(0.0, n));
+    Jet left = Jet::constant(1.0, n);
+    std::vector<std::vector<Jet>> basis;
+    for (const Given& given : at.given) {
+      std::vector<Jet> q = c[given.with];
+      Jet product = Jet::constant(given.constant, n);
+      for (const auto& one : given.of) product = product + one.second * natural[one.first];
+      for (const auto& before : basis) {
+        const Jet along = dot(q, before, n);
+        q.resize(std::max(q.size(), before.size()), Jet::constant(0.0, n));
+        subtract(q, along, before);
+        product = product - along * dot(c[a], before, n);
+      }
+      const Jet square = dot(q, q, n);
+      if (!(square.value > kInSpan)) {
+        if (std::abs(product.value) > kConsistent) return {};
+        continue;
+      }
+      const Jet length = inverse(sqrt(square));
+      for (Jet& one : q) one = length * one;
+      const Jet part = length * product;
+      left = left - part * part;
+      for (std::size_t i = 0; i < q.size(); ++i) c[a][i] = c[a][i] + part * q[i];
+      basis.push_back(q);
+    }
+    if (left.value < -1e-12) return {};
+    // Of one given correlation the root is smooth through its end.
+    const Index single = at.given.size() == 1 ? at.given[0].parameter() : -1;
+    Jet length = single >= 0        ? roots[single]
+                 : left.value > 0.0 ? sqrt(left)
+                                    : Jet::constant(0.0, n);
+    std::vector<Jet> z;
+    for (const Index i : at.free) z.push_back(natural[i]);
+    const std::vector<Jet> point = on_sphere(at.base, at.tangent, z, n);
+    std::vector<Jet> rest(a + 1, Jet::constant(0.0, n));
+    for (Index i = 0; i <= a; ++i) {
+      for (std::size_t l = 0; l < point.size(); ++l)
+        rest[i] = rest[i] + at.frame(i, static_cast<Index>(l)) * point[l];
+    }
+    if (!basis.empty()) {
+      for (const auto& q : basis) subtract(rest, dot(rest, q, n), q);
+      const Jet square = dot(rest, rest, n);
+      if (!(square.value > kInSpan)) return {};
+      length = length * inverse(sqrt(square));
+    }
+    for (Index i = 0; i <= a; ++i) c[a][i] = c[a][i] + length * rest[i];
+  }
+  for (Index a = 0; a < k; ++a) {
+    for (Index b = 0; b <= a; ++b) out.push_back(sd[a] * c[a][b]);
+  }
+  return out;
 }
 
 }  // namespace tiers

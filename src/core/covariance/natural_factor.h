@@ -1,30 +1,71 @@
-// Lambda as a function of standard deviations and correlations, Lambda = S C with S their diagonal
-// matrix and C C' the correlation matrix, and its derivatives: what fits under constraints work
-// with. For structures whose correlation matrix is linear in its parameters.
+// Lambda = S C as a function of standard deviations and correlations, S their diagonal matrix and
+// C C' the correlation matrix, with derivatives: what fits under constraints work with
+// (vignettes/algorithm.Rmd 4.14). For structures whose correlation matrix is linear in its
+// parameters.
+//
+// A correlation that is given by its value r makes the row C_a have the product r with an earlier
+// one. What the given ones leave of a row is a point on a sphere, in coordinates z that are zero at
+// a base point: a covariance matrix without full rank, C_aa = 0, is a point like others.
 #pragma once
 
+#include <utility>
+#include <vector>
+
 #include "covariance_structure.h"
+#include "jet.h"
 
 namespace tiers {
 
 class NaturalFactor {
  public:
-  NaturalFactor(const CovarianceStructure& structure, const Vector& natural);
+  // by_value: which natural parameters are given by their values. lambda: a factor whose rows are
+  // the base, on the scale of the natural parameters.
+  NaturalFactor(const CovarianceStructure& structure, const std::vector<bool>& by_value,
+                const Matrix& lambda);
 
-  // False: no covariance matrix has these values.
-  bool defined() const { return lambda_.size() > 0; }
-  const Matrix& lambda() const { return lambda_; }
-  // NaN for correlations where the correlation matrix is singular.
-  const Matrix& derivative(Index i) const { return first_[i]; }
-  Matrix second_derivative(Index i, Index l) const;
+  // In the order of the natural parameters: standard deviations; of correlations by value the
+  // value, and the root of 1 - r^2 where it is known better (roots; else unused); of the others z.
+  // Lower triangle by rows of Lambda; empty where no covariance matrix has the values.
+  std::vector<Jet> lambda(const std::vector<Jet>& natural, const std::vector<Jet>& roots) const;
+
+  // Rows of which something is free, by the natural parameter that is the last of its coordinates:
+  // that towards C_aa where the base has none. -1: none.
+  Index last_of_row(Index row) const {
+    return rows_[row].free.empty() ? -1 : rows_[row].free.back();
+  }
+  const std::vector<Index>& row_coordinates(Index row) const { return rows_[row].free; }
+  // C_aa at the base.
+  double own_part(Index row) const { return rows_[row].base[rows_[row].base.size() - 1]; }
+  // The base of a row becomes the one with these coordinates and this C_aa (relative to what is
+  // free).
+  void move_base(Index row, const Vector& z, double own);
+  // What of the row's free part z means: C_aa over the length of the free part.
+  double own_at(Index row, const Vector& z) const;
 
  private:
-  Matrix below(const Matrix& change) const;  // C low(C^-1 change C^-T)
+  // A correlation with an earlier row: a constant and multiples of parameters by value.
+  struct Given {
+    Index with;
+    double constant;
+    std::vector<std::pair<Index, double>> of;
+    // The parameter that it is; -1: it is none.
+    Index parameter() const {
+      return constant == 0.0 && of.size() == 1 && of[0].second == 1.0 ? of[0].first : -1;
+    }
+  };
+  struct Row {
+    std::vector<Given> given;
+    std::vector<Index> free;  // parameters that are coordinates
+    Vector base;              // d, of length 1
+    Matrix frame;             // a x d; the last column is the row's own
+    Matrix tangent;           // d x (d - 1)
+  };
+  static Matrix tangent_of(const Vector& base);
+  void place(Index row, const Matrix& c);
 
+  const CovarianceStructure* structure_;
   std::vector<NaturalParameter> parameters_;
-  Matrix s_, c_, lambda_;
-  std::vector<Matrix> unit_;  // dS of a standard deviation, dC of a correlation
-  std::vector<Matrix> first_;
+  std::vector<Row> rows_;
 };
 
 }  // namespace tiers

@@ -26,6 +26,7 @@ double end_of(const ConstrainedObjective& objective, const Vector& phi, Index c,
               double turn) {
   constexpr double none = std::numeric_limits<double>::quiet_NaN();
   if (objective.is_sd(c)) return objective.share(c, phi) <= share ? 0.0 : none;
+  if (!objective.is_angle(c)) return none;
   const double angle = std::remainder(phi[c], 4.0 * kRightAngle);
   return std::abs(std::abs(angle) - kRightAngle) < turn ? std::copysign(kRightAngle, angle) : none;
 }
@@ -34,10 +35,33 @@ double end_of(const ConstrainedObjective& objective, const Vector& phi, Index c,
 std::vector<bool> free_coordinates(const ConstrainedObjective& objective, const Vector& phi) {
   std::vector<bool> free(phi.size(), true);
   for (Index c = 0; c < objective.coordinates(); ++c) {
-    free[c] = std::isnan(end_of(objective, phi, c, 0.0, kAtEnd)) &&
+    free[c] = std::isnan(end_of(objective, phi, c, 0.0, kAtEnd)) && !objective.flat(c) &&
               (objective.is_sd(c) || !objective.idle(c, phi));
   }
   return free;
+}
+
+// An optimum, with the work of what led to it.
+Optimum after(Optimum found, const Optimum& before) {
+  found.convergence.iterations += before.convergence.iterations;
+  found.convergence.evaluations += before.convergence.evaluations;
+  return found;
+}
+
+// Covariance matrices of less than full rank, where that is as good: a row of the factor at a time.
+void flatten_rows(ConstrainedObjective& objective, const Control& control, Optimum& found) {
+  for (const Index c : objective.own_coordinates()) {
+    if (objective.flat(c) || objective.idle(c, found.psi)) continue;
+    if (!(objective.own_share(c, found.psi) <= kSmallShare)) continue;
+    const std::vector<NaturalFactor> bases = objective.bases();
+    const Vector there = objective.flatten(c, found.psi);
+    const Optimum other = minimize(objective, there, free_coordinates(objective, there), control);
+    if (other.value <= found.value + objective.resolution(found.value)) {
+      found = after(other, found);
+    } else {
+      objective.set_bases(bases);
+    }
+  }
 }
 
 }  // namespace
@@ -78,18 +102,23 @@ Optimum minimize_constrained(ConstrainedObjective& objective, const Vector& star
     for (std::size_t i = 0; i < open.size(); ++i) open[i] = open[i] && free[i];
     const Optimum other = minimize(objective, there, open, control);
     if (!(other.value <= found.value + objective.resolution(found.value))) continue;
-    const Convergence before = found.convergence;
-    found = other;
-    found.convergence.iterations += before.iterations;
-    found.convergence.evaluations += before.evaluations;
+    found = after(other, found);
   }
+  if (allowed.empty()) flatten_rows(objective, control, found);
   return found;
 }
 
-Optimum lower_of(const Optimum& a, const Optimum& b) {
-  Optimum out = b.value < a.value || !std::isfinite(a.value) ? b : a;
-  out.convergence.iterations = a.convergence.iterations + b.convergence.iterations;
-  out.convergence.evaluations = a.convergence.evaluations + b.convergence.evaluations;
+ConstrainedOptimum lowest(std::vector<ConstrainedOptimum> searches) {
+  std::size_t best = 0;
+  Optimum work;
+  for (std::size_t i = 0; i < searches.size(); ++i) {
+    const double value = searches[i].optimum.value, least = searches[best].optimum.value;
+    if (value < least || !std::isfinite(least)) best = i;
+    work = after(work, searches[i].optimum);
+  }
+  ConstrainedOptimum out = std::move(searches[best]);
+  out.optimum.convergence.iterations = work.convergence.iterations;
+  out.optimum.convergence.evaluations = work.convergence.evaluations;
   return out;
 }
 

@@ -2,6 +2,8 @@
 // of exactly one, where these are minima, and the verdict by the exact Hessian.
 #pragma once
 
+#include <memory>
+
 #include "../objective/constrained_objective.h"
 #include "optimum_proof.h"
 
@@ -15,8 +17,20 @@ Constraints constraints_of(const HeldParameters& held, Index theta, Index free_r
 Optimum minimize_constrained(ConstrainedObjective& objective, const Vector& start,
                              const Control& control, const std::vector<bool>& allowed = {});
 
-// The better of two searches, with the work of both.
-Optimum lower_of(const Optimum& a, const Optimum& b);
+// A search; what the coordinates mean depends on where it started.
+struct ConstrainedOptimum {
+  explicit ConstrainedOptimum(std::unique_ptr<ConstrainedObjective> of)
+      : objective(std::move(of)) {}
+  void minimize(const Control& control) {
+    optimum = minimize_constrained(*objective, objective->start(), control);
+  }
+
+  std::unique_ptr<ConstrainedObjective> objective;
+  Optimum optimum;
+};
+
+// The best of several searches, with the work of all.
+ConstrainedOptimum lowest(std::vector<ConstrainedOptimum> searches);
 
 // The last word: moves `optimum` by Newton steps as long as they gain. The covariance is that of
 // psi. `at_boundary` becomes true where a coordinate is at its end.

@@ -64,17 +64,22 @@ BoundaryOptimum search(GeneralizedEngine& engine, const Vector& from, const Cont
   if (!is_constrained(engine)) {
     return minimize_with_boundary(*engine.objective, engine.parameters, start, control, allowed);
   }
-  ConstrainedObjective objective = constrained(engine, start);
   BoundaryOptimum out;
-  out.optimum = minimize_constrained(objective, objective.start(), control);
+  std::vector<ConstrainedOptimum> ends;
+  const auto search_from = [&](const Vector& psi) {
+    ends.emplace_back(std::make_unique<ConstrainedObjective>(constrained(engine, psi)));
+    ends.back().minimize(control);
+  };
+  search_from(start);
   // Constraints may leave several minima: another search starts where the model without is best.
   const BoundaryOptimum without =
       minimize_with_boundary(*engine.objective, engine.parameters, start, control, allowed);
   if (std::isfinite(without.optimum.value)) {
-    const Vector other = constrained(engine, without.optimum.psi).start();
-    out.optimum = lower_of(out.optimum, minimize_constrained(objective, other, control));
+    search_from(without.optimum.psi);
   }
-  out.optimum.psi = std::isfinite(out.optimum.value) ? objective.psi(out.optimum.psi) : start;
+  const ConstrainedOptimum best = lowest(std::move(ends));
+  out.optimum = best.optimum;
+  out.optimum.psi = std::isfinite(out.optimum.value) ? best.objective->psi(out.optimum.psi) : start;
   out.boundary.resize(engine.parameters.terms());
   return out;
 }

@@ -45,16 +45,15 @@ LinearOptimum fit_constrained(LinearEngine& engine, const HeldParameters& by_use
     maps.push_back(engine.design.internal_map(j) / unit);
   }
   JointDeviance joint(engine.objective);
-  const auto constrained = [&](const Vector& psi) {
-    return ConstrainedObjective(joint, engine.parameters, maps, true,
-                                constraints_of(held, count, 0, 1), psi);
-  };
-  ConstrainedObjective objective = constrained(starts[0]);
-  Optimum optimum = minimize_constrained(objective, objective.start(), control);
-  for (std::size_t i = 1; i < starts.size(); ++i) {
-    optimum =
-        lower_of(optimum, minimize_constrained(objective, constrained(starts[i]).start(), control));
+  std::vector<ConstrainedOptimum> ends;
+  for (const Vector& psi : starts) {
+    ends.emplace_back(std::make_unique<ConstrainedObjective>(
+        joint, engine.parameters, maps, true, constraints_of(held, count, 0, 1), psi));
+    ends.back().minimize(control);
   }
+  ConstrainedOptimum best = lowest(std::move(ends));
+  ConstrainedObjective& objective = *best.objective;
+  Optimum& optimum = best.optimum;
   if (!std::isfinite(optimum.value)) {
     throw std::runtime_error("the deviance is not finite anywhere near the start");
   }

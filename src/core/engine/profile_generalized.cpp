@@ -74,7 +74,7 @@ std::vector<ParameterProfile> profile_generalized(const GeneralizedSpecification
     const Vector psi = search.minimize(objective, start, search.allowed, control).psi;
     if (covariance) {
       ConstrainedObjective inside(objective, engine->parameters, search.maps, false,
-                                  search.constraints(), psi);
+                                  search.constraints(request.which), psi);
       const Optimum best = minimize_constrained(inside, inside.start(), control);
       CovarianceProfile parameter(inside, best, inside.coordinate(request.which), search.values,
                                   request.error, control);

@@ -132,7 +132,7 @@ std::vector<ParameterProfile> profile_linear(const Specification& spec,
     const Vector fitted = linear_optimum(*engine, search, joint, control);
     if (covariance) {
       ConstrainedObjective objective(joint, engine->parameters, search.maps, true,
-                                     search.constraints(), fitted);
+                                     search.constraints(request.which), fitted);
       const Optimum best = minimize_constrained(objective, objective.start(), control);
       CovarianceProfile parameter(objective, best, objective.coordinate(request.which),
                                   search.values, request.error, control);

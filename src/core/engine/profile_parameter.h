@@ -70,8 +70,11 @@ struct Searched {
 
   bool constrained() const { return held.ties(static_cast<std::size_t>(parameters->size())); }
 
-  Constraints constraints() const {
-    return constraints_of(held, parameters->size(), free_rest, table_rest);
+  // told: a parameter that has to be a coordinate.
+  Constraints constraints(Index told = -1) const {
+    Constraints out = constraints_of(held, parameters->size(), free_rest, table_rest);
+    out.told = told;
+    return out;
   }
 
   // The least value over psi with what is not `open` where it is.

@@ -1,5 +1,7 @@
 #include "write_result.h"
 
+#include <algorithm>
+
 namespace tiers {
 
 Vector internal_parameters(const Design& design, const CovarianceParameters& parameters,
@@ -77,6 +79,18 @@ void write_covariances(const Design& design, const CovarianceParameters& paramet
   }
 }
 
+namespace {
+
+// An effect that is a combination of those before it.
+bool lacks_rank(const Matrix& lambda) {
+  for (Index a = 1; a < lambda.rows(); ++a) {
+    if (lambda(a, a) == 0.0 && lambda.row(a).norm() > 0.0) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 void write_parameters(ParameterTable table, const Matrix& vcov_psi, const HeldParameters& held,
                       const CovarianceParameters& parameters, FitResult& out) {
   for (int j = 0; j < parameters.terms(); ++j) {
@@ -90,6 +104,16 @@ void write_parameters(ParameterTable table, const Matrix& vcov_psi, const HeldPa
     if (!held.ties(parameters.size()) || one.term < 0 || !one.at_boundary || one.fixed) continue;
     const Index k = parameters.structure(one.term).columns();
     out.boundary[one.term] = {Matrix::Zero(k, 1), Vector::Constant(1, kNaN)};
+  }
+  if (!held.ties(parameters.size())) return;
+  for (int j = 0; j < parameters.terms(); ++j) {
+    const bool free = std::any_of(table.rows.begin(), table.rows.end(), [&](const auto& one) {
+      return one.term == j && one.kind == ModelParameter::Kind::correlation && !one.fixed;
+    });
+    if (out.boundary[j].multipliers.size() == 0 && free && lacks_rank(out.lambda[j])) {
+      const Eigen::SelfAdjointEigenSolver<Matrix> sigma(out.lambda[j] * out.lambda[j].transpose());
+      out.boundary[j] = {sigma.eigenvectors().col(0), Vector::Constant(1, kNaN)};
+    }
   }
 }
 

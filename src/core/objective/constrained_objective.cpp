@@ -9,14 +9,13 @@ namespace tiers {
 
 namespace {
 
-using Kind = NaturalParameter::Kind;
-
-constexpr double kLeastShare = 0.1;     // of a standard deviation that a step may leave
+constexpr double kLeastShare = 0.1;  // of a standard deviation that a step may leave
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr double kLargestGrowth = 4.0;  // of a standard deviation in one step
 constexpr double kLargestTurn = 0.5;    // of an arc sine
 constexpr double kLargestStart = 1.4;   // of an arc sine
+constexpr double kLeastOwn = 0.17;      // of the own part of a row, the cosine of the same
 constexpr double kLeastStart = 0.1;     // of a standard deviation, in units of the residual's
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 }  // namespace
 
@@ -32,20 +31,35 @@ ConstrainedObjective::ConstrainedObjective(MixedObjective& inner,
       base_(start) {
   const Index count = parameters.size(), size = start.size();
   coordinate_.assign(count, -1);
+  const auto tied = [&](Index at) {
+    return std::count(constraints.same.begin(), constraints.same.end(), constraints.same[at]) > 1;
+  };
   std::map<int, Index> by_group;
   std::vector<double> sum, number;
   const double unit = relative_ ? std::exp(start[size - 1]) : 1.0;
   for (int j = 0; j < parameters.terms(); ++j) {
     const CovarianceStructure& structure = parameters.structure(j);
     const auto about = structure.natural_parameters();
-    const Vector values = structure.natural(parameters.part(start, j), unit * maps_[j].inverse());
+    const Matrix map = unit * maps_[j].inverse();
+    const Vector values = structure.natural(parameters.part(start, j), map);
+    const Index k = structure.columns();
+    const bool any_sigma = structure.parameter_count() == k * (k + 1) / 2;
+    std::vector<bool> by_value(about.size(), true);
+    for (std::size_t i = 0; i < about.size(); ++i) {
+      const Index at = parameters.offset(j) + static_cast<Index>(i);
+      by_value[i] = about[i].kind == NaturalParameter::Kind::sd || !any_sigma || k < 3 ||
+                    !std::isnan(held_[at]) || tied(at) || at == constraints.told;
+    }
+    factors_.emplace_back(structure, by_value, map * structure.factor(parameters.part(start, j)));
     for (Index i = 0; i < values.size(); ++i) {
       const Index at = parameters.offset(j) + i;
       if (!std::isnan(held_[at])) continue;
       const auto found = by_group.emplace(constraints.same[at], static_cast<Index>(kinds_.size()));
       coordinate_[at] = found.first->second;
       if (found.second) {
-        kinds_.push_back(about[i].kind);
+        const bool sd = about[i].kind == NaturalParameter::Kind::sd;
+        kinds_.push_back(sd ? Kind::sd : by_value[i] ? Kind::angle : Kind::row);
+        rows_.push_back({j, about[i].row});
         sum.push_back(0.0);
         number.push_back(0.0);
       }
@@ -61,39 +75,90 @@ ConstrainedObjective::ConstrainedObjective(MixedObjective& inner,
   start_.resize(this->size());
   for (Index c = 0; c < coordinates(); ++c) {
     const double mean = sum[c] / number[c];
-    start_[c] = is_sd(c) ? mean : std::asin(std::min(std::max(mean, -1.0), 1.0));
+    start_[c] = is_sd(c)      ? mean
+                : is_angle(c) ? std::asin(std::min(std::max(mean, -1.0), 1.0))
+                              : 0.0;
   }
   for (std::size_t i = 0; i < rest_.size(); ++i) start_[coordinates() + i] = start[rest_[i]];
 }
 
-Vector ConstrainedObjective::inside(Vector phi) const {
+Vector ConstrainedObjective::inside(Vector phi) {
   for (Index c = 0; c < coordinates(); ++c) {
-    if (!is_sd(c)) {
+    if (is_angle(c)) {
       phi[c] = std::min(std::max(phi[c], -kLargestStart), kLargestStart);
-    } else if (phi[c] == 0.0) {
+    } else if (is_sd(c) && phi[c] == 0.0) {
       Vector one = phi;
       one[c] = 1.0;
       phi[c] = kLeastStart / std::sqrt(std::max(share(c, one), std::numeric_limits<double>::min()));
     }
   }
+  for (const Index c : own_coordinates()) {
+    const Row& row = rows_[c];
+    const double own = factors_[row.term].own_at(row.row, row_part(row, phi));
+    if (std::abs(own) < kLeastOwn) set_row(row, phi, kLeastOwn);
+  }
   return phi;
 }
 
-Vector ConstrainedObjective::natural(int term, const Vector& phi) const {
-  Vector out(parameters_.structure(term).parameter_count());
-  for (Index i = 0; i < out.size(); ++i) {
-    const Index at = parameters_.offset(term) + i, c = coordinate_[at];
-    out[i] = c < 0 ? held_[at] : is_sd(c) ? phi[c] : std::sin(phi[c]);
+Vector ConstrainedObjective::row_part(const Row& row, const Vector& phi) const {
+  const std::vector<Index>& mine = factors_[row.term].row_coordinates(row.row);
+  Vector out(static_cast<Index>(mine.size()));
+  for (Index i = 0; i < out.size(); ++i)
+    out[i] = phi[coordinate_[parameters_.offset(row.term) + mine[i]]];
+  return out;
+}
+
+void ConstrainedObjective::set_row(const Row& row, Vector& phi, double own) {
+  factors_[row.term].move_base(row.row, row_part(row, phi), own);
+  for (const Index i : factors_[row.term].row_coordinates(row.row))
+    phi[coordinate_[parameters_.offset(row.term) + i]] = 0.0;
+}
+
+std::vector<Index> ConstrainedObjective::own_coordinates() const {
+  std::vector<Index> out;
+  for (int j = 0; j < parameters_.terms(); ++j) {
+    for (Index a = 0; a < parameters_.structure(j).columns(); ++a) {
+      const Index last = factors_[j].last_of_row(a);
+      if (last >= 0) out.push_back(coordinate_[parameters_.offset(j) + last]);
+    }
   }
   return out;
 }
 
-double ConstrainedObjective::slope(Index coordinate) const {
-  return is_sd(coordinate) ? 1.0 : std::cos(phi_[coordinate]);
+bool ConstrainedObjective::flat(Index coordinate) const {
+  if (kinds_[coordinate] != Kind::row) return false;
+  const Row& row = rows_[coordinate];
+  const NaturalFactor& factor = factors_[row.term];
+  const Index last = coordinate_[parameters_.offset(row.term) + factor.last_of_row(row.row)];
+  return last == coordinate && factor.own_part(row.row) == 0.0;
 }
 
-Matrix ConstrainedObjective::internal(int term, const Matrix& user_factor) const {
-  return scale(phi_) * maps_[term] * user_factor;
+double ConstrainedObjective::own_share(Index coordinate, const Vector& phi) const {
+  const Row& row = rows_[coordinate];
+  const Matrix cross = maps_[row.term].transpose() * inner_.mean_cross(row.term) * maps_[row.term];
+  const double own = scale(phi) * sds(row.term, phi)[row.row] *
+                     factors_[row.term].own_at(row.row, row_part(row, phi));
+  return own * own * cross(row.row, row.row);
+}
+
+Vector ConstrainedObjective::flatten(Index coordinate, Vector phi) {
+  set_row(rows_[coordinate], phi, 0.0);
+  return phi;
+}
+
+Vector ConstrainedObjective::sds(int term, const Vector& phi) const {
+  const auto about = parameters_.structure(term).natural_parameters();
+  Vector out = Vector::Zero(parameters_.structure(term).columns());
+  for (std::size_t i = 0; i < about.size(); ++i) {
+    if (about[i].kind != NaturalParameter::Kind::sd) continue;
+    const Index at = parameters_.offset(term) + static_cast<Index>(i), c = coordinate_[at];
+    const double value = c < 0 ? held_[at] : phi[c];
+    if (about[i].common)
+      out.setConstant(value);
+    else
+      out[about[i].row] = value;
+  }
+  return out;
 }
 
 double ConstrainedObjective::scale(const Vector& phi) const {
@@ -101,83 +166,115 @@ double ConstrainedObjective::scale(const Vector& phi) const {
   return std::exp(-(sigma_ < 0 ? base_[base_.size() - 1] : phi[sigma_]));
 }
 
+ConstrainedObjective::Root ConstrainedObjective::theta(int term, const Vector& phi,
+                                                       bool derivatives) const {
+  const CovarianceStructure& structure = parameters_.structure(term);
+  const auto about = structure.natural_parameters();
+  const Index k = structure.columns(), n = derivatives ? coordinates() + 1 : 0;
+  std::vector<Jet> values, roots;
+  for (std::size_t i = 0; i < about.size(); ++i) {
+    const Index at = parameters_.offset(term) + static_cast<Index>(i), c = coordinate_[at];
+    const double held = c < 0 ? held_[at] : 0.0;
+    const Jet one = c < 0 ? Jet::constant(held, n) : Jet::variable(phi[c], c, n);
+    const bool angle = c >= 0 && is_angle(c);
+    values.push_back(angle ? sin(one) : one);
+    roots.push_back(angle ? cos(one)
+                          : Jet::constant(std::sqrt(std::max(0.0, 1.0 - held * held)), n));
+  }
+  const std::vector<Jet> lambda = factors_[term].lambda(values, roots);
+  if (lambda.empty()) return {};
+  Jet scale = Jet::constant(this->scale(phi), n);
+  if (sigma_ >= 0 && n > 0) scale = exp(-1.0 * Jet::variable(phi[sigma_], n - 1, n));
+  Root out{Matrix::Zero(k, k), std::vector<Matrix>(n, Matrix::Zero(k, k)),
+           std::vector<Matrix>(n * n, Matrix::Zero(k, k))};
+  for (Index a = 0; a < k; ++a) {
+    for (Index b = 0; b < k; ++b) {
+      Jet sum = Jet::constant(0.0, n);
+      for (Index l = b; l < k; ++l) {
+        const double map = maps_[term](a, l);
+        if (map != 0.0) sum = sum + map * lambda[l * (l + 1) / 2 + b];
+      }
+      const Jet entry = scale * sum;
+      out.value(a, b) = entry.value;
+      for (Index c = 0; c < n; ++c) {
+        out.first[c](a, b) = entry.first[c];
+        for (Index d = 0; d < n; ++d) out.second[c * n + d](a, b) = entry.second(c, d);
+      }
+    }
+  }
+  return out;
+}
+
 Vector ConstrainedObjective::psi(const Vector& phi) const {
   Vector out = base_;
   for (std::size_t i = 0; i < rest_.size(); ++i) out[rest_[i]] = phi[coordinates() + i];
   for (int j = 0; j < parameters_.terms(); ++j) {
-    const NaturalFactor factor(parameters_.structure(j), natural(j, phi));
-    if (!factor.defined()) return Vector();
-    const ParameterMap theta(parameters_.structure(j), scale(phi) * maps_[j] * factor.lambda());
-    out.segment(parameters_.offset(j), theta.parameters().size()) = theta.parameters();
+    const Root root = theta(j, phi, false);
+    if (root.value.size() == 0) return Vector();
+    const Vector part = ParameterMap(parameters_.structure(j), root.value).parameters();
+    out.segment(parameters_.offset(j), part.size()) = part;
   }
   return out;
 }
 
 double ConstrainedObjective::value(const Vector& phi) {
   phi_ = phi;
-  factors_.clear();
+  roots_.clear();
   theta_.clear();
   const Vector at = psi(phi);
-  if (at.size() == 0) return std::numeric_limits<double>::infinity();
+  inside_domain_ = at.size() > 0 && at.allFinite();
+  return inside_domain_ ? inner_.value(at) : std::numeric_limits<double>::infinity();
+}
+
+void ConstrainedObjective::expand() const {
+  if (!roots_.empty()) return;
   for (int j = 0; j < parameters_.terms(); ++j) {
-    factors_.emplace_back(parameters_.structure(j), natural(j, phi));
-    theta_.emplace_back(parameters_.structure(j), internal(j, factors_[j].lambda()));
+    roots_.push_back(theta(j, phi_, true));
+    theta_.emplace_back(parameters_.structure(j), roots_.back().value);
   }
-  return inner_.value(at);
 }
 
 Matrix ConstrainedObjective::tangent() const {
-  if (!inside_domain()) return Matrix::Constant(base_.size(), size(), kNaN);
+  if (!inside_domain_) return Matrix::Constant(base_.size(), size(), kNaN);
+  expand();
   Matrix out = Matrix::Zero(base_.size(), size());
   for (std::size_t i = 0; i < rest_.size(); ++i) out(rest_[i], coordinates() + i) = 1.0;
   for (int j = 0; j < parameters_.terms(); ++j) {
     const Index first = parameters_.offset(j), count = parameters_.structure(j).parameter_count();
-    for (Index i = 0; i < count; ++i) {
-      const Index c = coordinate_[first + i];
-      if (c < 0) continue;
-      out.col(c).segment(first, count) +=
-          slope(c) * theta_[j].change(internal(j, factors_[j].derivative(i)));
-    }
-    if (sigma_ >= 0) {
-      out.col(sigma_).segment(first, count) = theta_[j].change(-internal(j, factors_[j].lambda()));
+    for (Index c = 0; c <= coordinates(); ++c) {
+      const Index at = c < coordinates() ? c : sigma_;
+      if (at >= 0) out.col(at).segment(first, count) = theta_[j].change(roots_[j].first[c]);
     }
   }
   return out;
 }
 
 Matrix ConstrainedObjective::bend(const Vector& gradient) const {
-  if (!inside_domain()) return Matrix::Constant(size(), size(), kNaN);
+  if (!inside_domain_) return Matrix::Constant(size(), size(), kNaN);
+  expand();
   Matrix out = Matrix::Zero(size(), size());
   for (int j = 0; j < parameters_.terms(); ++j) {
     const Index first = parameters_.offset(j), count = parameters_.structure(j).parameter_count();
     const ParameterMap::Weighted part(theta_[j], gradient.segment(first, count));
-    const Matrix whole = internal(j, factors_[j].lambda());
-    for (Index i = 0; i < count; ++i) {
-      const Index c = coordinate_[first + i];
-      if (c < 0) continue;
-      const Matrix of_i = internal(j, factors_[j].derivative(i));
-      if (!is_sd(c)) out(c, c) -= std::sin(phi_[c]) * part.first(of_i);
-      if (sigma_ >= 0) {
-        const double both = slope(c) * part.second(of_i, -whole, -of_i);
-        out(c, sigma_) += both;
-        out(sigma_, c) += both;
-      }
-      for (Index l = 0; l < count; ++l) {
-        const Index d = coordinate_[first + l];
-        if (d < 0) continue;
-        out(c, d) += slope(c) * slope(d) *
-                     part.second(of_i, internal(j, factors_[j].derivative(l)),
-                                 internal(j, factors_[j].second_derivative(i, l)));
+    const Root& root = roots_[j];
+    const Index n = coordinates() + 1;
+    const auto place = [&](Index c) { return c < coordinates() ? c : sigma_; };
+    for (Index c = 0; c < n; ++c) {
+      for (Index d = 0; d <= c; ++d) {
+        const Index row = place(c), column = place(d);
+        if (row < 0 || column < 0) continue;
+        const double both = part.second(root.first[c], root.first[d], root.second[c * n + d]);
+        out(row, column) += both;
+        if (row != column) out(column, row) += both;
       }
     }
-    if (sigma_ >= 0) out(sigma_, sigma_) += part.second(-whole, -whole, whole);
   }
   return out;
 }
 
 void ConstrainedObjective::derivatives(Vector& gradient, Matrix& curvature) {
   const Matrix t = tangent();
-  if (!inside_domain()) {
+  if (!inside_domain_) {
     gradient = Vector::Constant(size(), kNaN);
     curvature = bend(gradient_);
     return;
@@ -189,7 +286,7 @@ void ConstrainedObjective::derivatives(Vector& gradient, Matrix& curvature) {
 }
 
 Matrix ConstrainedObjective::hessian() {
-  if (!inside_domain()) return bend(gradient_);
+  if (!inside_domain_) return bend(gradient_);
   const Matrix inner = inner_.hessian(), t = tangent();
   return t.transpose() * inner * t + bend(gradient_);
 }
@@ -217,7 +314,7 @@ double ConstrainedObjective::step_limit(const Vector& phi, const Vector& step) c
 bool ConstrainedObjective::idle(Index coordinate, const Vector& phi) const {
   for (int j = 0; j < parameters_.terms(); ++j) {
     const auto about = parameters_.structure(j).natural_parameters();
-    const Vector sd = parameters_.structure(j).natural_covariance(natural(j, phi)).diagonal();
+    const Vector sd = sds(j, phi);
     for (std::size_t i = 0; i < about.size(); ++i) {
       if (coordinate_[parameters_.offset(j) + static_cast<Index>(i)] != coordinate) continue;
       const bool none = about[i].common ? (sd.array() == 0.0).all()

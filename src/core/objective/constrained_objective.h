@@ -2,9 +2,10 @@
 // and correlations that are free (equal ones once), then the free ones of the rest. Exact: gradient
 // and Hessian by the chain rule, with the second derivatives of psi.
 //
-// A coordinate is a standard deviation on the user's scale, or the arc sine of a correlation, so
-// that both have a flat minimum where they end. The value is infinite where no covariance matrix
-// has the correlations.
+// A coordinate is a standard deviation on the user's scale, the arc sine of a correlation (so that
+// both have a flat minimum where they end), or in terms of three and more columns the place of a
+// row on a sphere (covariance/natural_factor.h), which has no end. The value is infinite where no
+// covariance matrix has the correlations.
 #pragma once
 
 #include "../covariance/covariance_parameters.h"
@@ -20,6 +21,7 @@ struct Constraints {
   std::vector<double> held;
   std::vector<int> same;
   std::vector<bool> rest_free;  // of what follows theta in psi
+  Index told = -1;              // a correlation that has to be a coordinate of its own
 };
 
 class ConstrainedObjective final : public Objective {
@@ -42,14 +44,25 @@ class ConstrainedObjective final : public Objective {
   bool refresh() override { return inner_.refresh(); }
 
   Vector start() const { return start_; }
-  // Moved off the ends, from where there is no way.
-  Vector inside(Vector phi) const;
+  // Moved off the ends, from where there is no way; bases of rows with them.
+  Vector inside(Vector phi);
   Index coordinates() const { return static_cast<Index>(kinds_.size()); }
   // Of a natural parameter of the random effects; -1: it is held.
   Index coordinate(Index parameter) const { return coordinate_[parameter]; }
-  bool is_sd(Index coordinate) const { return kinds_[coordinate] == NaturalParameter::Kind::sd; }
+  bool is_sd(Index coordinate) const { return kinds_[coordinate] == Kind::sd; }
+  bool is_angle(Index coordinate) const { return kinds_[coordinate] == Kind::angle; }
   // Does a correlation belong only to columns without variance?
   bool idle(Index coordinate, const Vector& phi) const;
+  // Of rows that are coordinates: is this the one towards the row's own part of the factor, and the
+  // base without any?
+  bool flat(Index coordinate) const;
+  // The coordinates towards their own part of all such rows, and what that part does to the data.
+  std::vector<Index> own_coordinates() const;
+  double own_share(Index coordinate, const Vector& phi) const;
+  // The row of that coordinate without its own part: what it is at phi else becomes the base.
+  Vector flatten(Index coordinate, Vector phi);
+  std::vector<NaturalFactor> bases() const { return factors_; }
+  void set_bases(std::vector<NaturalFactor> bases) { factors_ = std::move(bases); }
   // Largest share of the variance of its columns, in the mean level, beside the residual's.
   double share(Index coordinate, const Vector& phi) const;
   Vector psi(const Vector& phi) const;  // empty where there is none
@@ -57,11 +70,24 @@ class ConstrainedObjective final : public Objective {
   Matrix tangent() const;
 
  private:
-  Vector natural(int term, const Vector& phi) const;
-  bool inside_domain() const { return static_cast<int>(factors_.size()) == parameters_.terms(); }
-  double slope(Index coordinate) const;
-  Matrix internal(int term, const Matrix& user_factor) const;  // at the point of the last value()
-  double scale(const Vector& phi) const;                       // of theta beside the user's factor
+  enum class Kind { sd, angle, row };
+  struct Row {
+    int term;
+    Index row;
+  };
+  // Root of a term's Sigma as in psi (k x k; empty: there is none), with derivatives by the
+  // coordinates and the last entry of psi, second ones row by row, or without.
+  struct Root {
+    Matrix value;
+    std::vector<Matrix> first, second;
+  };
+
+  Vector sds(int term, const Vector& phi) const;
+  Vector row_part(const Row& row, const Vector& phi) const;
+  void set_row(const Row& row, Vector& phi, double own);
+  double scale(const Vector& phi) const;  // of theta beside the user's factor
+  Root theta(int term, const Vector& phi, bool derivatives) const;
+  void expand() const;
   Matrix bend(const Vector& gradient) const;  // sum_t gradient_t d2 psi_t / d phi d phi'
 
   MixedObjective& inner_;
@@ -70,13 +96,17 @@ class ConstrainedObjective final : public Objective {
   const bool relative_;
   const std::vector<double> held_;
   std::vector<Index> coordinate_;  // of every natural parameter; -1: held
-  std::vector<NaturalParameter::Kind> kinds_;
+  std::vector<Kind> kinds_;
   std::vector<Index> rest_;  // free entries of psi after theta
   Index sigma_ = -1;         // coordinate of the last entry of psi; -1: held
   Vector base_, start_;
   Vector phi_, gradient_;
-  std::vector<NaturalFactor> factors_;
-  std::vector<ParameterMap> theta_;
+  std::vector<NaturalFactor> factors_;  // per term
+  std::vector<Row> rows_;               // of every coordinate that is of a row
+  bool inside_domain_ = false;          // is there a psi of phi_?
+  // At phi_, per term; empty: not made.
+  mutable std::vector<Root> roots_;
+  mutable std::vector<ParameterMap> theta_;
 };
 
 }  // namespace tiers

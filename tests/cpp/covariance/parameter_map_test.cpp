@@ -36,17 +36,56 @@ class Hidden final : public CovarianceStructure {
   std::unique_ptr<CovarianceStructure> inner_;
 };
 
+// Lambda of natural parameters, all by their values.
+class Curve {
+ public:
+  Curve(const CovarianceStructure& structure, const Vector& natural)
+      : k_(structure.columns()), lambda_(expand(structure, natural)) {}
+  Matrix lambda() const {
+    return matrix([](const Jet& one) { return one.value; });
+  }
+  Matrix derivative(Index i) const {
+    return matrix([&](const Jet& one) { return one.first[i]; });
+  }
+  Matrix second_derivative(Index i, Index l) const {
+    return matrix([&](const Jet& one) { return one.second(i, l); });
+  }
+
+ private:
+  static std::vector<Jet> expand(const CovarianceStructure& structure, const Vector& natural) {
+    const Index n = natural.size();
+    std::vector<Jet> values, roots;
+    for (Index i = 0; i < n; ++i) {
+      values.push_back(Jet::variable(natural[i], i, n));
+      roots.push_back(sqrt(Jet::constant(1.0, n) - values[i] * values[i]));
+    }
+    return NaturalFactor(structure, std::vector<bool>(n, true), structure.natural_factor(natural))
+        .lambda(values, roots);
+  }
+  template <typename Part>
+  Matrix matrix(const Part& part) const {
+    Matrix out = Matrix::Zero(k_, k_);
+    for (Index a = 0; a < k_; ++a) {
+      for (Index b = 0; b <= a; ++b) out(a, b) = part(lambda_[a * (a + 1) / 2 + b]);
+    }
+    return out;
+  }
+
+  Index k_;
+  std::vector<Jet> lambda_;
+};
+
 void check_against_differences(const CovarianceStructure& structure) {
   const Index count = structure.parameter_count();
   const Vector natural = some_natural(structure);
-  const NaturalFactor at(structure, natural);
+  const Curve at(structure, natural);
   const ParameterMap map(structure, at.lambda());
   CHECK((map.parameters() - structure.from_natural(natural)).norm() < 1e-13);
   const auto theta = [&](Index i, double h, Index l, double g) {
     Vector moved = natural;
     moved[i] += h;
     moved[l] += g;
-    return ParameterMap(structure, NaturalFactor(structure, moved).lambda()).parameters();
+    return ParameterMap(structure, Curve(structure, moved).lambda()).parameters();
   };
   Vector weight(count);
   for (Index t = 0; t < count; ++t) weight[t] = 1.0 - 0.4 * static_cast<double>(t);
