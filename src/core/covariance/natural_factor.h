@@ -1,6 +1,6 @@
 // Lambda = S C as a function of standard deviations and correlations, S their diagonal matrix and
 // C C' the correlation matrix, with derivatives: what fits under constraints work with
-// (vignettes/algorithm.Rmd 4.14). For structures whose correlation matrix is linear in its
+// (vignettes/algorithm.Rmd 4.15). For structures whose correlation matrix is linear in its
 // parameters.
 //
 // A correlation that is given by its value r makes the row C_a have the product r with an earlier
