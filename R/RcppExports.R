@@ -37,6 +37,10 @@ family_links_cpp <- function(family) {
     .Call(`_tiers_family_links_cpp`, family)
 }
 
+first_invalid_response_cpp <- function(family, y, size) {
+    .Call(`_tiers_first_invalid_response_cpp`, family, y, size)
+}
+
 family_cpp <- function(family, link, y, size, weights, phi, eta) {
     .Call(`_tiers_family_cpp`, family, link, y, size, weights, phi, eta)
 }

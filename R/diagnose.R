@@ -161,7 +161,7 @@ column_findings <- function(fit) {
         "Other coefficients are to be read with this in mind; fitted values do not change."
       )
     },
-    if (is.finite(condition) && condition < 1e-6) {
+    if (is.finite(condition) && condition < condition_limit) {
       finding(
         "fixed effects",
         paste0("Columns of the design are nearly the same (reciprocal condition number ",

@@ -4,7 +4,24 @@
 
 read_response <- function(value, family, weights, name, labels) {
   kind <- family_response_kind(family$name)
-  if (kind == "success") return(read_successes(value, family, weights, name, labels))
+  response <- if (kind == "success") {
+    read_successes(value, family, weights, name, labels)
+  } else {
+    list(y = read_values(value, family, kind, name, labels), size = double(), weights = weights)
+  }
+  check_possible(response, family, name, labels)
+  response
+}
+
+# What the form of the response allows and the density does not.
+check_possible <- function(response, family, name, labels) {
+  bad <- first_invalid_response(family$name, response$y, response$size)
+  if (bad == 0) return(invisible())
+  value <- response$y[bad]
+  stop_rows(bad, labels, "The {family$name} family cannot have the value {value} of `{name}`")
+}
+
+read_values <- function(value, family, kind, name, labels) {
   y <- response_numbers(value, family, name)
   check_finite(y, name, labels)
   switch(
@@ -12,7 +29,7 @@ read_response <- function(value, family, weights, name, labels) {
     count = y <- check_counts(y, name, labels),
     positive = check_positive(y, family, name, labels),
     unit = check_unit(y, name, labels))
-  list(y = y, size = double(), weights = weights)
+  y
 }
 
 # Two classes want a binomial model, which is not the default.

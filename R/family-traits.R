@@ -18,7 +18,8 @@
 #   random(mu, d, m, a)     one response for each mean
 #   tails(y, mu, d, m, a)   list(below = P(Y < y), at = P(Y = y), above = P(Y > y))
 # mu is the mean of one trial, d the dispersion parameter exp(phi), m the trials, a the prior
-# weights; all have the length of y.
+# weights; all have the length of y. variance() takes complex mu and d as well: errors of shares of
+# the variance are made of its derivatives.
 
 # One entry a family, added below; nothing else in R knows a family by its name.
 family_registry <- list()

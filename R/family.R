@@ -10,6 +10,11 @@ family_names <- function() {
   family_cache$names
 }
 
+# Number of the first response (successes, with their trials) that the family cannot have; 0: none.
+first_invalid_response <- function(name, y, size) {
+  first_invalid_response_cpp(name, as.double(y), as.double(size))
+}
+
 # The default link first.
 family_links <- function(name) {
   if (is.null(family_cache[[name]])) assign(name, family_links_cpp(name), envir = family_cache)

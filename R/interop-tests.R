@@ -76,7 +76,9 @@ deltaMethod.tiers_fit <- function(object, g., vcov. = NULL, ...) {
   validate_fit(object)
   stop_infinite(object, "functions")
   V <- given_vcov(object, robust_or_given(object, vcov., NULL))
-  car::deltaMethod(kept_coefficients(object), g., vcov. = V, ...)
+  # The generic that called this: the package is there.
+  generic <- getExportedValue("car", "deltaMethod")
+  generic(kept_coefficients(object), g., vcov. = V, ...)
 }
 
 #' @exportS3Method car::Confint

@@ -17,6 +17,27 @@ comparison_names <- function(typed) {
 }
 
 compare_fits <- function(fits, names, refit) {
+  check_comparison(fits, names)
+  check_flag(refit, "refit")
+  for (fit in fits) if (inherits(fit, "tiers_fit")) validate_fit(fit)
+  check_same_measure(fits, names)
+  rows <- lapply(fits, likelihood_rows)
+  check_same_response(fits, rows, names)
+  fits <- comparable_likelihoods(fits, refit)
+  loglik <- lapply(fits, maximal_loglik)
+  order <- order(vapply(loglik, function(l) as.double(attr(l, "df")), 0))
+  fits <- fits[order]
+  names <- names[order]
+  obstacles <- c("", vapply(seq_along(fits)[-1L], function(i) {
+    pair <- order[i - 1:0]
+    test_obstacle(fits[i - 1:0], rows[pair], loglik[pair])
+  }, ""))
+  found <- likelihood_ratios(fits, loglik[order], names, obstacles)
+  structure(found$table, class = c("anova", "data.frame"),
+            heading = comparison_heading(fits, names, obstacles, found$words))
+}
+
+check_comparison <- function(fits, names) {
   comparable <- vapply(fits, is_comparable, NA)
   if (!all(comparable)) {
     stop_input(c(
@@ -27,55 +48,43 @@ compare_fits <- function(fits, names, refit) {
   if (length(names) != length(fits)) {
     stop_input("{.arg model.names} must have {length(fits)} names, not {length(names)}.")
   }
-  check_flag(refit, "refit")
-  for (fit in fits) if (inherits(fit, "tiers_fit")) validate_fit(fit)
-  check_same_measure(fits, names)
-  rows <- lapply(fits, likelihood_rows)
-  check_same_response(fits, rows, names)
-  fits <- comparable_likelihoods(fits, refit)
-  loglik <- lapply(fits, maximal_loglik)
-  order <- order(vapply(loglik, function(l) as.double(attr(l, "df")), 0))
-  fits <- fits[order]
-  rows <- rows[order]
-  names <- names[order]
-  loglik <- loglik[order]
+}
+
+# Each fit against the one before it, where nothing stands in the way: list(table, words).
+likelihood_ratios <- function(fits, loglik, names, obstacles) {
   npar <- vapply(loglik, function(l) as.double(attr(l, "df")), 0)
   value <- vapply(loglik, as.double, 0)
-  n <- stats::nobs(fits[[1L]])
   df <- c(NA, diff(npar))
-  obstacles <- c("", vapply(seq_along(fits)[-1L], function(i) {
-    test_obstacle(fits[i - 1:0], rows[i - 1:0], loglik[i - 1:0])
-  }, ""))
   chisq <- c(NA, pmax(2 * diff(value), 0))
   chisq[nzchar(obstacles)] <- NA
   naive <- stats::pchisq(chisq, df, lower.tail = FALSE)
   naive[!is.na(df) & df == 0] <- NA
   bounds <- boundary_tests(fits, chisq, df, naive)
   table <- data.frame(
-    npar = npar, AIC = 2 * npar - 2 * value, BIC = log(n) * npar - 2 * value, logLik = value,
-    deviance = -2 * value, Chisq = chisq, Df = df, row.names = names
-  )
+    npar = npar, AIC = 2 * npar - 2 * value, BIC = log(stats::nobs(fits[[1L]])) * npar - 2 * value,
+    logLik = value, deviance = -2 * value, Chisq = chisq, Df = df, row.names = names)
   if (bounds$any) table[["Naive p"]] <- naive
   table[["Pr(>Chisq)"]] <- bounds$p
+  list(table = table, words = bounds$words)
+}
+
+# `words`: the distribution of a statistic at the boundary.
+comparison_heading <- function(fits, names, obstacles, words) {
   formulas <- vapply(fits, function(fit) text_of(stats::formula(fit)), "")
   criterion <- if (is_reml(fits[[1L]])) "restricted likelihood" else "likelihood"
-  at <- which(nzchar(obstacles))
   shape <- vapply(fits, takes_shape_from_deviance, NA)
-  structure(table, class = c("anova", "data.frame"), heading = c(
-    paste0("Comparison of fits by ", criterion, ", ", n, " rows"),
+  against <- function(at) paste0(names[at - 1L], " against ", names[at], ": ")
+  untested <- which(nzchar(obstacles))
+  mixed <- which(nzchar(words))
+  c(paste0("Comparison of fits by ", criterion, ", ", stats::nobs(fits[[1L]]), " rows"),
     paste0(format(paste0(names, ":")), " ", formulas, family_notes(fits), argument_notes(fits)),
     if (any(shape)) {
       paste0("Shape of ", toString(names[shape]),
              " by maximum likelihood, not from the deviance as in glm()")
     },
-    if (length(at)) {
-      paste0("No test of ", names[at - 1L], " against ", names[at], ": ", obstacles[at])
-    },
-    if (any(nzchar(bounds$words))) {
-      at <- which(nzchar(bounds$words))
-      paste0("Statistic of ", names[at - 1L], " against ", names[at], ": ", bounds$words[at])
-    }, ""
-  ))
+    if (length(untested)) paste0("No test of ", against(untested), obstacles[untested]),
+    if (length(mixed)) paste0("Statistic of ", against(mixed), words[mixed]),
+    "")
 }
 
 # p values by the distribution at the boundary of the variances, and what that is in words. `any`:

@@ -115,6 +115,19 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// first_invalid_response_cpp
+double first_invalid_response_cpp(std::string family, const NumericVector& y, const NumericVector& size);
+RcppExport SEXP _tiers_first_invalid_response_cpp(SEXP familySEXP, SEXP ySEXP, SEXP sizeSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< std::string >::type family(familySEXP);
+    Rcpp::traits::input_parameter< const NumericVector& >::type y(ySEXP);
+    Rcpp::traits::input_parameter< const NumericVector& >::type size(sizeSEXP);
+    rcpp_result_gen = Rcpp::wrap(first_invalid_response_cpp(family, y, size));
+    return rcpp_result_gen;
+END_RCPP
+}
 // family_cpp
 List family_cpp(SEXP family, SEXP link, const NumericVector& y, const NumericVector& size, const NumericVector& weights, const NumericVector& phi, const NumericVector& eta);
 RcppExport SEXP _tiers_family_cpp(SEXP familySEXP, SEXP linkSEXP, SEXP ySEXP, SEXP sizeSEXP, SEXP weightsSEXP, SEXP phiSEXP, SEXP etaSEXP) {
@@ -413,6 +426,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_tiers_covariance_factor_cpp", (DL_FUNC) &_tiers_covariance_factor_cpp, 3},
     {"_tiers_family_names_cpp", (DL_FUNC) &_tiers_family_names_cpp, 0},
     {"_tiers_family_links_cpp", (DL_FUNC) &_tiers_family_links_cpp, 1},
+    {"_tiers_first_invalid_response_cpp", (DL_FUNC) &_tiers_first_invalid_response_cpp, 3},
     {"_tiers_family_cpp", (DL_FUNC) &_tiers_family_cpp, 7},
     {"_tiers_fit_glmm_cpp", (DL_FUNC) &_tiers_fit_glmm_cpp, 2},
     {"_tiers_evaluate_glmm_cpp", (DL_FUNC) &_tiers_evaluate_glmm_cpp, 4},

@@ -94,6 +94,18 @@ std::vector<std::string> family_links_cpp(std::string family) {
   return tiers::family_links(family);
 }
 
+// The first row with a response or a number of trials that the family cannot have, as R counts; 0:
+// none. size: of length n = length(y) or 0.
+// [[Rcpp::export]]
+double first_invalid_response_cpp(std::string family, const NumericVector& y,
+                                  const NumericVector& size) {
+  tiers::ResponseRows rows;
+  rows.n = y.size();
+  rows.y = y.begin();
+  rows.size = optional_values(size, rows.n, "size");
+  return static_cast<double>(tiers::make_family(family, "")->first_invalid_response(rows) + 1);
+}
+
 // size and weights: of length n = length(eta) or 0; phi: n, 1 or 0. Without y only mu and variance.
 // [[Rcpp::export]]
 List family_cpp(SEXP family, SEXP link, const NumericVector& y, const NumericVector& size,

@@ -113,3 +113,12 @@ dense_kenward_roger_errors <- function(fit, M, L, information = "expected") {
   }, 1)
   list(C = C, gradient = gradient, adjusted = adjusted, W = W, df = df)
 }
+
+# Two crossed factors, the first with slopes, and weights.
+crossed_data <- function(n = 80L) {
+  set.seed(3)
+  d <- data.frame(a = factor(rep_len(1:8, n)), b = factor(sample(6, n, TRUE)),
+                  x = round(rnorm(n), 2), w = round(runif(n, 0.5, 2), 2))
+  d$y <- rnorm(8)[d$a] + rnorm(8, 0, 0.6)[d$a] * d$x + rnorm(6)[d$b] + d$x + rnorm(n) / sqrt(d$w)
+  d
+}

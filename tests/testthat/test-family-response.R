@@ -107,3 +107,11 @@ test_that("two classes without a family are an error that names binomial", {
   expect_s3_class(suppressMessages(glmm(n ~ x + (1 | g), d)), "tiers_glmm")
   expect_s3_class(suppressMessages(refit_response(fit, rev(d$y))), "tiers_glmm")
 })
+
+test_that("what no row of the family can be is refused, with its row", {
+  family <- registered_family("betabinomial")
+  possible <- list(y = c(0, 3), size = c(1, 3))
+  expect_silent(check_possible(possible, family, "y", c("a", "b")))
+  expect_error(check_possible(replace(possible, "y", list(c(0, 4))), family, "y", c("a", "b")),
+               "cannot have the value 4 of `y` \\(row b\\)", class = "tiers_error_input")
+})

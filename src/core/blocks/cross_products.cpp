@@ -6,6 +6,8 @@ namespace tiers {
 
 namespace {
 
+// Rows of X that wait to be added at one time: enough for the dense kernels, few enough for the
+// second-level cache.
 constexpr Index kWaiting = 256;
 constexpr Index kBlock = 4096;  // rows between two polls
 

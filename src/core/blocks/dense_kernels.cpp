@@ -32,12 +32,12 @@ std::atomic<const MicroKernel*>& chosen_kernel() {
   return kernel;
 }
 
-constexpr Index kDepth = 256;   // a strip of B stays in the first-level cache
-constexpr Index kHeight = 192;  // kHeight x kDepth of A stays in the second-level cache
-constexpr Index kWidth = 1008;  // kDepth x kWidth of B stays in the third-level cache
-constexpr Index kSmall = 32;    // up to this order plain loops beat packing
-constexpr Index kTiny = 512;    // and up to this many operations in a solve
-constexpr Index kMaxTile = 24 * 8;
+constexpr Index kDepth = 256;        // a strip of B stays in the first-level cache
+constexpr Index kHeight = 192;       // kHeight x kDepth of A stays in the second-level cache
+constexpr Index kWidth = 1008;       // kDepth x kWidth of B stays in the third-level cache
+constexpr Index kSmall = 32;         // up to this order plain loops beat packing
+constexpr Index kTiny = 512;         // and up to this many operations in a solve
+constexpr Index kMaxTile = 24 * 8;   // entries of the largest micro-kernel's part of C
 constexpr double kPollFlops = 5e7;   // 1 ms with AVX2, 10 ms on a slow processor
 constexpr double kMemoryFlops = 50;  // what moving one entry costs
 

@@ -254,17 +254,45 @@ void MarginalProducts::remainder_traces(const std::vector<Form>& forms,
   }
 }
 
+namespace {
+
+// Of a form at one unit: d, g, dS; C'e C and e m; S d, W~g', a W~g'.
+struct FormAtUnit {
+  bool own = false;
+  Matrix e, d, g, ds, em, sd, weighted, mixed;
+};
+
+// What two forms have in common at a unit. `s`: S; `shrunk`: C; `quadratic`: a W~a'.
+double pair_trace(const FormAtUnit& x, const FormAtUnit& y, const Matrix& s,
+                  const ConstMatrixMap& shrunk, const Matrix& quadratic) {
+  Matrix second;  // half of S_ij, up to its transpose
+  double value = 0.0;
+  if (x.own && y.own) {
+    value += trace_of_product(x.em, y.em);
+    second = -(shrunk.transpose() * x.em * (y.e * shrunk));
+  } else if (!x.own && !y.own) {
+    value += trace_of_product(x.sd, y.sd);
+    second = x.sd * y.sd * s;
+    value += 2.0 * (s * y.g * x.weighted).trace() + 2.0 * y.ds.cwiseProduct(x.mixed).sum() +
+             2.0 * x.ds.cwiseProduct(y.mixed).sum();
+  } else {
+    const FormAtUnit& form = x.own ? x : y;
+    const FormAtUnit& moved = x.own ? y : x;
+    value -= moved.d.cwiseProduct(form.ds).sum();
+    second = -(moved.sd * form.ds);
+    value += 2.0 * form.ds.cwiseProduct(moved.mixed).sum();
+  }
+  return value + 2.0 * quadratic.cwiseProduct(second).sum();
+}
+
+}  // namespace
+
 void MarginalProducts::level_traces(int c, const std::vector<Form>& forms,
                                     const std::vector<int>& own_level,
                                     const std::vector<Carried>& carried,
                                     BlockedCholesky::ScaledInverse& inverse, Traces& out) const {
   const int count = static_cast<int>(forms.size());
-  // Of every form at one unit: d, g, dS; C'e C and e m; S d, W~g', a W~g'.
-  struct Local {
-    bool own = false;
-    Matrix e, d, g, ds, em, sd, weighted, mixed;
-  };
-  std::vector<Local> at(count);
+  std::vector<FormAtUnit> at(count);
   const auto add = [&](Index unit, const Matrix&, const Matrix&, const Matrix& block) {
     const auto a = panel(c, unit);
     const ConstMatrixMap h = factor_.unit_spread(c, unit), shrunk = shrink(c, unit);
@@ -272,7 +300,7 @@ void MarginalProducts::level_traces(int c, const std::vector<Form>& forms,
     const Matrix weighted = block * a.transpose(), quadratic = a * weighted;
     for (int i = 0; i < count; ++i) {
       if (own_level[i] > c) continue;
-      Local& one = at[i];
+      FormAtUnit& one = at[i];
       one.own = own_level[i] == c;
       if (one.own) {
         one.e = forms[i].block;
@@ -290,28 +318,9 @@ void MarginalProducts::level_traces(int c, const std::vector<Form>& forms,
     }
     for (int i = 0; i < count; ++i) {
       if (own_level[i] > c) continue;
-      const Local& x = at[i];
       for (int j = 0; j <= i; ++j) {
         if (own_level[j] > c) continue;
-        const Local& y = at[j];
-        double value = 0.0;
-        Matrix second;  // half of S_ij, up to its transpose
-        if (x.own && y.own) {
-          value += trace_of_product(x.em, y.em);
-          second = -(shrunk.transpose() * x.em * (y.e * shrunk));
-        } else if (!x.own && !y.own) {
-          value += trace_of_product(x.sd, y.sd);
-          second = x.sd * y.sd * s;
-          value += 2.0 * (s * y.g * x.weighted).trace() + 2.0 * y.ds.cwiseProduct(x.mixed).sum() +
-                   2.0 * x.ds.cwiseProduct(y.mixed).sum();
-        } else {
-          const Local& form = x.own ? x : y;
-          const Local& moved = x.own ? y : x;
-          value -= moved.d.cwiseProduct(form.ds).sum();
-          second = -(moved.sd * form.ds);
-          value += 2.0 * form.ds.cwiseProduct(moved.mixed).sum();
-        }
-        out.second(i, j) += value + 2.0 * quadratic.cwiseProduct(second).sum();
+        out.second(i, j) += pair_trace(at[i], at[j], s, shrunk, quadratic);
       }
     }
   };

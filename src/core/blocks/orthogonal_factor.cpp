@@ -8,7 +8,7 @@ namespace tiers {
 
 namespace {
 
-constexpr Index kPollUnits = 256;
+constexpr Index kPollUnits = 256;  // between two polls: well below a millisecond each
 
 // Householder reflections of the first `count` columns, applied to all; what is below the diagonal
 // of these is zero after it. The diagonal becomes positive.
@@ -258,14 +258,17 @@ void OrthogonalFactor::solve_forward(Matrix& random, Matrix& fixed) const {
 }
 
 void OrthogonalFactor::solve_backward(Matrix& random, Matrix& fixed) const {
+  if (fixed.rows() > 0) fixed_lower_.transpose().triangularView<Eigen::Upper>().solveInPlace(fixed);
+  solve_random(random, fixed);
+}
+
+// R_ZZ x = random - R_ZX fixed, in place.
+void OrthogonalFactor::solve_random(Matrix& random, const Matrix& fixed) const {
   const Index k = leaf_columns_;
-  if (fixed.rows() > 0) {
-    fixed_lower_.transpose().triangularView<Eigen::Upper>().solveInPlace(fixed);
-    random.bottomRows(random_) -= root_.topRightCorner(random_, fixed_) * fixed;
-  }
   auto root = random.bottomRows(random_);
+  if (fixed.rows() > 0) root -= root_.topRightCorner(random_, fixed_) * fixed;
   root_random().solveInPlace(root);
-  const Matrix above = random.bottomRows(random_);
+  const Matrix above = root;
   for (std::size_t u = 0; u < units_.size() && k > 0; ++u) {
     const Unit& unit = units_[u];
     auto own = random.middleRows(static_cast<Index>(u) * k, k);
@@ -275,21 +278,10 @@ void OrthogonalFactor::solve_backward(Matrix& random, Matrix& fixed) const {
   }
 }
 
-// R_ZZ B = R_ZX: a backward solve with c = 0 and "beta" = -I.
+// R_ZZ B = R_ZX.
 Matrix OrthogonalFactor::fixed_projection() const {
-  const Index k = leaf_columns_;
   Matrix out = Matrix::Zero(first_ + random_, fixed_);
-  out.bottomRows(random_) = root_.topRightCorner(random_, fixed_);
-  auto root = out.bottomRows(random_);
-  root_random().solveInPlace(root);
-  const Matrix above = out.bottomRows(random_);
-  for (std::size_t u = 0; u < units_.size() && k > 0; ++u) {
-    const Unit& unit = units_[u];
-    auto own = out.middleRows(static_cast<Index>(u) * k, k);
-    own = unit.beside.rightCols(fixed_) -
-          unit.beside.leftCols(static_cast<Index>(unit.columns.size())) * gather(unit, above);
-    unit.own.triangularView<Eigen::Upper>().solveInPlace(own);
-  }
+  solve_random(out, -Matrix::Identity(fixed_, fixed_));
   return out;
 }
 

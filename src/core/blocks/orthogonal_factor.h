@@ -45,6 +45,7 @@ class OrthogonalFactor final : public PenalizedFactor {
   void eliminate(Unit& unit, Matrix& rows) const;
   // Entries of the root that a unit's columns are, of a matrix with one row for each random one.
   Matrix gather(const Unit& unit, const Matrix& of_root) const;
+  void solve_random(Matrix& random, const Matrix& fixed) const;
   // own^-1 beside over the random columns: how the unit's effects follow the root's (sign apart).
   Matrix follow(const Unit& unit) const;
   auto root_random() const {

@@ -11,6 +11,7 @@ namespace tiers {
 namespace {
 
 // Rows seen after which the search for equal ones is given up where it finds next to none.
+// A row found equal saves each later pass a row, so that few pay for the search.
 constexpr Index kTrial = 4096;
 constexpr double kWorthwhile = 0.05;
 

@@ -2,7 +2,6 @@
 // eta = log(mu/(1 - mu)), with nu = 1 - mu, A = P mu, B = P nu and g = P mu nu (logit y - eta):
 //   s = g + (nu - mu)/2 + nu e0(A) - mu e0(B),  w = I - (nu - mu) s,
 //   I = nu^2 A^2 psi'(A) + mu^2 B^2 psi'(B) the expected weight.
-#include "families.h"
 #include "linked_family.h"
 #include "numeric_kernels.h"
 
@@ -30,7 +29,6 @@ class Beta : public LinkedFamily {
  protected:
   bool valid_response(double y, double) const override { return y > 0.0 && y < 1.0; }
   double start_mean(double y, double, double) const override { return y; }
-  bool own_weights_can_be_negative(const std::string&) const override { return true; }
 };
 
 struct BetaLogit {
@@ -60,7 +58,7 @@ struct BetaLogit {
     const double far_a = log_y - l.log_p, far_b = log_other - l.log_q;
     const double deviance = deviance_part(a, difference, [&] { return far_a; }) +
                             deviance_part(b, -difference, [&] { return far_b; });
-    out.logp = 0.5 * (log_a + log_b - row.phi - log_two_pi) + at.de - at_a.de - at_b.de - deviance -
+    out.logp = 0.5 * (log_a + log_b - row.phi - kLogTwoPi) + at.de - at_a.de - at_b.de - deviance -
                log_y - log_other + (true_log_a - log_a) + (true_log_b - log_b);
 
     const double g = true_a * nu * (far_a - far_b);

@@ -5,7 +5,6 @@
 //          - Dv(A, -dv) - Dv(B, dv) - Dv(y, dv) - Dv(n, -dv).
 // Few trials: the products themselves, and sums of powers of 1/(A + k) over k < y, likewise B.
 #include "count_choose.h"
-#include "families.h"
 
 namespace tiers {
 
@@ -45,7 +44,6 @@ class BetaBinomial : public SuccessFamily {
   }
 
  protected:
-  bool own_weights_can_be_negative(const std::string&) const override { return true; }
 };
 
 // The terms of one rising factorial of x over y, and its derivatives' parts.

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "count_choose.h"
-#include "families.h"
 #include "probability_links.h"
 
 namespace tiers {
@@ -25,9 +24,6 @@ class Binomial : public SuccessFamily {
   double start_phi(const ResponseRows&, const double*) const override { return 0.0; }
 
  protected:
-  bool own_weights_can_be_negative(const std::string& link) const override {
-    return link == "cauchit";
-  }
 };
 
 struct BinomialKernel {

@@ -11,7 +11,7 @@ inline double choose_remainder(double y, double m) {
   const double n = m - y;
   if (!(y > 0.0 && n > 0.0)) return 0.0;
   if (m == 2.0) return -std::log(2.0);  // y = n = 1
-  return 0.5 * (std::log(m / n) - std::log(y) - log_two_pi) + stirling_remainder(m) -
+  return 0.5 * (std::log(m / n) - std::log(y) - kLogTwoPi) + stirling_remainder(m) -
          stirling_remainder(y) - stirling_remainder(n);
 }
 

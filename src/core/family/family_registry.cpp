@@ -3,9 +3,14 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "families.h"
-
 namespace tiers {
+
+// Makers of the families, each in the file of its family. The text is the name of a registered
+// link, for which a family may have formulas of its own; empty for a link that a user wrote, which
+// goes by the chain rule.
+using Maker = std::unique_ptr<ResponseFamily>(std::shared_ptr<const Link>, const std::string&);
+Maker make_gaussian, make_binomial, make_poisson, make_nbinom2, make_nbinom1, make_gamma,
+    make_inverse_gaussian, make_beta, make_beta_binomial;
 
 namespace {
 
@@ -13,7 +18,7 @@ struct Entry {
   std::string name;
   MeanRange range;
   std::string default_link;
-  std::unique_ptr<ResponseFamily> (*make)(std::shared_ptr<const Link>, const std::string&);
+  Maker* make;
 };
 
 const std::vector<Entry>& all_families() {

@@ -1,6 +1,5 @@
 // Gamma, shape nu = a e^phi, Var(y) = mu^2/nu. With x = y/mu - 1,
 //   logp = -nu ph(x) + log(nu/2 pi)/2 - de(nu) - log y.
-#include "families.h"
 #include "linked_family.h"
 #include "numeric_kernels.h"
 
@@ -30,7 +29,6 @@ class Gamma : public LinkedFamily {
  protected:
   bool valid_response(double y, double) const override { return y > 0.0; }
   double start_mean(double y, double, double) const override { return y; }
-  bool own_weights_can_be_negative(const std::string&) const override { return false; }
 };
 
 struct GammaKernel {
@@ -45,7 +43,7 @@ struct GammaKernel {
     const double scale = scale_.at(row.phi, [](double phi) { return std::exp(phi); });
     return shape_.at(row.a * scale, [](double nu) {
       const Stirling at = stirling<1>(nu);
-      return Shape{nu, 0.5 * (std::log(nu) - log_two_pi) - at.de, at.e0};
+      return Shape{nu, 0.5 * (std::log(nu) - kLogTwoPi) - at.de, at.e0};
     });
   }
   // log_ratio = log(y/mu), x = y/mu - 1.

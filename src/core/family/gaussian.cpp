@@ -1,5 +1,4 @@
 // Gaussian, phi = log sigma, Var(y) = sigma^2/a.
-#include "families.h"
 #include "linked_family.h"
 #include "numeric_kernels.h"
 
@@ -35,9 +34,6 @@ class Gaussian : public LinkedFamily {
     if (link_name() == "inverse") return std::fabs(y) > least ? y : least;
     return y;
   }
-  bool own_weights_can_be_negative(const std::string& link) const override {
-    return link != "identity";
-  }
 };
 
 struct GaussianKernel {
@@ -49,7 +45,7 @@ struct GaussianKernel {
     const double p =
         row.a * precision_.at(row.phi, [](double phi) { return std::exp(-2.0 * phi); });
     const double square = r * r * p;
-    out.logp = -0.5 * log_two_pi - row.phi - 0.5 * square;
+    out.logp = -0.5 * kLogTwoPi - row.phi - 0.5 * square;
     if (row.a != 1.0) out.logp += 0.5 * std::log(row.a);
     out.dlogp_dphi = square - 1.0;
     return p;

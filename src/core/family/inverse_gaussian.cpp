@@ -1,6 +1,5 @@
 // Inverse Gaussian, L = a e^phi, Var(y) = mu^3/L.
 //   logp = log(L/2 pi)/2 - 3/2 log y - dd,   dd = L (y - mu)^2/(2 mu^2 y)
-#include "families.h"
 #include "linked_family.h"
 #include "numeric_kernels.h"
 
@@ -34,13 +33,12 @@ class InverseGaussian : public LinkedFamily {
  protected:
   bool valid_response(double y, double) const override { return y > 0.0; }
   double start_mean(double y, double, double) const override { return y; }
-  bool own_weights_can_be_negative(const std::string& link) const override { return link == "log"; }
 };
 
 struct InverseGaussianKernel {
   static constexpr bool has_phi = true;
   static constexpr bool weight_in_dispersion = true;
-  static double constant(double y, double) { return -1.5 * std::log(y) - 0.5 * log_two_pi; }
+  static double constant(double y, double) { return -1.5 * std::log(y) - 0.5 * kLogTwoPi; }
   double shape(const Row& row) {
     return row.a * shape_.at(row.phi, [](double phi) { return std::exp(phi); });
   }

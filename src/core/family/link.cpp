@@ -112,12 +112,6 @@ class LinkOf final : public Link {
  public:
   std::string name() const override { return Formula::name; }
   MeanRange range() const override { return Formula::range; }
-  Index first_outside(const double* eta, Index n, const int*) const override {
-    for (Index i = 0; i < n; ++i) {
-      if (!Formula::in_domain(eta[i])) return i;
-    }
-    return -1;
-  }
   void mean(const double* eta, Index n, double* mu, const int*) const override {
     for (Index i = 0; i < n; ++i) mu[i] = Formula::mean(eta[i]);
   }

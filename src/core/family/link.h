@@ -23,8 +23,6 @@ class Link {
   // Whether it is another function in every row of the data. Then `row` below says which these are
   // (nullptr: the first row for all); other links do not read it.
   virtual bool differs_by_row() const { return false; }
-  // First eta outside the domain; -1: none.
-  virtual Index first_outside(const double* eta, Index n, const int* row = nullptr) const = 0;
   virtual void mean(const double* eta, Index n, double* mu, const int* row = nullptr) const = 0;
   virtual void eta(const double* mu, Index n, double* eta, const int* row = nullptr) const = 0;
   // x and its derivatives up to `order` (1 to 3; those above may be left alone); x is NaN outside

@@ -21,12 +21,6 @@ class LinkedFamily : public ResponseFamily {
   LinkedFamily(std::shared_ptr<const Link> link, bool own) : link_(std::move(link)), own_(own) {}
 
   std::string link_name() const final { return link_->name(); }
-  bool weights_can_be_negative() const final {
-    return !own_ || own_weights_can_be_negative(link_->name());
-  }
-  Index first_outside_domain(const double* eta, Index n) const final {
-    return link_->first_outside(eta, n);
-  }
   Index first_invalid_response(const ResponseRows& rows) const final;
   void evaluate(const ResponseRows& rows, const double* eta, Detail detail,
                 const RowDerivatives& out) const final;
@@ -41,7 +35,6 @@ class LinkedFamily : public ResponseFamily {
   virtual bool valid_response(double y, double m) const = 0;
   // `size`: mean |y|.
   virtual double start_mean(double y, double m, double size) const = 0;
-  virtual bool own_weights_can_be_negative(const std::string& link) const = 0;
   virtual void evaluate_kernel(const ResponseRows& rows, const double* x, Detail detail,
                                const RowDerivatives& out) const = 0;
 

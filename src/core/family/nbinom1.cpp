@@ -6,7 +6,6 @@
 // the sums of k/(r + k)^j over k < y.
 #include <algorithm>
 
-#include "families.h"
 #include "linked_family.h"
 #include "numeric_kernels.h"
 
@@ -50,7 +49,6 @@ class Nbinom1 : public LinkedFamily {
  protected:
   bool valid_response(double y, double) const override { return y >= 0.0 && y == std::floor(y); }
   double start_mean(double y, double, double) const override { return y > 0.0 ? y : 1.0 / 6.0; }
-  bool own_weights_can_be_negative(const std::string&) const override { return true; }
 };
 
 struct Nbinom1Log {
@@ -58,7 +56,7 @@ struct Nbinom1Log {
   static constexpr bool weight_in_dispersion = false;
   static double constant(double y, double) {
     if (!(y > 1.0)) return 0.0;
-    const double saddle = -0.5 * (log_two_pi + std::log(y)) - stirling_remainder(y);
+    const double saddle = -0.5 * (kLogTwoPi + std::log(y)) - stirling_remainder(y);
     return small(y) ? saddle - y * std::log(y) + y : saddle;
   }
 

@@ -3,7 +3,6 @@
 //   s = y q - th p,  w = (y + th) p q.
 // Small counts: logp = log prod_{k<y} (th + k) p - log y! + th log q, one logarithm for the
 // product. Otherwise the saddle-point form with -Dv(th, s) - Dv(y, -s).
-#include "families.h"
 #include "linked_family.h"
 #include "numeric_kernels.h"
 
@@ -40,7 +39,6 @@ class Nbinom2 : public LinkedFamily {
  protected:
   bool valid_response(double y, double) const override { return y >= 0.0 && y == std::floor(y); }
   double start_mean(double y, double, double) const override { return y > 0.0 ? y : 1.0 / 6.0; }
-  bool own_weights_can_be_negative(const std::string&) const override { return false; }
 };
 
 struct Nbinom2Log {
@@ -48,7 +46,7 @@ struct Nbinom2Log {
   static constexpr bool weight_in_dispersion = false;
   static double constant(double y, double) {
     if (y < 2.0 && (y == 0.0 || y == 1.0)) return 0.0;
-    const double saddle = -0.5 * (log_two_pi + std::log(y)) - stirling_remainder(y);
+    const double saddle = -0.5 * (kLogTwoPi + std::log(y)) - stirling_remainder(y);
     return small(y) ? saddle - y * std::log(y) + y : saddle;
   }
 

@@ -9,8 +9,9 @@ namespace tiers {
 
 namespace {
 
-constexpr double series_from = 9.0;
-constexpr double short_series_from = 16.0;
+// From where all terms of the series, and the first six, leave less than a double shows.
+constexpr double kSeriesFrom = 9.0;
+constexpr double kShortSeriesFrom = 16.0;
 
 double de_series(double r, double c) {
   return r * (1.0 / 12 -
@@ -85,7 +86,7 @@ Stirling short_series(double x) {
 
 template <int order>
 Stirling series(double x) {
-  if (x >= short_series_from) return short_series<order>(x);
+  if (x >= kShortSeriesFrom) return short_series<order>(x);
   const double r = 1.0 / x, c = r * r;
   Stirling out{de_series(r, c), 0.0, 0.0, 0.0};
   if (order > 0) out.e0 = e0_series(r, c);
@@ -98,7 +99,7 @@ Stirling series(double x) {
 
 template <int order>
 Stirling stirling(double x, double log_x) {
-  if (x >= series_from) return series<order>(x);
+  if (x >= kSeriesFrom) return series<order>(x);
   double product = x, first = 0.0, second = 0.0, third = 0.0, at = x + 1.0;
   int steps = 1;
   const auto add = [&](double inverse) {
@@ -106,7 +107,7 @@ Stirling stirling(double x, double log_x) {
     if (order > 1) second += inverse * inverse;
     if (order > 2) third += inverse * inverse * inverse;
   };
-  for (; at < series_from - 1.0; at += 2.0, steps += 2) {  // two for one division
+  for (; at < kSeriesFrom - 1.0; at += 2.0, steps += 2) {  // two for one division
     const double pair = at * (at + 1.0);
     product *= pair;
     if (order == 0) continue;
@@ -114,7 +115,7 @@ Stirling stirling(double x, double log_x) {
     add(inverse * (at + 1.0));
     add(inverse * at);
   }
-  if (at < series_from) {
+  if (at < kSeriesFrom) {
     product *= at;
     if (order > 0) add(1.0 / at);
     at += 1.0;
@@ -137,7 +138,7 @@ Stirling stirling(double x, double log_x) {
 
 template <int order>
 Stirling stirling(double x) {
-  return stirling<order>(x, x < series_from ? std::log(x) : 0.0);
+  return stirling<order>(x, x < kSeriesFrom ? std::log(x) : 0.0);
 }
 
 template Stirling stirling<0>(double, double);

@@ -13,8 +13,8 @@
 
 namespace tiers {
 
-constexpr double log_two_pi = 1.837877066409345483560659472811;
-constexpr double pi = 3.141592653589793238462643383280;
+constexpr double kLogTwoPi = 1.837877066409345483560659472811;
+constexpr double kPi = 3.141592653589793238462643383280;
 
 // log1p(x) = 2 atanh(r), r = x/(2 + x), for |x| <= 1/2: ph = r x - 2 r y (1/3 + y/5 + y^2/7 + ...),
 // y = r^2, the terms grouped so that they can be computed side by side.
@@ -47,11 +47,6 @@ inline double deviance_part(double x, double d, FarLog far_log) {
   const double ratio = d / x;
   if (std::fabs(ratio) <= 0.5) return x * ph(ratio);
   return d - x * far_log();
-}
-
-// log(1 + e^x)
-inline double softplus(double x) {
-  return (x > 0.0 ? x : 0.0) + std::log1p(std::exp(-std::fabs(x)));
 }
 
 // p = 1/(1 + e^-eta) and q = 1 - p, both to full relative accuracy, with their logarithms.

@@ -1,6 +1,5 @@
 // Poisson. logp = -log(2 pi y)/2 - de(y) - Dv(y, mu - y) for large counts; for small ones the plain
 // form y log mu - mu - log y! has nothing to lose and costs less.
-#include "families.h"
 #include "linked_family.h"
 #include "numeric_kernels.h"
 
@@ -25,7 +24,6 @@ class Poisson : public LinkedFamily {
  protected:
   bool valid_response(double y, double) const override { return y >= 0.0 && y == std::floor(y); }
   double start_mean(double y, double, double) const override { return y + 0.1; }
-  bool own_weights_can_be_negative(const std::string&) const override { return false; }
 };
 
 struct PoissonKernel {
@@ -33,7 +31,7 @@ struct PoissonKernel {
   static constexpr bool weight_in_dispersion = false;
   static double constant(double y, double) {
     if (y < 2.0 && (y == 0.0 || y == 1.0)) return 0.0;
-    const double saddle = -0.5 * (log_two_pi + std::log(y)) - stirling_remainder(y);
+    const double saddle = -0.5 * (kLogTwoPi + std::log(y)) - stirling_remainder(y);
     return y <= kPoissonSmallCount ? saddle - y * std::log(y) + y : saddle;
   }
   // log_mu() is called only where it is needed.

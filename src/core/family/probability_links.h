@@ -54,7 +54,7 @@ struct ProbitLink {
     const double d = 1.0 / (x + e);
     const double lambda = x + d;
     const double t = 2.0 * d * (f - e) / ((x + e) * (x + f));
-    return {-0.5 * x * x - 0.5 * log_two_pi - std::log(lambda), lambda, -lambda * d, lambda * t};
+    return {-0.5 * x * x - 0.5 * kLogTwoPi - std::log(lambda), lambda, -lambda * d, lambda * t};
   }
   static LogSide side(double x, double log_value, double lambda) {
     const double d = lambda + x;
@@ -113,19 +113,19 @@ struct CauchitLink {
   static constexpr const char* name = "cauchit";
   static bool in_domain(double) { return true; }
   static double eta(double mu) {
-    return mu < 0.5 ? -1.0 / std::tan(pi * mu) : 1.0 / std::tan(pi * (1.0 - mu));
+    return mu < 0.5 ? -1.0 / std::tan(kPi * mu) : 1.0 / std::tan(kPi * (1.0 - mu));
   }
   static LogSide side(double x, double f, double other) {
     const double c = 1.0 / (1.0 + x * x);
     const double k = -2.0 * x * c;
     const double k1 = 2.0 * (x * x - 1.0) * c * c;
-    const double ro = c / (pi * f);
+    const double ro = c / (kPi * f);
     const double second = ro * (k - ro);
     const double log_f = x > 0.0 ? std::log1p(-other) : std::log(f);
     return {log_f, ro, second, second * (k - ro) + ro * (k1 - second)};
   }
   static LogProbability at(double x) {
-    const double p = std::atan2(1.0, -x) / pi, q = std::atan2(1.0, x) / pi;
+    const double p = std::atan2(1.0, -x) / kPi, q = std::atan2(1.0, x) / kPi;
     const LogSide a = side(x, p, q), b = mirrored(side(-x, q, p));
     return {p, q, a, b, -a.d1 * b.d1};
   }

@@ -22,8 +22,8 @@
 // - more than one dispersion parameter (thresholds of an ordinal response, a power): phi and the
 //   *_dphi arrays become n x dispersion_count(), column-major; an engine that loops over
 //   dispersion_count() columns is ready for it.
-// - several linear predictors a row (zero-inflation with its own formula, nominal responses):
-//   predictor_count() > 1. Then eta, s and ds_dphi are n x K, w, w_fallback and dw_dphi
+// - several linear predictors a row (zero-inflation with its own formula, nominal responses): a
+//   family says how many, K. Then eta, s and ds_dphi are n x K, w, w_fallback and dw_dphi
 //   n x K(K+1)/2 (lower triangle of the row's block, by columns), dw n x K(K+1)(K+2)/6.
 #pragma once
 
@@ -93,18 +93,13 @@ class ResponseFamily {
 
   virtual std::string name() const = 0;
   virtual std::string link_name() const = 0;
-  virtual int predictor_count() const { return 1; }
   virtual int dispersion_count() const = 0;
   // What exp(phi) is called: "sigma", "shape", "size" ...; empty without one.
   virtual std::string dispersion_name() const = 0;
   virtual bool uses_trials() const { return false; }
-  // False: w >= 0 for every y and eta, so that -logp is convex in eta.
-  virtual bool weights_can_be_negative() const = 0;
 
   // First row whose response, trials or prior weight is impossible here; -1: none.
   virtual Index first_invalid_response(const ResponseRows& rows) const = 0;
-  // First eta outside the domain of the link; -1: none.
-  virtual Index first_outside_domain(const double* eta, Index n) const = 0;
   // Whether rows that are equal in everything else differ in their link (see link.h).
   virtual bool link_differs_by_row() const { return false; }
 

@@ -35,16 +35,6 @@ class UserLink final : public Link {
     f_.eta(mu, n, eta, row);
   }
 
-  Index first_outside(const double* eta, Index n, const int* row) const override {
-    if (valid(eta, n, row)) return -1;
-    Index inside = 0, count = n;  // the first `inside` are valid, the first `count` are not
-    while (count - inside > 1) {
-      const Index middle = inside + (count - inside) / 2;
-      (valid(eta, middle, row) ? inside : count) = middle;
-    }
-    return count - 1;
-  }
-
   void base(const double* eta, Index n, int order, double* x, double* x1, double* x2, double* x3,
             const int* row) const override {
     std::vector<double> mu(n), step(n);

@@ -10,6 +10,8 @@ namespace tiers {
 
 namespace {
 
+// Of a drawn vector's length: far below what the number of draws resolves. In a metric that is not
+// near to singular it takes tens of steps.
 constexpr int kMostProjectionSteps = 500;
 constexpr double kProjectionTolerance = 1e-10;
 

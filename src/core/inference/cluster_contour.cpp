@@ -16,6 +16,7 @@ namespace {
 using ComplexMatrix = Eigen::MatrixXcd;
 using ComplexVector = Eigen::VectorXcd;
 
+// Of the dense complex block of a cluster, which is factorized at every node: a second each.
 constexpr Index kMostOuterColumns = 1500;
 constexpr double kPi = 3.14159265358979323846;
 

@@ -6,7 +6,7 @@ namespace tiers {
 
 namespace {
 
-constexpr Index kLinkChunk = 1024;
+constexpr Index kLinkChunk = 1024;  // rows solved for at one time, a few megabytes
 
 // What all rows share.
 struct LinkParts {

@@ -198,7 +198,7 @@ void Design::scale_fixed() {
 Matrix Design::fixed_gram(const std::vector<Index>& order) const {
   const Index n = spec_.n, p = spec_.X.cols();
   Matrix gram = Matrix::Zero(p, p);
-  constexpr Index kChunk = 256;
+  constexpr Index kChunk = 256;  // rows at a time: the chunk stays in the cache
   Matrix chunk(p, kChunk);
   for (Index start = 0; start < n; start += kChunk) {
     if (poll_) poll_();

@@ -10,13 +10,17 @@ namespace tiers {
 
 namespace {
 
-constexpr double kArmijo = 1e-4;
-constexpr double kSlack = 1e-10;
-constexpr double kRounding = 1e-2;  // decrement
+constexpr double kArmijo = 1e-4;  // share of the fall that slope and length promise: the usual one
+constexpr double kSlack = 1e-10;  // of the value: what a sum over many rows may lose by rounding
+// Decrement up to which a step that does not fall is one that rounding hides: the next step is no
+// better, and the point near enough.
+constexpr double kRounding = 1e-2;
+// Halvings of a step take a wall down to a millionth of where it was met.
 constexpr int kMaxWalls = 20;
-constexpr int kMaxHalvings = 40;
+constexpr int kMaxHalvings = 40;  // a step of 1e-12
+// Newton's method in a log-concave density takes about ten; others creep, and are given up.
 constexpr int kMaxSteps = 200;
-constexpr Index kPollRows = 32 * PackedRows::kStrip;
+constexpr Index kPollRows = 32 * PackedRows::kStrip;  // a fraction of a millisecond
 
 }  // namespace
 
@@ -109,6 +113,31 @@ bool ConditionalMode::factorize() {
   return factor_.factorize(lambda_, poll_) && (fixed_count_ == 0 || factor_.fixed_definite());
 }
 
+ConditionalMode::Step ConditionalMode::search_line(const Vector& direction, double decrement,
+                                                   double longest, Detail detail, bool with_fixed,
+                                                   double& value) {
+  const double slack = kSlack * (1.0 + std::abs(value));
+  Step out;
+  out.length = longest;
+  if (out.length < 1.0) {
+    out.left_domain = std::isinf(pass(u_ + out.length * direction, Detail::newton, false));
+    out.length = out.left_domain ? 0.5 * out.length : 1.0;
+  }
+  for (int halving = 0; halving < kMaxHalvings && !out.fell; ++halving) {
+    const Vector trial = u_ + out.length * direction;
+    const double trial_value = pass(trial, detail, with_fixed);
+    out.left_domain = out.left_domain || std::isinf(trial_value);
+    out.fell = trial_value <= value - kArmijo * out.length * decrement + slack;
+    if (out.fell) {
+      u_ = trial;
+      value = trial_value;
+    } else {
+      out.length *= 0.5;
+    }
+  }
+  return out;
+}
+
 bool ConditionalMode::find(const Vector& beta, const std::vector<Matrix>& lambda,
                            const Vector& start, double tolerance, bool with_fixed,
                            double accepted) {
@@ -140,35 +169,18 @@ bool ConditionalMode::find(const Vector& beta, const std::vector<Matrix>& lambda
     const bool last = decrement < tolerance;
     const Detail detail = last ? Detail::gradient : Detail::newton;
     ++steps_;
-    const double slack = kSlack * (1.0 + std::abs(value));
-    bool fell = false, left_domain = false;
     // By a wall longer steps than about the last one leave the domain too, which is convex.
-    double length = std::min(1.0, 2.0 * inside);
-    if (length < 1.0) {
-      left_domain = std::isinf(pass(u_ + length * direction, Detail::newton, false));
-      length = left_domain ? 0.5 * length : 1.0;
-    }
-    for (int halving = 0; halving < kMaxHalvings && !fell; ++halving) {
-      const Vector trial = u_ + length * direction;
-      const double trial_value = pass(trial, detail, last && with_fixed);
-      left_domain = left_domain || std::isinf(trial_value);
-      fell = trial_value <= value - kArmijo * length * decrement + slack;
-      if (fell) {
-        u_ = trial;
-        value = trial_value;
-      } else {
-        length *= 0.5;
-      }
-    }
+    const Step taken = search_line(direction, decrement, std::min(1.0, 2.0 * inside), detail,
+                                   last && with_fixed, value);
     // No mode lies at the edge of the domain of eta, to which every step leads but never beyond.
-    walls = left_domain ? walls + 1 : 0;
-    inside = left_domain ? length : 1.0;
+    walls = taken.left_domain ? walls + 1 : 0;
+    inside = taken.left_domain ? taken.length : 1.0;
     if (walls > kMaxWalls) return false;
-    if (!fell) {
-      if (left_domain || decrement > kRounding) return false;
+    if (!taken.fell) {
+      if (taken.left_domain || decrement > kRounding) return false;
       pass(u_, Detail::gradient, with_fixed);
     }
-    if ((last && !left_domain) || !fell) break;
+    if ((last && !taken.left_domain) || !taken.fell) break;
     if (step + 1 == kMaxSteps) return false;
   }
   return factorize();

@@ -65,6 +65,14 @@ class ConditionalMode {
   // for).
   double pass(const Vector& of_mode, Detail detail, bool with_fixed);
   bool factorize();
+  // A step along `direction`, at most as long as `longest`, that lets `value` fall by enough;
+  // `left_domain`: a longer one met the end of the domain of eta.
+  struct Step {
+    bool fell = false, left_domain = false;
+    double length = 1.0;
+  };
+  Step search_line(const Vector& direction, double decrement, double longest, Detail detail,
+                   bool with_fixed, double& value);
   RowDerivatives row_derivatives();
 
   const ResponseFamily& family_;

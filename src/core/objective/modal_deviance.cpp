@@ -10,6 +10,7 @@ namespace tiers {
 
 namespace {
 
+// Of the logarithm of the dispersion (or a coefficient of it), beside its own size: a factor of 20.
 constexpr double kDispersionStep = 3.0;
 // Of a step in the covariance parameters, in their sizes: half of a linear model's, because a trial
 // of the line search costs a search for modes, which may fail far from where it starts.

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "../blocks/level_blocks.h"
+#include "../family/numeric_kernels.h"
 #include "../model/lower_factor.h"
 
 namespace tiers {
@@ -22,8 +23,6 @@ constexpr double kMostWork = 1e8;
 // Of a step, in the sizes of the parameters: a trial of the line search costs one factorization, so
 // long ones are tried.
 constexpr double kLinearReach = 2.0;
-
-const double kLogTwoPi = std::log(2.0 * std::acos(-1.0));
 
 }  // namespace
 

@@ -8,7 +8,7 @@ namespace tiers {
 
 namespace {
 
-constexpr double kDiagonalFloor = 1e-4;
+constexpr double kDiagonalFloor = 1e-4;  // see away_from_zero()
 
 }  // namespace
 

@@ -14,28 +14,33 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
+// Of a deviance that nobody reports: with it a search has converged, and only polishes.
 constexpr double kSmallGain = 1e-8;
-constexpr int kSecantPairs = 5;
-constexpr int kMaxPolishing = 6;
-constexpr double kArmijo = 1e-4;
+constexpr int kSecantPairs = 5;   // older ones are of another region
+constexpr int kMaxPolishing = 6;  // each step gains a factor, until values resolve no more
+constexpr double kArmijo = 1e-4;  // share of the fall that slope and length promise: the usual one
+// Two shortenings undo most of what curvature that is four times too small makes a step too long;
+// lengthening by this reaches a minimum far off in few values.
 constexpr double kShorten = 0.4;
 constexpr double kLengthen = 4.0;
 // A quadratic falls by half of slope times step; a function that falls by more is flatter than the
 // curvature says.
 constexpr double kFlat = 0.6;
-constexpr int kMaxHalvings = 30;
-constexpr int kMaxLengthenings = 40;
+constexpr int kMaxHalvings = 30;      // a step of 1e-12: there is no descent
+constexpr int kMaxLengthenings = 40;  // to the end of the doubles
 // Average information converges fast as a rule. Where a step near the optimum left more than this
 // share of the gain, the Hessian itself takes over, for good.
 constexpr double kSlow = 0.01;
-constexpr double kNear = 1e-2;
+constexpr double kNear = 1e-2;  // gain
 // A Newton step with the Hessian squares the error in standard errors, but for a factor that the
 // third derivatives make: ten is a lot. The gain is the square of that error.
 constexpr double kThirdDerivatives = 100.0;
+// Of scaled curvature: a path of its own may be as flat as rounding lets it be; secant pairs build
+// on a matrix that has to be positive by more than their own error.
 constexpr double kPathEigenFloor = 1e-14;
 constexpr double kSecantEigenFloor = 1e-4;
 constexpr double kNegative = 1e-5;  // an eigenvalue above minus this is zero but for rounding
-constexpr int kMaxSaddles = 2;
+constexpr int kMaxSaddles = 2;      // a third is not met, a bound has to be
 // Steps in a row that should have gained, by this many times what the values resolve, and gained
 // nothing: by the edge of its domain a search would creep on until its iterations are used up.
 constexpr int kMaxIdle = 5;

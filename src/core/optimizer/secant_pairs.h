@@ -53,7 +53,7 @@ class SecantPairs {
     return most > 0.0 && most < 1.0 ? most : 1.0;
   }
 
-  static constexpr double kDamp = 0.2;
+  static constexpr double kDamp = 0.2;  // Powell's (1978)
   int most_;
   std::deque<std::pair<Vector, Vector>> pairs_;
 };

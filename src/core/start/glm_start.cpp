@@ -48,7 +48,7 @@ Vector solve_semidefinite(const Matrix& h, const Vector& g) {
 
 // X'WX for columns x of rows and non-negative weights.
 Matrix weighted_square(const ConstMatrixMap& x, const Vector& weight) {
-  constexpr Index kStrip = 256;
+  constexpr Index kStrip = 256;  // columns of x at a time: they stay in the cache
   const Index p = x.rows(), n = x.cols();
   Matrix square = Matrix::Zero(p, p), part(p, kStrip);
   for (Index start = 0; start < n; start += kStrip) {

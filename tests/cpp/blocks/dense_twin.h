@@ -1,6 +1,8 @@
 // Random small designs of every shape that the blocks know, with plain dense matrices of the same.
 #pragma once
 
+#include <stdexcept>
+
 #include "core/blocks/blocked_cholesky.h"
 #include "simulated_data.h"
 
@@ -135,6 +137,37 @@ struct DenseTwin {
   Matrix X, Z;
   Vector w;
 };
+
+// A factor of the twin's system: BlockedCholesky, or OrthogonalFactor with its poll.
+template <class Factor>
+struct FactorizedTwin {
+  template <class... More>
+  explicit FactorizedTwin(unsigned seed, More... more)
+      : twin(seed),
+        lambda(twin.lambda(seed)),
+        system(twin.system(lambda)),
+        factor(twin.cross, more...),
+        q(twin.Z.cols()),
+        p(twin.X.cols()) {
+    if (!factor.factorize(lambda, nullptr) || !factor.fixed_definite())
+      throw std::runtime_error("the twin has no factor");
+  }
+  Matrix omega() const { return system.topLeftCorner(q, q); }
+  // X'V^-1X.
+  Matrix information() const {
+    const Matrix cross = system.bottomLeftCorner(p, q);
+    return system.bottomRightCorner(p, p) - cross * omega().ldlt().solve(Matrix(cross.transpose()));
+  }
+  DenseTwin twin;
+  std::vector<Matrix> lambda;
+  Matrix system;
+  Factor factor;
+  tiers::Index q, p;
+};
+
+inline double dense_log_det(const Matrix& m) {
+  return 2.0 * Matrix(m.llt().matrixL()).diagonal().array().log().sum();
+}
 
 // Largest difference relative to the size of the second.
 inline double distance(const Matrix& a, const Matrix& b) {

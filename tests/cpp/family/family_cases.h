@@ -22,6 +22,31 @@ inline std::vector<FamilyCase> family_cases() {
   return cases;
 }
 
+// The first eta outside the domain of a link; -1: none.
+inline Index first_outside(const Link& link, const std::vector<double>& eta) {
+  const Index n = static_cast<Index>(eta.size());
+  std::vector<double> x(n), x1(n), x2(n), x3(n);
+  link.base(eta.data(), n, 1, x.data(), x1.data(), x2.data(), x3.data());
+  for (Index i = 0; i < n; ++i) {
+    if (std::isnan(x[i])) return i;
+  }
+  return -1;
+}
+inline Index first_outside(const FamilyCase& c, const std::vector<double>& eta) {
+  return first_outside(*make_link(family_range(c.family), c.link), eta);
+}
+
+// Is the density log-concave in eta, by formulas that show it to the last digit?
+inline bool weights_are_positive(const FamilyCase& c) {
+  if (c.family == "gaussian") return c.link == "identity";
+  if (c.family == "binomial") return c.link != "cauchit";
+  if (c.family == "poisson") return c.link == "log" || c.link == "sqrt" || c.link == "identity";
+  if (c.family == "nbinom2") return c.link == "log";
+  if (c.family == "Gamma") return c.link == "inverse" || c.link == "log";
+  if (c.family == "inverse.gaussian") return c.link == "1/mu^2" || c.link == "inverse";
+  return false;
+}
+
 struct FamilyPoint {
   double eta, y, m, a, phi;
 };

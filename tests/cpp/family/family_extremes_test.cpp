@@ -50,7 +50,7 @@ TEST_CASE("every row is finite, or says that it failed") {
           }
           fine = fine && std::isfinite(v.logp) && v.w_fallback >= 0.0;
           for (const double value : rest) fine = fine && std::isfinite(value);
-          if (!family->weights_can_be_negative()) fine = fine && v.w >= 0.0;
+          if (weights_are_positive(c)) fine = fine && v.w >= 0.0;
         }
       }
     }
@@ -74,7 +74,7 @@ TEST_CASE("outside the domain a row fails, and a row of weight zero counts nothi
     CHECK(none.s == 0.0);
     CHECK(none.w == 0.0);
     for (const double eta : {-0.3, 0.3}) {
-      if (family->first_outside_domain(&eta, 1) == -1) continue;
+      if (first_outside(c, {eta}) == -1) continue;
       const FamilyValues v = evaluate_at(*family, {eta, y, 1.0, 1.0, 0.0});
       INFO(c.family << " " << c.link << " " << eta);
       CHECK(v.logp == -std::numeric_limits<double>::infinity());

@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "catch.h"
+#include "family_cases.h"
 
 using namespace tiers;
 
@@ -59,15 +60,15 @@ TEST_CASE("a link, its inverse and its base scale with derivatives agree") {
 }
 
 TEST_CASE("links know their domain") {
-  const double etas[] = {0.5, 2.0, -0.1};
+  const std::vector<double> etas = {0.5, 2.0, -0.1};
   for (const auto& name : {"identity", "inverse", "sqrt", "1/mu^2"}) {
     const auto link = make_link(MeanRange::positive, name);
-    CHECK(link->first_outside(etas, 3) == 2);
+    CHECK(first_outside(*link, etas) == 2);
     CHECK(std::isnan(base_at(*link, -0.1).x));
   }
-  CHECK(make_link(MeanRange::positive, "log")->first_outside(etas, 3) == -1);
-  CHECK(make_link(MeanRange::unit, "log")->first_outside(etas, 3) == 0);
-  CHECK(make_link(MeanRange::unit, "probit")->first_outside(etas, 3) == -1);
+  CHECK(first_outside(*make_link(MeanRange::positive, "log"), etas) == -1);
+  CHECK(first_outside(*make_link(MeanRange::unit, "log"), etas) == 0);
+  CHECK(first_outside(*make_link(MeanRange::unit, "probit"), etas) == -1);
   CHECK_THROWS_AS(make_link(MeanRange::unit, "sqrt"), std::invalid_argument);
 }
 

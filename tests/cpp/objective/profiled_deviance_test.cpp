@@ -6,17 +6,33 @@
 using namespace tiers;
 using namespace tiers_test;
 
+namespace {
+
+struct Model {
+  Model(const Data& data, bool reml)
+      : spec(data.specification(reml)),
+        design(spec, scaling_of(spec)),
+        layout(design),
+        cross(design, layout, Poll()),
+        parameters(spec.terms),
+        objective(design, cross, parameters, reml, Poll()) {}
+  const Specification spec;
+  const tiers::Design design;
+  const BlockLayout layout;
+  CrossProducts cross;
+  const CovarianceParameters parameters;
+  ProfiledDeviance objective;
+};
+
+}  // namespace
+
 TEST_CASE("the Hessian is the derivative of the gradient") {
   for (const auto which : all_designs()) {
     const Data data = simulate(which);
     for (const bool reml : {false, true}) {
-      const Specification spec = data.specification(reml);
-      const tiers::Design design(spec, scaling_of(spec));
-      const BlockLayout layout(design);
-      CrossProducts cross(design, layout, Poll());
-      const CovarianceParameters parameters(spec.terms);
-      ProfiledDeviance objective(design, cross, parameters, reml, Poll());
-      const Vector theta = parameters.parameters(some_factors(data));
+      Model model(data, reml);
+      ProfiledDeviance& objective = model.objective;
+      const Vector theta = model.parameters.parameters(some_factors(data));
       Vector gradient;
       Matrix curvature;
       objective.value(theta);
@@ -42,16 +58,34 @@ TEST_CASE("the Hessian is the derivative of the gradient") {
 
 TEST_CASE("anchoring the response changes no value") {
   const Data data = simulate(tiers_test::Design::nested_and_crossed);
-  const Specification spec = data.specification(true);
-  const tiers::Design design(spec, scaling_of(spec));
-  const BlockLayout layout(design);
-  CrossProducts cross(design, layout, Poll());
-  const CovarianceParameters parameters(spec.terms);
-  ProfiledDeviance objective(design, cross, parameters, true, Poll());
-  const Vector theta = parameters.parameters(some_factors(data));
+  Model model(data, true);
+  ProfiledDeviance& objective = model.objective;
+  const Vector theta = model.parameters.parameters(some_factors(data));
   const double before = objective.value(theta), elsewhere = objective.value(1.3 * theta);
   objective.value(theta);
   objective.anchor();
   CHECK(objective.value(theta) == Approx(before).epsilon(1e-12));
   CHECK(objective.value(1.3 * theta) == Approx(elsewhere).epsilon(1e-12));
+}
+
+TEST_CASE("the Hessian exceeds its bound by something positive semidefinite") {
+  for (const auto which : all_designs()) {
+    const Data data = simulate(which);
+    for (const bool reml : {false, true}) {
+      Model model(data, reml);
+      ProfiledDeviance& objective = model.objective;
+      // Near independence, and where the groups are everything.
+      for (const double size : {0.03, 1.0, 30.0}) {
+        const Vector theta = size * model.parameters.parameters(some_factors(data));
+        Vector gradient;
+        Matrix curvature;
+        objective.value(theta);
+        objective.derivatives(gradient, curvature);
+        const Matrix hessian = objective.hessian();
+        const Matrix excess = hessian - objective.hessian_bound();
+        Eigen::SelfAdjointEigenSolver<Matrix> eigen(excess);
+        CHECK(eigen.eigenvalues()[0] >= -1e-9 * (1.0 + hessian.cwiseAbs().maxCoeff()));
+      }
+    }
+  }
 }

@@ -10,9 +10,28 @@ using namespace tiers;
 
 namespace {
 
-// Rosenbrock's valley with its exact Hessian.
-class Valley final : public Objective {
+// What most of the functions here have in common: no limit of a step, nothing better than the point
+// itself without a search, and a curvature plan that says how values are rounded.
+class TestFunction : public Objective {
  public:
+  explicit TestFunction(CurvaturePlan plan) : plan_(plan) {}
+  Matrix hessian() override { throw std::logic_error("the Hessian was asked for"); }
+  CurvaturePlan curvature_plan() const final { return plan_; }
+  double resolution(double value) const final {
+    return plan_ == CurvaturePlan::secant ? 1e-9 * (1.0 + std::abs(value))
+                                          : 1e-7 + 1e-12 * std::abs(value);
+  }
+  double step_limit(const Vector&, const Vector&) const override { return 1.0; }
+  Vector safe_step(const Vector& at) final { return at; }
+
+ private:
+  const CurvaturePlan plan_;
+};
+
+// Rosenbrock's valley with its exact Hessian.
+class Valley final : public TestFunction {
+ public:
+  Valley() : TestFunction(CurvaturePlan::average_information) {}
   Index size() const override { return 2; }
   double value(const Vector& x) override {
     at_ = x;
@@ -31,10 +50,6 @@ class Valley final : public Objective {
     derivatives(gradient, curvature);
     return curvature;
   }
-  CurvaturePlan curvature_plan() const override { return CurvaturePlan::average_information; }
-  double resolution(double value) const override { return 1e-7 + 1e-12 * std::abs(value); }
-  double step_limit(const Vector&, const Vector&) const override { return 1.0; }
-  Vector safe_step(const Vector& x) override { return x; }
 
  private:
   Vector at_;
@@ -42,9 +57,10 @@ class Valley final : public Objective {
 
 // Logistic regression whose curvature is only the diagonal of X'X / 4 times a constant, with
 // values that are uncertain in their tenth digit and a Hessian that nobody may ask for.
-class RoughLogistic final : public Objective {
+class RoughLogistic final : public TestFunction {
  public:
-  explicit RoughLogistic(double stretch) : stretch_(stretch), x_(200, 4), y_(200) {
+  explicit RoughLogistic(double stretch)
+      : TestFunction(CurvaturePlan::secant), stretch_(stretch), x_(200, 4), y_(200) {
     for (Index i = 0; i < 200; ++i) {
       const double t = static_cast<double>(i);
       x_.row(i) << 1.0, std::sin(t), std::cos(1.3 * t) + 0.8 * std::sin(t), std::sin(0.7 * t);
@@ -68,11 +84,6 @@ class RoughLogistic final : public Objective {
     weights_ = mean.array() * (1.0 - mean.array());
   }
   Matrix exact_hessian() const { return 2.0 * x_.transpose() * weights_.asDiagonal() * x_; }
-  Matrix hessian() override { throw std::logic_error("the Hessian was asked for"); }
-  CurvaturePlan curvature_plan() const override { return CurvaturePlan::secant; }
-  double resolution(double value) const override { return 1e-9 * (1.0 + std::abs(value)); }
-  double step_limit(const Vector&, const Vector&) const override { return 1.0; }
-  Vector safe_step(const Vector& beta) override { return beta; }
   int derivatives_called = 0;
 
  private:
@@ -82,8 +93,9 @@ class RoughLogistic final : public Objective {
 };
 
 // x - log x - log(2 - y) + (y - x)^2, defined for x > 0 and y < 2 only, with unit curvature.
-class Walled final : public Objective {
+class Walled final : public TestFunction {
  public:
+  Walled() : TestFunction(CurvaturePlan::secant) {}
   Index size() const override { return 2; }
   double value(const Vector& at) override {
     at_ = at;
@@ -96,19 +108,15 @@ class Walled final : public Objective {
     gradient << 1.0 - 1.0 / at_[0] - 2.0 * apart, 1.0 / (2.0 - at_[1]) + 2.0 * apart;
     curvature = Matrix::Identity(2, 2);
   }
-  Matrix hessian() override { throw std::logic_error("the Hessian was asked for"); }
-  CurvaturePlan curvature_plan() const override { return CurvaturePlan::secant; }
-  double resolution(double value) const override { return 1e-9 * (1.0 + std::abs(value)); }
-  double step_limit(const Vector&, const Vector&) const override { return 1.0; }
-  Vector safe_step(const Vector& at) override { return at; }
 
  private:
   Vector at_;
 };
 
 // A saddle at zero on the way to two minima at y = 1 and y = -1; the start lies on the ridge.
-class Saddle final : public Objective {
+class Saddle final : public TestFunction {
  public:
+  Saddle() : TestFunction(CurvaturePlan::average_information) {}
   Index size() const override { return 2; }
   double value(const Vector& at) override {
     at_ = at;
@@ -125,10 +133,6 @@ class Saddle final : public Objective {
     out(1, 1) = 12.0 * at_[1] * at_[1] - 4.0;
     return out;
   }
-  CurvaturePlan curvature_plan() const override { return CurvaturePlan::average_information; }
-  double resolution(double value) const override { return 1e-7 + 1e-12 * std::abs(value); }
-  double step_limit(const Vector&, const Vector&) const override { return 1.0; }
-  Vector safe_step(const Vector& at) override { return at; }
 
  private:
   Vector at_;
@@ -136,9 +140,10 @@ class Saddle final : public Objective {
 
 // x^2 + y^2 with a curvature that is a tenth too large in y, so that steps leave a share of 1 / 11
 // there; whether a bound on the Hessian is known can be chosen.
-class Bowl final : public Objective {
+class Bowl final : public TestFunction {
  public:
-  explicit Bowl(bool bounded) : bounded_(bounded) {}
+  explicit Bowl(bool bounded)
+      : TestFunction(CurvaturePlan::average_information), bounded_(bounded) {}
   Index size() const override { return 2; }
   double value(const Vector& at) override {
     at_ = at;
@@ -156,10 +161,6 @@ class Bowl final : public Objective {
   Matrix hessian_bound() const override {
     return bounded_ ? Matrix(1.5 * Matrix::Identity(2, 2)) : Matrix(-Matrix::Identity(2, 2));
   }
-  CurvaturePlan curvature_plan() const override { return CurvaturePlan::average_information; }
-  double resolution(double value) const override { return 1e-7 + 1e-12 * std::abs(value); }
-  double step_limit(const Vector&, const Vector&) const override { return 1.0; }
-  Vector safe_step(const Vector& at) override { return at; }
   int hessians = 0;
 
  private:
@@ -274,8 +275,9 @@ TEST_CASE("negative curvature along which nothing falls is rounding") {
 namespace {
 
 // Flat but for rounding, which makes it fall somewhere far off.
-class Flat final : public Objective {
+class Flat final : public TestFunction {
  public:
+  Flat() : TestFunction(CurvaturePlan::average_information) {}
   Index size() const override { return 2; }
   double value(const Vector& psi) override { return psi.norm() > 1e3 ? -1.0 : 1.0; }
   void derivatives(Vector& gradient, Matrix& curvature) override {
@@ -283,12 +285,9 @@ class Flat final : public Objective {
     curvature = hessian();
   }
   Matrix hessian() override { return -1e-15 * Matrix::Identity(2, 2); }
-  CurvaturePlan curvature_plan() const override { return CurvaturePlan::average_information; }
-  double resolution(double value) const override { return 1e-7 + 1e-12 * std::abs(value); }
   double step_limit(const Vector&, const Vector& step) const override {
     return std::min(1.0, 1.0 / step.cwiseAbs().maxCoeff());
   }
-  Vector safe_step(const Vector& psi) override { return psi; }
 };
 
 }  // namespace
@@ -336,9 +335,9 @@ TEST_CASE("a start without a finite deviance comes back as not converged") {
 namespace {
 
 // x, defined for x > 0: there is no minimum, only an edge.
-class Slope final : public Objective {
+class Slope final : public TestFunction {
  public:
-  explicit Slope(bool edge) : edge_(edge) {}
+  explicit Slope(bool edge) : TestFunction(CurvaturePlan::secant), edge_(edge) {}
   Index size() const override { return 1; }
   double value(const Vector& at) override {
     return !edge_ || at[0] > 0.0 ? at[0] : std::numeric_limits<double>::infinity();
@@ -347,11 +346,6 @@ class Slope final : public Objective {
     gradient = Vector::Ones(1);
     curvature = Matrix::Identity(1, 1);
   }
-  Matrix hessian() override { throw std::logic_error("the Hessian was asked for"); }
-  CurvaturePlan curvature_plan() const override { return CurvaturePlan::secant; }
-  double resolution(double value) const override { return 1e-9 * (1.0 + std::abs(value)); }
-  double step_limit(const Vector&, const Vector&) const override { return 1.0; }
-  Vector safe_step(const Vector& at) override { return at; }
 
  private:
   bool edge_;

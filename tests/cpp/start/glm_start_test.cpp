@@ -139,7 +139,7 @@ TEST_CASE("every family and link gets a finite start inside its domain") {
       const GlmStart found = fit(in);
       INFO(c.family << " " << c.link << " constant " << constant);
       CHECK(std::isfinite(found.log_likelihood));
-      CHECK(family->first_outside_domain(found.eta.data(), found.eta.size()) == -1);
+      CHECK(first_outside(c, {found.eta.data(), found.eta.data() + found.eta.size()}) == -1);
       CHECK(found.phi.size() == family->dispersion_count());
       CHECK(found.phi.allFinite());
       // Next to a stationary point, in units of what one more step would gain.
