@@ -124,7 +124,7 @@ bootstrap <- function(fit, FUN = NULL, nsim = 1000, type = c("parametric", "resi
     stop_input("{.arg cluster} is for {.code type = \"cases\"}.")
   }
   if (is.null(FUN)) check_dots("bootstrap", ...)
-  FUN <- read_function(FUN, ...)
+  FUN <- match_statistic(FUN, ...)
   nsim <- as.integer(nsim)
   fit$control$trace <- FALSE
   t0 <- if (is.null(FUN)) replicate_statistics(fit) else own_statistics(fit, FUN)
@@ -136,7 +136,7 @@ bootstrap <- function(fit, FUN = NULL, nsim = 1000, type = c("parametric", "resi
 }
 
 # `FUN` with its further arguments; NULL stays NULL.
-read_function <- function(FUN, ...) {
+match_statistic <- function(FUN, ...) {
   if (is.null(FUN)) return(NULL)
   if (!is.function(FUN)) {
     stop_input(c("{.arg FUN} must be a function of a fit, or {.code NULL} for its parameters.",

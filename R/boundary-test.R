@@ -198,11 +198,3 @@ boundary_information <- function(spec, terms, G, weights, scale, reml) {
   found <- run_variance_information(linear, lapply(G, function(S) lower_root(S) / scale), forms)
   if (reml) found$reml else found$ml
 }
-
-# L with L L' = S for positive semidefinite S, lower triangular.
-lower_root <- function(S) {
-  parts <- eigen(S, symmetric = TRUE)
-  root <- parts$vectors %*% diag(sqrt(pmax(parts$values, 0)), nrow(S))
-  R <- qr.R(qr(t(root), tol = 0))
-  t(R * ifelse(diag(R) < 0, -1, 1))
-}
