@@ -53,6 +53,7 @@ r2.tiers_fit <- function(model, ...) {
 #' @exportS3Method insight::find_parameters
 find_parameters.tiers_fit <- function(x, effects = c("all", "fixed", "random"), flatten = FALSE,
                                       ...) {
+  force_arguments(c("effects", "flatten"))
   effects <- match_choice(effects, c("all", "fixed", "random"), "effects")
   random <- lapply(x$random, `[[`, "columns")
   value <- list(conditional = names(kept_coefficients(x)),
@@ -63,6 +64,7 @@ find_parameters.tiers_fit <- function(x, effects = c("all", "fixed", "random"), 
 
 #' @exportS3Method insight::get_parameters
 get_parameters.tiers_fit <- function(x, effects = c("fixed", "random"), ...) {
+  force_arguments("effects")
   effects <- match_choice(effects, c("fixed", "random"), "effects")
   if (effects == "random") return(lapply(ranef(x), as.data.frame))
   estimate <- kept_coefficients(x)
@@ -80,7 +82,11 @@ get_statistic.tiers_fit <- function(x, ...) {
 # `type`: those of insight, or a method of summary().
 #' @exportS3Method insight::get_df
 get_df.tiers_fit <- function(x, type = "residual", ...) {
-  name <- if (is.character(type)) tolower(type)[1L] else type
+  force_arguments("type")
+  if (!is.character(type) || length(type) != 1L || is.na(type)) {
+    stop_input("{.arg type} must be the name of a kind of degrees of freedom, not {shown(type)}.")
+  }
+  name <- tolower(type)
   if (identical(name, "model")) return(attr(stats::logLik(x), "df"))
   if (name %in% c("normal", "asymptotic")) return(Inf)
   if (name %in% c("residual", "analytical")) return(stats::df.residual(x))
@@ -102,6 +108,7 @@ get_intercept.tiers_fit <- function(x, ...) {
 
 #' @exportS3Method performance::model_performance
 model_performance.tiers_fit <- function(model, metrics = "all", ...) {
+  force_arguments("metrics")
   validate_fit(model)
   known <- c("AIC", "AICc", "BIC", "R2", "ICC", "RMSE", "Sigma")
   metrics <- if (identical(metrics, "all")) known else {
@@ -129,6 +136,7 @@ model_performance.tiers_fit <- function(model, metrics = "all", ...) {
 model_parameters.tiers_fit <- function(model, ci = 0.95, effects = c("all", "fixed", "random"),
                                        exponentiate = FALSE, ddf = NULL, vcov = NULL,
                                        cluster = NULL, ...) {
+  force_arguments(c("ci", "effects", "exponentiate", "ddf", "vcov", "cluster"))
   effects <- match_choice(effects, c("all", "fixed", "random"), "effects")
   wanted <- switch(effects, all = c("fixed", "ran_pars"), fixed = "fixed", random = "ran_pars")
   table <- as.data.frame(tidy.tiers_fit(model, wanted, conf.int = TRUE, conf.level = ci,

@@ -50,6 +50,9 @@ NULL
 #' @exportS3Method emmeans::recover_data
 recover_data.tiers_fit <- function(object, data = NULL, ...) {
   force_arguments("data")
+  if (!is.null(data) && !is.data.frame(data)) {
+    stop_input("{.arg data} must be a data frame, not {shown(data)}.")
+  }
   validate_fit(object)
   formula <- full_formula(object)
   # Of counts and shares the left side is no transformation to go back by.
@@ -69,6 +72,8 @@ recover_data.tiers_fit <- function(object, data = NULL, ...) {
 #' @exportS3Method emmeans::emm_basis
 emm_basis.tiers_fit <- function(object, trms, xlev, grid, misc = NULL, options = NULL, ddf = NULL,
                                 mode = NULL, lmer.df = NULL, vcov. = NULL, cluster = NULL, ...) {
+  check_given(!missing(grid), "grid", "emm_basis")
+  force_arguments(c("grid", "misc", "ddf", "mode", "lmer.df", "vcov.", "cluster"))
   validate_fit(object)
   if (is_separated(object)) {
     stop_model(c("The coefficients of {.val {object$separation$columns}} are infinite: marginal

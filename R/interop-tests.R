@@ -3,7 +3,16 @@
 # is not; df are those of summary().
 
 # The covariance matrix that such a function was given: `...` are for one that is a function.
-vcov_of_call <- function(fit, vcov, ...) if (is.function(vcov)) vcov(fit, ...) else vcov
+vcov_of_call <- function(fit, vcov, ..., generic) {
+  if (is.function(vcov)) return(vcov(fit, ...))
+  check_dots(generic, ...)
+  vcov
+}
+
+# What the generic cannot do without.
+check_given <- function(given, arg, generic) {
+  if (!given) stop_input("{.fn {generic}} needs {.arg {arg}}.")
+}
 
 stop_infinite <- function(fit, what) {
   if (!is_separated(fit)) return(invisible())
@@ -14,11 +23,12 @@ stop_infinite <- function(fit, what) {
 # `df`: one number, 0 and Inf for z tests, in place of those of the fit.
 #' @exportS3Method lmtest::coeftest
 coeftest.tiers_fit <- function(x, vcov. = NULL, df = NULL, ..., ddf = NULL, cluster = NULL) {
+  force_arguments(c("vcov.", "df", "ddf", "cluster"))
   validate_fit(x)
   if (!is.null(df)) check_number(df, "df", 0, Inf)
   if (identical(as.double(df), 0)) df <- Inf
   prepared <- prepare_ddf(x, if (is.null(df)) ddf else "asymptotic",
-                          vcov_of_call(x, vcov., ...), cluster)
+                          vcov_of_call(x, vcov., ..., generic = "coeftest"), cluster)
   tests <- test_rows(kept_coefficients(x), prepared, kept_rows(x))
   if (!is.null(df)) {
     tests$df <- rep(df, nrow(tests))
@@ -48,10 +58,12 @@ waldtest.tiers_fit <- function(object, ...) {
 linearHypothesis.tiers_fit <- function(model, hypothesis.matrix, rhs = NULL,
                                        test = c("Chisq", "F"), vcov. = NULL, ddf = NULL,
                                        cluster = NULL, ...) {
+  check_given(!missing(hypothesis.matrix), "hypothesis.matrix", "linearHypothesis")
+  force_arguments(c("hypothesis.matrix", "rhs", "test", "vcov.", "ddf", "cluster"))
   validate_fit(model)
   test <- match_choice(test, c("Chisq", "F"), "test")
   prepared <- prepare_ddf(model, if (test == "Chisq") "asymptotic" else ddf,
-                          vcov_of_call(model, vcov., ...), cluster)
+                          vcov_of_call(model, vcov., ..., generic = "linearHypothesis"), cluster)
   parts <- fixed_functions(model, hypothesis.matrix, rhs %||% 0, prepared)
   found <- test_joint(parts$estimate, parts$test, parts$rows, parts$against)
   table <- if (test == "Chisq") {
@@ -73,6 +85,11 @@ linearHypothesis.tiers_fit <- function(model, hypothesis.matrix, rhs = NULL,
 
 #' @exportS3Method car::deltaMethod
 deltaMethod.tiers_fit <- function(object, g., vcov. = NULL, ...) {
+  check_given(!missing(g.), "g.", "deltaMethod")
+  force_arguments(c("g.", "vcov."))
+  if (!is.character(g.) || length(g.) != 1L || !nzchar(g.) %in% TRUE) {
+    stop_input("{.arg g.} must be a function of the coefficients as text, not {shown(g.)}.")
+  }
   validate_fit(object)
   stop_infinite(object, "functions")
   V <- given_vcov(object, robust_or_given(object, vcov., NULL))
@@ -83,6 +100,7 @@ deltaMethod.tiers_fit <- function(object, g., vcov. = NULL, ...) {
 
 #' @exportS3Method car::Confint
 Confint.tiers_fit <- function(object, estimate = TRUE, level = 0.95, ...) {
+  force_arguments(c("estimate", "level"))
   check_flag(estimate, "estimate")
   limits <- stats::confint(object, level = level, ...)
   if (!estimate || !all(rownames(limits) %in% names(object$coefficients))) return(limits)
@@ -92,10 +110,12 @@ Confint.tiers_fit <- function(object, estimate = TRUE, level = 0.95, ...) {
 # z tests, as for fits of lme4, unless `df` is given: one number has to do for all contrasts.
 #' @exportS3Method multcomp::modelparm
 modelparm.tiers_fit <- function(model, coef. = NULL, vcov. = NULL, df = NULL, ...) {
+  force_arguments(c("coef.", "vcov.", "df"))
   validate_fit(model)
   stop_infinite(model, "simultaneous tests")
   if (!is.null(df)) check_number(df, "df", 0, Inf)
-  V <- given_vcov(model, robust_or_given(model, vcov_of_call(model, vcov., ...), NULL))
+  V <- given_vcov(model, robust_or_given(model, vcov_of_call(model, vcov., ..., generic = "modelparm"),
+                                         NULL))
   structure(list(coef = kept_coefficients(model), vcov = V, df = df %||% 0,
                  estimable = unname(!is.na(model$coefficients))), class = "modelparm")
 }

@@ -240,7 +240,7 @@ VarCorr.tiers_fit <- function(x, sigma = 1, ...) {
 as.data.frame.tiers_varcorr <- function(x, row.names = NULL, optional = FALSE,
                                         order = c("cov.last", "lower.tri"), conf.int = FALSE,
                                         conf.level = 0.95, scales = c("sdcor", "vcov"), ...) {
-  force_arguments("order")
+  force_arguments(c("order", "conf.int", "conf.level", "scales"))
   check_flag(conf.int, "conf.int")
   check_level(conf.level)
   scales <- match_choice(scales, c("sdcor", "vcov"), "scales")
@@ -312,7 +312,7 @@ varcorr_rows <- function(value, group, order, correlated) {
 #' @export
 print.tiers_varcorr <- function(x, digits = max(3L, getOption("digits") - 2L),
                                 comp = "SD", conf.int = FALSE, conf.level = 0.95, ...) {
-  force_arguments(c("digits", "comp"))
+  force_arguments(c("digits", "comp", "conf.int", "conf.level"))
   check_digits(digits)
   check_flag(conf.int, "conf.int")
   check_level(conf.level)

@@ -152,7 +152,9 @@ test_that("a misspelt argument is an error of every method, with a suggestion", 
   # line's as they like; update() has the arguments of the fit.
   methods <- audited(fits, c("print", "plot", "isLMM", "isGLMM", "isNLMM", "isREML", "ngrps",
                              "vif", "find_formula", "get_variance", "r2", "vcovCR", "estfun",
-                             "bread"))
+                             "bread", "recover_data", "emm_basis", "find_parameters",
+                             "get_parameters", "get_statistic", "get_df", "get_loglikelihood",
+                             "get_intercept", "model_parameters", "model_performance"))
   for (i in seq_len(nrow(methods))) {
     fun <- method_of(methods$generic[i], methods$class[i])
     if (!"..." %in% names(formals(fun))) next

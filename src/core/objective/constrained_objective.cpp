@@ -202,6 +202,14 @@ ConstrainedObjective::Root ConstrainedObjective::theta(int term, const Vector& p
       }
     }
   }
+  // Angles beyond a right one turn columns round; Lambda is reported with a diagonal >= 0, and the
+  // covariance matrix of its entries must be that of these.
+  for (Index b = 0; b < k; ++b) {
+    if (!(out.value(b, b) < 0.0)) continue;
+    out.value.col(b) *= -1.0;
+    for (Matrix& m : out.first) m.col(b) *= -1.0;
+    for (Matrix& m : out.second) m.col(b) *= -1.0;
+  }
   return out;
 }
 
