@@ -114,8 +114,8 @@ modelparm.tiers_fit <- function(model, coef. = NULL, vcov. = NULL, df = NULL, ..
   validate_fit(model)
   stop_infinite(model, "simultaneous tests")
   if (!is.null(df)) check_number(df, "df", 0, Inf)
-  V <- given_vcov(model, robust_or_given(model, vcov_of_call(model, vcov., ..., generic = "modelparm"),
-                                         NULL))
+  given <- vcov_of_call(model, vcov., ..., generic = "modelparm")
+  V <- given_vcov(model, robust_or_given(model, given, NULL))
   structure(list(coef = kept_coefficients(model), vcov = V, df = df %||% 0,
                  estimable = unname(!is.na(model$coefficients))), class = "modelparm")
 }
