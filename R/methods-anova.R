@@ -49,7 +49,8 @@
 #'   of `lm()` knows nothing of other fits (it stops at their sizes; that of `glm()` leaves them out
 #'   without a word). The shape of a Gamma or inverse Gaussian `glm()` is taken at its maximum
 #'   likelihood, so that its row may differ from its `logLik()` and `AIC()`. `test = "Chisq"` asks
-#'   for chi-square tests of a single fit, as `ddf = "asymptotic"` does.
+#'   for chi-square tests of a single fit, as `ddf = "asymptotic"` does, `"F"` for those of linear
+#'   fits; `test = "boot"` is `method = "bootstrap"`.
 #' @param type 1, 2 or 3 (the default): which tests for a single fit.
 #' @param L Linear functions of the coefficients that are tested together, in place of the terms: a
 #'   matrix, a vector, a list of vectors or text such as `"b - a = 0"`, as in [estimate()].
@@ -122,9 +123,14 @@ anova.tiers_fit <- function(object, ..., type = 3, L = NULL, ddf = NULL, vcov = 
                     "nsim", "seed", "workers"))
   method <- match_choice(method, c("asymptotic", "bootstrap"), "method")
   others <- given_fits(...)
-  # The only test of a comparison has two names in stats.
   test <- others$test
-  if (length(test) == 1L && test %in% c("Chisq", "LRT")) others$test <- NULL
+  if (length(test) == 1L && test %in% c("Chisq", "LRT", "F", "boot")) others$test <- NULL
+  if (identical(test, "boot")) method <- "bootstrap"
+  # The others are names of the only test of a comparison.
+  if (length(others) == 0L) ddf <- ddf_of_test(object, test, ddf) else if (identical(test, "F")) {
+    stop_input(c("Fits are not compared by F tests.",
+                 i = "{.code anova(fit, L = )} tests hypotheses about the larger one."))
+  }
   if (method == "bootstrap" && (length(others) == 0L || !is.null(L))) {
     stop_input("{.code method = \"bootstrap\"} compares two fits.")
   }
@@ -133,11 +139,6 @@ anova.tiers_fit <- function(object, ..., type = 3, L = NULL, ddf = NULL, vcov = 
     return(anova_contrasts(object, L, ddf, vcov, cluster))
   }
   if (length(others) == 0L) {
-    if (identical(test, "LRT")) {
-      stop_input(c("{.code test = \"LRT\"} compares fits.",
-                   i = "{.code drop1(fit, test = \"LRT\")} leaves out each term of a single fit."))
-    }
-    if (identical(test, "Chisq")) ddf <- chisq_ddf(ddf)
     return(anova_terms(object, match_test_type(type), ddf, vcov, cluster))
   }
   named <- names(others)
@@ -158,9 +159,18 @@ anova.tiers_fit <- function(object, ..., type = 3, L = NULL, ddf = NULL, vcov = 
   compare_fits(fits, model.names, refit)
 }
 
-# Chi-square tests of a single fit are those without degrees of freedom.
-chisq_ddf <- function(ddf) {
-  if (is.null(ddf) || identical(ddf, "asymptotic")) return("asymptotic")
+# Of a single fit: chi-square tests are those without degrees of freedom, F tests have some.
+ddf_of_test <- function(fit, test, ddf) {
+  normal <- identical(ddf, "asymptotic") || (is.null(ddf) && kind_tests(fit)$statistic == "z")
+  if (identical(test, "LRT")) {
+    stop_input(c("{.code test = \"LRT\"} compares fits.",
+                 i = "{.code drop1(fit, test = \"LRT\")} leaves out each term of a single fit."))
+  }
+  if (identical(test, "F") && normal) {
+    stop_input("{.code test = \"F\"} needs degrees of freedom, as by {.code ddf = \"residual\"}.")
+  }
+  if (!identical(test, "Chisq")) return(ddf)
+  if (is.null(ddf) || normal) return("asymptotic")
   stop_input("{.code test = \"Chisq\"} has no degrees of freedom: leave out {.arg ddf}.")
 }
 

@@ -174,4 +174,11 @@ test_that("chi-square tests of a single fit are asked for by test", {
   expect_equal(anova(fit, test = "Chisq"), anova(fit, ddf = "asymptotic"))
   expect_error(anova(fit, test = "LRT"), "drop1", class = "tiers_error_input")
   expect_error(anova(fit, test = "Chisq", ddf = "satterthwaite"), class = "tiers_error_input")
+  hypothesis <- c("MachineB = 0", "MachineC = 0")
+  expect_equal(anova(fit, L = hypothesis, test = "Chisq"),
+               anova(fit, L = hypothesis, ddf = "asymptotic"))
+  expect_equal(anova(fit, test = "F"), anova(fit))
+  expect_error(anova(fit, test = "F", ddf = "asymptotic"), class = "tiers_error_input")
+  expect_error(anova(fit, fit, test = "F"), class = "tiers_error_input")
+  expect_error(anova(fit, test = "boot"), "compares two fits", class = "tiers_error_input")
 })

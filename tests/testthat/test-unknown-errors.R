@@ -33,17 +33,15 @@ test_that("a fit without a proper maximum has NA for its standard errors, and sa
   expect_true(all(is.na(m$coefficients[, 2])) && all(is.finite(coef(m))))
 })
 
-test_that("predictions of a fit at no optimum have no errors below zero", {
-  set.seed(1)
-  d <- data.frame(g = factor(sample(9, 80, TRUE)), x = rnorm(80), f = sample(3, 80, TRUE),
-                  o = rnorm(80, 0, 0.3), y = rgamma(80, 2))
-  d$n <- rpois(80, pmax(0.2, 1 + 0.5 * d$x + rnorm(9)[d$g]))
-  fit <- suppressMessages(suppressWarnings(
-    glmm(n ~ x + (x | g), d, family = poisson("identity"))))
-  skip_if(is_covariance(fit$inference$vcov_psi))
+test_that("predictions whose variance comes out below zero have NA for it, and say so", {
+  fit <- glmm(cbind(incidence, size - incidence) ~ period + (1 | herd), cbpp(), family = binomial)
+  expect_true(is_covariance(fit$inference$vcov_psi))
+  # What a fit at no optimum has: curvature downwards.
+  fit$inference$vcov_psi <- -1e4 * fit$inference$vcov_psi
+  fit$vcov <- -fit$vcov
   expect_warning(p <- predict(fit, interval = "prediction", type = "response"),
                  class = "tiers_warning_condition")
-  expect_true(all(is.na(p[, "lwr"])))
+  expect_true(all(is.na(p[, "lwr"])) && all(is.finite(p[, "fit"])))
 })
 
 test_that("leverages that cannot be had are a classed error, and NA in augment()", {
