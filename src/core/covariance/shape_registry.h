@@ -1,0 +1,16 @@
+// The one place that knows which shapes exist.
+#pragma once
+
+#include <memory>
+
+#include "covariance_shape.h"
+
+namespace tiers {
+
+// Without the products of others, whose recipes have children.
+std::vector<std::string> shape_names();
+// Throws std::invalid_argument for a name that is not registered, and for a recipe that its
+// structure cannot follow (the message says why).
+std::unique_ptr<CovarianceShape> make_shape(const StructureRecipe& recipe);
+
+}  // namespace tiers
