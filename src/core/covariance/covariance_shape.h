@@ -36,6 +36,7 @@ struct ShapeParameter {
   // sd to correlation are read off Sigma; nugget: the share of the variance.
   enum class Kind {
     sd,
+    variance,
     correlation,
     covariance,  // of lin: what a matrix is multiplied by
     range,
@@ -50,11 +51,12 @@ struct ShapeParameter {
 
   std::string word;  // what its name begins with: "sd", "cor", "range", "cor_lag2", ...
   Kind kind;
-  // The visits that it belongs to, for names: row alone of an SD or a uniqueness, both of a
-  // correlation; of a loading the column is that of the factor. -1: none, it is common.
-  Index row = -1, column = -1;
-  double lower = 0.0, upper = std::numeric_limits<double>::infinity();  // open ends where infinite
+  double lower = 0.0, upper = std::numeric_limits<double>::infinity();
   Map map = Map::identity;
+  // The visits that it belongs to, for names: row alone of an SD or a uniqueness, both of a
+  // correlation; of a loading the column is the factor's number. -1: none, it is common.
+  Index row = -1, column = -1;
+  int child = 0;  // of a product: whose visits these are
 };
 
 // Where parameters start from: covariances of residuals (or of predicted effects) at t places,
@@ -82,6 +84,9 @@ class CovarianceShape {
   // Sigma^-1 is tridiagonal where positions are in the order of visits and of the only coordinate.
   virtual bool markov() const { return false; }
 
+  // How many sets of visits names are made from: of a product one for each of its parts.
+  virtual int children() const { return 1; }
+
   // m x m. Derivatives by phi_k, and by phi_k and phi_l; false: that one is zero, and `d` is
   // untouched. Matrices are resized.
   virtual void value(const Vector& phi, const Positions& at, Matrix& sigma) const = 0;
@@ -101,8 +106,14 @@ class CovarianceShape {
   virtual void box(Vector& lower, Vector& upper) const;
 };
 
-// "sd_week1", "cor_week2.week1", "range": of visits with these labels.
+// What a set of visits is called in the data.
+struct VisitLabels {
+  std::string variable;             // empty: none
+  std::vector<std::string> visits;  // t; of structures by coordinate alone not needed
+};
+
+// "sd_week1", "cor_week2.week1", and with the variable "cor_week", "range_time" for what is common.
 std::vector<std::string> shape_parameter_names(const CovarianceShape& shape,
-                                               const std::vector<std::string>& visits);
+                                               const std::vector<VisitLabels>& labels);
 
 }  // namespace tiers

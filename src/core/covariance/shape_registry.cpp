@@ -1,0 +1,98 @@
+#include "shape_registry.h"
+
+#include <stdexcept>
+
+#include "shapes.h"
+
+namespace tiers {
+
+namespace {
+
+using RecipeScale = StructureRecipe::Scale;
+
+// by_name: the structure has variances of its own.
+struct Entry {
+  const char* name;
+  ShapePointer (*make)(const StructureRecipe&);
+  RecipeScale scale;
+};
+
+constexpr Entry kShapes[] = {
+    {"us", make_unstructured_shape, RecipeScale::by_name},
+    {"diag", make_independent_shape, RecipeScale::each},
+    {"id", make_independent_shape, RecipeScale::common},
+    {"cs", make_compound_shape, RecipeScale::common},
+    {"csh", make_compound_shape, RecipeScale::each},
+    {"ar1", make_autoregressive_shape, RecipeScale::common},
+    {"ar1h", make_autoregressive_shape, RecipeScale::each},
+    {"ou", make_continuous_shape, RecipeScale::common},
+    {"sp_pow", make_continuous_shape, RecipeScale::common},
+    {"toep", make_toeplitz_shape, RecipeScale::common},
+    {"toeph", make_toeplitz_shape, RecipeScale::each},
+    {"ante", make_antedependence_shape, RecipeScale::each},
+    {"arma11", make_arma11_shape, RecipeScale::common},
+    {"arma", make_arma_shape, RecipeScale::common},
+    {"hf", make_huynh_feldt_shape, RecipeScale::by_name},
+    {"fa", make_factor_analytic_shape, RecipeScale::by_name},
+    {"rr", make_reduced_rank_shape, RecipeScale::by_name},
+    {"lin", make_linear_shape, RecipeScale::by_name},
+    {"sp_exp", make_exponential_shape, RecipeScale::common},
+    {"sp_gau", make_gaussian_shape, RecipeScale::common},
+    {"sp_ratio", make_ratio_shape, RecipeScale::common},
+    {"sp_sph", make_spherical_shape, RecipeScale::common},
+    {"sp_lin", make_tent_shape, RecipeScale::common},
+    {"sp_mat", make_matern_shape, RecipeScale::common},
+};
+
+constexpr const char* kProduct = "kronecker";
+
+const Entry& find_shape(const std::string& name) {
+  for (const Entry& entry : kShapes) {
+    if (name == entry.name) return entry;
+  }
+  throw std::invalid_argument("no covariance structure is called '" + name + "'");
+}
+
+ShapePointer make_product(const StructureRecipe& recipe) {
+  if (recipe.children.size() != 2)
+    throw std::invalid_argument("a Kronecker product has two structures");
+  if (recipe.nugget) throw std::invalid_argument("the nugget goes with a structure in the product");
+  StructureRecipe left = recipe.children[0], right = recipe.children[1];
+  right.scale = RecipeScale::none;
+  if (recipe.scale != RecipeScale::by_name) left.scale = recipe.scale;
+  ShapePointer correlation = make_shape(right);
+  if (!correlation->unit_diagonal()) {
+    throw std::invalid_argument(
+        "the second structure of a product must have no variances of its "
+        "own: '" +
+        right.name + "' has");
+  }
+  return make_kronecker_shape(make_shape(left), std::move(correlation), recipe);
+}
+
+}  // namespace
+
+std::vector<std::string> shape_names() {
+  std::vector<std::string> names;
+  for (const Entry& entry : kShapes) names.emplace_back(entry.name);
+  return names;
+}
+
+ShapePointer make_shape(const StructureRecipe& recipe) {
+  if (recipe.visits < 1) throw std::invalid_argument("a structure has one position or more");
+  if (recipe.name == kProduct) return make_product(recipe);
+  const Entry& entry = find_shape(recipe.name);
+  ShapePointer shape = entry.make(recipe);
+  if (!shape->unit_diagonal()) {
+    if (recipe.nugget || recipe.scale != RecipeScale::by_name) {
+      throw std::invalid_argument("'" + recipe.name +
+                                  "' has variances of its own, and takes no scale or nugget");
+    }
+    return shape;
+  }
+  if (recipe.nugget) shape = make_nugget_shape(std::move(shape));
+  const RecipeScale scale = recipe.scale == RecipeScale::by_name ? entry.scale : recipe.scale;
+  return make_scaled_shape(std::move(shape), scale, recipe.visits);
+}
+
+}  // namespace tiers

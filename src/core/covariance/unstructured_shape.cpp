@@ -1,0 +1,112 @@
+// us: every variance and covariance, or those of visits less than `band` apart: a banded matrix has
+// a banded Cholesky factor. phi = the factor, column by column; natural are SDs, then correlations.
+#include <cmath>
+
+#include "loading_shape.h"
+#include "shapes.h"
+
+namespace tiers {
+
+namespace {
+
+class UnstructuredShape final : public LoadingShape {
+ public:
+  UnstructuredShape(Index visits, Index band)
+      : LoadingShape(visits, visits, band, Uniqueness::none) {}
+
+  std::vector<ShapeParameter> parameters() const override {
+    std::vector<ShapeParameter> out;
+    for (Index a = 0; a < visits(); ++a) {
+      out.push_back({"sd", ShapeParameter::Kind::sd, 0.0, std::numeric_limits<double>::infinity(),
+                     ShapeParameter::Map::other, a});
+    }
+    for (Index k = 0; k < loadings(); ++k) {
+      const auto& [a, b] = entry(k);
+      if (a == b) continue;
+      out.push_back(
+          {"cor", ShapeParameter::Kind::correlation, -1.0, 1.0, ShapeParameter::Map::other, a, b});
+    }
+    return out;
+  }
+
+  Vector natural(const Vector& phi) const override {
+    const Matrix f = factor(phi);
+    const Matrix sigma = f * f.transpose();
+    const Vector sd = sigma.diagonal().cwiseSqrt();
+    Vector out(phi.size());
+    out.head(visits()) = sd;
+    Index at = visits();
+    for (Index k = 0; k < loadings(); ++k) {
+      const auto& [a, b] = entry(k);
+      if (a != b) out[at++] = sigma(a, b) / (sd[a] * sd[b]);
+    }
+    return out;
+  }
+  // d sd_a = dSigma_aa / (2 sd_a); d r = dSigma_ab / (s_a s_b) - r/2 (dSigma_aa / Sigma_aa + ...).
+  Matrix natural_slope(const Vector& phi) const override {
+    const Vector value = natural(phi);
+    const Positions all = equally_spaced(visits());
+    Matrix out(phi.size(), phi.size()), d;
+    for (Index k = 0; k < phi.size(); ++k) {
+      first(phi, all, k, d);
+      for (Index a = 0; a < visits(); ++a) out(a, k) = d(a, a) / (2.0 * value[a]);
+      Index at = visits();
+      for (Index l = 0; l < loadings(); ++l) {
+        const auto& [a, b] = entry(l);
+        if (a == b) continue;
+        out(at, k) = d(a, b) / (value[a] * value[b]) -
+                     value[at] * (out(a, k) / value[a] + out(b, k) / value[b]);
+        ++at;
+      }
+    }
+    return out;
+  }
+  Vector from_natural(const Vector& natural) const override {
+    Matrix sigma = Matrix::Zero(visits(), visits());
+    Index at = visits();
+    for (Index k = 0; k < loadings(); ++k) {
+      const auto& [a, b] = entry(k);
+      const double r = a == b ? 1.0 : natural[at++];
+      sigma(a, b) = sigma(b, a) = r * natural[a] * natural[b];
+    }
+    const Eigen::LLT<Matrix> llt(sigma);
+    if (llt.info() != Eigen::Success) return Vector();
+    return parameters_of(llt.matrixL());
+  }
+
+  Vector start(const ShapeMoments& moments) const override {
+    Matrix s = completed_covariance(moments);
+    for (Index b = 0; b < visits(); ++b) {
+      for (Index a = 0; a < visits(); ++a) {
+        if (!in_band(a, b)) s(a, b) = 0.0;
+      }
+    }
+    // Cutting a band off may leave no covariance matrix.
+    for (int tries = 0; tries < 200; ++tries) {
+      const Eigen::LLT<Matrix> llt(s);
+      if (llt.info() == Eigen::Success) return parameters_of(llt.matrixL());
+      const Vector diagonal = s.diagonal();
+      s *= 0.93;
+      s.diagonal() = diagonal;
+    }
+    s = s.diagonal().asDiagonal();
+    return parameters_of(s.cwiseSqrt());
+  }
+
+ private:
+  bool in_band(Index a, Index b) const {
+    for (Index k = 0; k < loadings(); ++k) {
+      if (entry(k) == std::make_pair(std::max(a, b), std::min(a, b))) return true;
+    }
+    return false;
+  }
+};
+
+}  // namespace
+
+ShapePointer make_unstructured_shape(const StructureRecipe& recipe) {
+  const bool banded = recipe.band > 0 && recipe.band < recipe.visits;
+  return std::make_unique<UnstructuredShape>(recipe.visits, banded ? recipe.band : recipe.visits);
+}
+
+}  // namespace tiers
