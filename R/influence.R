@@ -79,10 +79,12 @@ influence.tiers_fit <- function(model, group = NULL, refit = 0, ...) {
   if (refit == 1) check_scoring(model)
   units <- deletion_units(model, group)
   deletion <- deletion_model(model)
-  closed <- if (is.null(group)) delete_rows(model, deletion) else {
-    delete_units(deletion, units$rows)
-  }
-  found <- if (refit == 0) with_displacement(closed, ncol(deletion$X)) else {
+  found <- if (refit == 0) {
+    closed <- if (is.null(group)) delete_rows(model, deletion) else {
+      delete_units(deletion, units$rows)
+    }
+    with_displacement(closed, ncol(deletion$X))
+  } else {
     again <- if (refit == 1) scoring_deletions(model, units$rows) else {
       refitted_deletions(model, units$rows)
     }

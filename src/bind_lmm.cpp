@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "convert.h"
+#include "core/engine/deletion_step.h"
 
 using Rcpp::_;
 using Rcpp::List;
@@ -99,4 +100,23 @@ List evaluate_lmm_cpp(const List& spec, const List& lambda) {
   return List::create(_["deviance"] = at.deviance,
                       _["gradient"] = Rcpp::NumericVector(at.gradient.data(),
                                                           at.gradient.data() + at.gradient.size()));
+}
+
+// `unit`: of each row, from 1; 0: in none. A column (k or r columns of a matrix) a unit.
+// [[Rcpp::export]]
+List delete_units_lmm_cpp(const List& spec, const List& lambda, const List& forms,
+                          const Eigen::VectorXd& psi, const Rcpp::IntegerVector& unit, int units) {
+  const tiers::Specification model = specification_from_r(spec);
+  if (unit.size() != model.n) Rcpp::stop("'unit' has the wrong length");
+  tiers::DeletionStart start;
+  start.lambda = factors_from_r(model, lambda);
+  start.forms = variance_forms_from_r(forms);
+  start.psi = psi;
+  for (const int one : unit) start.unit.push_back(one - 1);
+  start.units = units;
+  const auto found = tiers::delete_units(model, start, poll_only());
+  return List::create(_["step"] = found.step, _["change"] = found.change, _["vcov"] = found.vcov,
+                      _["Sigma"] = Rcpp::wrap(found.sigma),
+                      _["sigma2"] = plain_vector(found.sigma2),
+                      _["deviance"] = plain_vector(found.deviance));
 }

@@ -19,6 +19,30 @@ dense_scoring_step <- function(fit, rows) {
   solve(information, gradient)
 }
 
+# At the variances after the step: the fixed effects without the rows, and -2 log-likelihood of all
+# rows there.
+dense_after_step <- function(fit, found, rows, u) {
+  spec <- fit_specification(fit)
+  sigma <- sqrt(found$sigma2[u])
+  Lambda <- lapply(seq_along(fit$random), function(j) {
+    names <- fit$random[[j]]$columns
+    t(chol(unit_block(found$Sigma[[j]], u, names))) / sigma
+  })
+  all <- dense_linear_covariance(spec, Lambda, sigma)
+  weights <- if (length(spec$weights)) spec$weights else rep(1, length(spec$y))
+  spec$weights <- replace(weights, rows, 0)
+  part <- dense_linear_covariance(spec, Lambda, sigma)
+  white <- solve(part$V, part$rows$X)
+  vcov <- solve(t(part$rows$X) %*% white)
+  beta <- drop(vcov %*% t(white) %*% part$rows$y)
+  r <- all$rows$y - all$rows$X %*% beta
+  deviance <- length(r) * log(2 * pi) + as.numeric(determinant(all$V)$modulus) +
+    sum(r * solve(all$V, r))
+  names <- names(fixef(fit))
+  list(change = unname(beta - fixef(fit)), deviance = deviance,
+       vcov = matrix(vcov, length(names), dimnames = list(names, names)))
+}
+
 test_that("the step is that of the definition", {
   d <- transform(small_data(), w = rep(c(1, 0.5, 2, 0, 1.5), 12))
   d$y <- d$y + 0.7 * as.integer(d$h) + sin(as.integer(d$g)^2) * d$x
@@ -29,11 +53,15 @@ test_that("the step is that of the definition", {
   places <- list(c(1, 3, 2, 4), 1:3, 1:3)
   for (j in seq_along(fits)) {
     fit <- fits[[j]]
-    model <- scoring_model(fit)
-    for (rows in list(1:6, c(3L, 20L, 41L), 17L)) {
-      used <- rows[model$root[rows] > 0]
-      expect_equal(scoring_step(model, used), dense_scoring_step(fit, rows)[places[[j]]],
+    units <- list(1:6, c(8L, 20L, 41L), 17L)
+    found <- scoring_steps(fit, units)
+    for (u in seq_along(units)) {
+      expect_equal(found$step[, u], dense_scoring_step(fit, units[[u]])[places[[j]]],
                    tolerance = 1e-8)
+      peer <- dense_after_step(fit, found, units[[u]], u)
+      expect_equal(found$change[, u], peer$change, tolerance = 1e-8)
+      expect_equal(unit_block(found$vcov, u, names(fixef(fit))), peer$vcov, tolerance = 1e-8)
+      expect_equal(found$deviance[u], peer$deviance, tolerance = 1e-10)
     }
   }
 })

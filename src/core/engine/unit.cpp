@@ -4,6 +4,7 @@
 #include "boundary.cpp"
 #include "cluster_scores.cpp"
 #include "constrained_search.cpp"
+#include "deletion_step.cpp"
 #include "fit_generalized.cpp"
 #include "fit_model.cpp"
 #include "generalized_engine.cpp"

@@ -1,16 +1,14 @@
 #include "kenward_roger.h"
 
-#include "../blocks/marginal_products.h"
 #include "../model/scaled_eigen.h"
 
 namespace tiers {
 
 namespace {
 
-// T of (g, s) from that of the relative parameters: `first` tr(K V_a), `second` tr(K V_a K V_b) at
-// sigma = 1; m = n or n - p.
-Matrix with_residual(const Vector& relative_first, const Matrix& relative_second, const Vector& psi,
-                     double m) {
+// Those of (g, s) from those of the relative parameters, at sigma = 1; m = n or n - p.
+VarianceTraces with_residual(const Vector& relative_first, const Matrix& relative_second,
+                             const Vector& psi, double m) {
   const Index count = relative_first.size();
   const double s = psi[count];
   const Vector first = relative_first / s, g = psi.head(count);
@@ -19,8 +17,11 @@ Matrix with_residual(const Vector& relative_first, const Matrix& relative_second
   const Vector cross = (first - out.topLeftCorner(count, count) * g) / s;
   out.col(count).head(count) = cross;
   out.row(count).head(count) = cross.transpose();
-  out(count, count) = ((m - g.dot(first)) / s - g.dot(cross)) / s;
-  return out;
+  const double last = (m - g.dot(first)) / s;
+  out(count, count) = (last - g.dot(cross)) / s;
+  Vector all(count + 1);
+  all << first, last;
+  return {all, out};
 }
 
 // Coefficients of symmetric matrices of one term on its forms, the nearest ones.
@@ -137,6 +138,17 @@ struct FixedParts {
   std::vector<Matrix> moved, multiplied, small;
 };
 
+// The traces of P from those of V^-1; m = n - p.
+VarianceTraces without_fixed(MarginalProducts::Traces traces, const FixedParts& fixed,
+                             const Vector& psi, double m) {
+  const Index count = traces.first.size();
+  for (Index a = 0; a < count; ++a) {
+    traces.first[a] -= fixed.small[a].trace();
+    for (Index b = 0; b < count; ++b) traces.second(a, b) += fixed.trace(a, b);
+  }
+  return with_residual(traces.first, traces.second, psi, m);
+}
+
 }  // namespace
 
 std::vector<LevelForm> internal_forms(const Design& design, const TermPlaces& places,
@@ -162,6 +174,15 @@ Matrix own_weight(const Matrix& w, const Vector& psi) {
   return spread * w * spread.transpose();
 }
 
+VarianceTraces variance_traces(const MarginalProducts& products,
+                               const std::vector<LevelForm>& forms, const Matrix& fixed_lower,
+                               const Vector& psi, double rows) {
+  const MarginalProducts::Traces traces = products.traces(forms);
+  if (fixed_lower.rows() == 0) return with_residual(traces.first, traces.second, psi, rows);
+  return without_fixed(traces, FixedParts(products, forms, fixed_lower), psi,
+                       rows - static_cast<double>(fixed_lower.rows()));
+}
+
 VarianceInformation variance_information(const Design& design, const CrossProducts& cross,
                                          const CovarianceParameters& parameters,
                                          const ProfiledDeviance& objective, const Vector& theta,
@@ -180,14 +201,8 @@ VarianceInformation variance_information(const Design& design, const CrossProduc
   VarianceInformation out;
   out.psi = at.psi;
   const double n = static_cast<double>(design.used_rows());
-  out.ml = with_residual(traces.first, traces.second, at.psi, n);
-  Vector first = traces.first;
-  Matrix second = traces.second;
-  for (Index a = 0; a < count; ++a) {
-    first[a] -= fixed.small[a].trace();
-    for (Index b = 0; b < count; ++b) second(a, b) += fixed.trace(a, b);
-  }
-  out.reml = with_residual(first, second, at.psi, n - static_cast<double>(p));
+  out.ml = with_residual(traces.first, traces.second, at.psi, n).second;
+  out.reml = without_fixed(traces, fixed, at.psi, n - static_cast<double>(p)).second;
   if (forms.vcov_psi.size() == 0) return out;
 
   out.observed = at.jacobian * forms.vcov_psi * at.jacobian.transpose();

@@ -9,6 +9,7 @@
 //                                                         sum_a psi_a tr(K V_a) = n, or n - p
 #pragma once
 
+#include "../blocks/marginal_products.h"
 #include "../model/fit_result.h"
 #include "../objective/profiled_deviance.h"
 #include "../objective/term_places.h"
@@ -22,6 +23,16 @@ std::vector<LevelForm> internal_forms(const Design& design, const TermPlaces& pl
 // From W over (g, s) to that of the g's own: with e_a = (1, 0, ..) - g_a/s that what belongs to s
 // follows from, it is E W E', E = [I, -g/s].
 Matrix own_weight(const Matrix& w, const Vector& psi);
+
+// Of (g, s): tr(K V_a) and tr(K V_a K V_b). K is P where the lower triangular root of X'V^-1X at
+// sigma = 1 is given, and V^-1 where it is empty. `rows`: n.
+struct VarianceTraces {
+  Vector first;
+  Matrix second;
+};
+VarianceTraces variance_traces(const MarginalProducts& products,
+                               const std::vector<LevelForm>& forms, const Matrix& fixed_lower,
+                               const Vector& psi, double rows);
 
 // At theta, the point of the objective's last value().
 VarianceInformation variance_information(const Design& design, const CrossProducts& cross,
