@@ -116,13 +116,16 @@ predict.tiers_fit <- function(object, newdata = NULL, re.form = NULL, allow.new.
   table <- if (is.null(newdata)) stats::napredict(object$na.action, table) else {
     handle_missing(table, na.action)
   }
-  returned_prediction(table, object, se.fit, interval, output)
+  # Millions of row names that say nothing but the number are not made.
+  plain <- !is.null(newdata) && nrow(table) == nrow(newdata) && .row_names_info(newdata) < 0L
+  returned_prediction(table, object, se.fit, interval, output, plain)
 }
 
 # What predict.lm() returns.
-returned_prediction <- function(table, fit, se.fit, interval, output) {
+returned_prediction <- function(table, fit, se.fit, interval, output, plain) {
   limits <- intersect(c("lwr", "upr"), colnames(table))
   if (output == "data.frame") {
+    if (plain) rownames(table) <- NULL
     return(as.data.frame(table[, c("fit", "se.fit", "df", limits), drop = FALSE]))
   }
   value <- if (interval == "none") table[, "fit"] else table[, c("fit", limits), drop = FALSE]

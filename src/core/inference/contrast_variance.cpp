@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "quadratic_forms.h"
+
 namespace tiers {
 
 namespace {
@@ -77,19 +79,30 @@ void ContrastVariance::add_new_levels(const ContrastRows& rows, RowVariances& ou
   for (const ContrastPart& part : rows.parts) {
     const int j = part.term;
     const Vector theta = parameters_.part(theta_, j);
-    std::vector<Matrix> derivatives;
+    if (std::find(part.level.begin(), part.level.end(), kNewLevel) == part.level.end()) continue;
+    std::vector<Matrix> forms{sigma2_ * lambda[j] * lambda[j].transpose()};
     for (Index a = 0; !forms_.empty() && a < theta.size(); ++a) {
-      derivatives.push_back(2.0 * lambda[j] *
-                            parameters_.structure(j).factor_derivative(theta, a).transpose());
+      forms.push_back(2.0 * lambda[j] *
+                      parameters_.structure(j).factor_derivative(theta, a).transpose());
     }
+    const Matrix values = quadratic_forms(part.basis, forms);
     for (Index i = 0; i < part.basis.rows(); ++i) {
       if (part.level[i] != kNewLevel) continue;
-      const Vector m = part.basis.row(i).transpose();
-      out.variance[i] += sigma2_ * (lambda[j].transpose() * m).squaredNorm();
-      for (std::size_t a = 0; a < derivatives.size(); ++a)
-        out.gradient(i, parameters_.offset(j) + static_cast<Index>(a)) += m.dot(derivatives[a] * m);
+      out.variance[i] += values(i, 0);
+      for (Index a = 1; a < values.cols(); ++a)
+        out.gradient(i, parameters_.offset(j) + a - 1) += values(i, a);
     }
   }
+}
+
+// Rows that meet no level of the data: x'Phi x, and g'B'E_a B g with g = Phi x.
+void ContrastVariance::fixed_rows(const ContrastRows& rows, RowVariances& out) const {
+  const Point& point = derivative_point();
+  std::vector<Matrix> forms{exact_.phi};
+  for (const Matrix& small : small_) forms.push_back(point.phi * small * point.phi);
+  const Matrix values = quadratic_forms(rows.fixed, forms);
+  out.variance = sigma2_ * values.col(0);
+  out.gradient = values.rightCols(values.cols() - 1);
 }
 
 RowVariances ContrastVariance::rows(const ContrastRows& rows) const {
@@ -99,13 +112,17 @@ RowVariances ContrastVariance::rows(const ContrastRows& rows) const {
   out.variance = Vector::Zero(n);
   out.gradient = Matrix::Zero(n, static_cast<Index>(count));
   const Point& point = derivative_point();
-  // Rows that meet no level of the data need no part of the inverse.
   const bool any_level = std::any_of(rows.parts.begin(), rows.parts.end(), [](const auto& part) {
     return std::any_of(part.level.begin(), part.level.end(), [](int l) { return l > kNewLevel; });
   });
+  if (!any_level) {
+    fixed_rows(rows, out);
+    add_new_levels(rows, out);
+    return out;
+  }
   std::unique_ptr<LocalInverse> local, exact;
-  if (any_level) local = std::make_unique<LocalInverse>(point.factor, forms_, poll_);
-  if (any_level && beside_) {
+  local = std::make_unique<LocalInverse>(point.factor, forms_, poll_);
+  if (beside_) {
     exact = std::make_unique<LocalInverse>(exact_.factor, std::vector<LevelForm>(), poll_);
   }
   CombinedRows walk(rows, layout_, places_);
@@ -118,7 +135,7 @@ RowVariances ContrastVariance::rows(const ContrastRows& rows) const {
     std::vector<Matrix> mixed(count, Matrix::Zero(size, p));
     if (poll_) poll_();
     for (Index i = 0; i < size; ++i) {
-      if (walk.move_to(first + i) && any_level) {
+      if (walk.move_to(first + i)) {
         local->find(walk.places());
         projected = walk.take(point.projected);
         for (std::size_t a = 0; a < count; ++a) solved[a] = walk.take(solved_[a]);

@@ -36,6 +36,7 @@ class ContrastVariance {
     Matrix projected;  // Lambda B
   };
   void prepare_derivatives();
+  void fixed_rows(const ContrastRows& rows, RowVariances& out) const;
   void add_new_levels(const ContrastRows& rows, RowVariances& out) const;
   Matrix apply_form(const LevelForm& form, const Matrix& v) const;
   // Omega^-1 v.
