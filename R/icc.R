@@ -21,8 +21,7 @@
 #' @param x,digits The result, and significant digits to print.
 #' @param ... Not used.
 #' @return A data frame with a class of its own for printing. `icc()`: a row for each grouping
-#'   factor and, of several, `"total"` (on the response scale of a generalized fit the total alone),
-#'   of two types: `"adjusted"`, the variance between groups by itself and the residual's, and
+#'   factor and, of several, `"total"`, of two types: `"adjusted"`, the variance between groups by itself and the residual's, and
 #'   `"conditional"`, by these and the variance of the fixed part. Where a factor is nested in
 #'   others a third, `"correlation"`, is the (adjusted) correlation of two observations with the
 #'   same level of it, which have the levels of the others in common too. `r2()`: a row for
@@ -33,6 +32,11 @@
 #' The variance of the fixed part is that of `X beta` (without the offset, in linear models and on
 #' the latent scale) over the rows. Means and variances are over the rows of positive weight, each
 #' counted once.
+#'
+#' On the response scale of a generalized fit the part of a grouping factor is the covariance of two
+#' observations that have its level in common and no other, so that its share is their correlation.
+#' Such parts do not add up to the total, in which the effects of several factors act together. Each
+#' takes an integral within an integral for every different row, about a second for a few thousand.
 #'
 #' Intervals are those of the delta method on the logit scale, from the covariance matrices of the
 #' fixed effects and of the variance parameters, and so between 0 and 1; at an estimate of exactly 0
@@ -71,30 +75,30 @@ icc <- function(fit, at = NULL, scale = NULL, level = 0.95, ...) {
   }
   if (!is.null(at)) return(icc_at(fit, as_newdata(at), scale, level))
   parts <- variance_shares(fit, scale)
-  groups <- parts$groups
-  total <- add_parts(groups)
-  shares <- shown_shares(groups)
+  total <- parts$between
+  shares <- shown_shares(parts)
   adjusted <- share_rows(fit, shares, list(total, parts$residual), level)
   conditional <- share_rows(fit, shares, list(parts$fixed, total, parts$residual), level)
-  nested <- share_rows(fit, nested_shares(fit, parts$groups), list(total, parts$residual), level)
+  nested <- share_rows(fit, nested_shares(fit, parts), list(total, parts$residual), level)
   table <- rbind(typed_rows(adjusted, "adjusted"), typed_rows(conditional, "conditional"),
                  typed_rows(nested, "correlation"))
   new_shares(table, fit, parts$scale, level, "tiers_icc")
 }
 
-# With their sum, where there are several.
-shown_shares <- function(groups) {
-  if (length(groups) > 1L) c(groups, list(total = add_parts(groups))) else groups
+# Of each grouping factor, and of all where there are several.
+shown_shares <- function(parts) {
+  shares <- lapply(stats::setNames(nm = parts$groups), parts$of_groups)
+  if (length(shares) > 1L) c(shares, list(total = parts$between)) else shares
 }
 
 # A factor with all those that it is nested in.
-nested_shares <- function(fit, groups) {
-  names <- names(groups)
+nested_shares <- function(fit, parts) {
+  names <- parts$groups
   if (length(names) < 2L) return(list())
   codes <- group_codes_of(fit)[names]
   found <- lapply(seq_along(names), function(i) {
     outer <- vapply(seq_along(names), function(j) i != j && nested_in(codes[[i]], codes[[j]]), NA)
-    if (any(outer)) add_parts(groups[c(i, which(outer))])
+    if (any(outer)) parts$of_groups(names[c(i, which(outer))])
   })
   names(found) <- names
   found[lengths(found) > 0L]
@@ -111,17 +115,16 @@ icc_at <- function(fit, at, scale, level) {
     terms <- lapply(seq_along(fit$random), function(j) {
       term_variance(fit, j, random_columns(fit, j, at[i, , drop = FALSE]), 1)
     })
-    list(groups = by_group(fit, terms),
-         residual = if (scale == "latent") latent_part(fit, used_share_rows(fit)) else {
+    groups <- by_group(fit, terms)
+    list(groups = names(groups), of_groups = function(names) add_parts(groups[names]),
+         between = add_parts(groups), residual = if (scale == "latent") latent_part(fit, used_share_rows(fit)) else {
            d <- share_dispersion(fit, 1L, at[i, , drop = FALSE])
            list(value = d^2, slope = dispersion_slope(fit, 2 * d, 1L, at[i, , drop = FALSE]))
          })
   })
   tables <- lapply(rows, function(i) {
-    total <- add_parts(values[[i]]$groups)
-    shares <- shown_shares(values[[i]]$groups)
-    found <- typed_rows(share_rows(fit, shares, list(total, values[[i]]$residual), level),
-                        "adjusted")
+    whole <- list(values[[i]]$between, values[[i]]$residual)
+    found <- typed_rows(share_rows(fit, shown_shares(values[[i]]), whole, level), "adjusted")
     cbind(at[rep(i, nrow(found)), , drop = FALSE], found, row.names = NULL)
   })
   new_shares(do.call(rbind, tables), fit, scale, level, "tiers_icc")
@@ -132,15 +135,26 @@ response_at <- function(fit, at) {
   sd <- random_sd(fit, random_parts(fit, NA), at)
   d <- share_dispersion(fit, 1L, at)
   one <- row_integrals(fit, fixed_values(fit, at), sd, family_at(family_of(fit), 1L), d, 1)
-  slope <- function(by_eta, by_s2) {
+  slope <- function(by_eta, by_s2, own = integer(), by_own = by_s2) {
     terms <- lapply(seq_along(fit$random), function(j) {
-      term_variance(fit, j, random_columns(fit, j, at), by_s2)
+      term_variance(fit, j, random_columns(fit, j, at), if (j %in% own) by_own else by_s2)
     })
     c(drop(crossprod(X, by_eta)), numeric(nrow(fit$parameters))) + add_parts(terms)$slope
   }
-  list(groups = list(total = list(value = one$m2 - one$m1^2,
-                                  slope = slope(one$m2_eta - 2 * one$m1 * one$m1_eta,
-                                                one$m2_s2 - 2 * one$m1 * one$m1_s2))),
+  groups <- term_groups(fit)
+  between <- list(value = one$m2 - one$m1^2,
+                  slope = slope(one$m2_eta - 2 * one$m1 * one$m1_eta,
+                                one$m2_s2 - 2 * one$m1 * one$m1_s2))
+  of_groups <- function(names) {
+    own <- which(groups %in% names)
+    if (length(own) == length(groups)) return(between)
+    pair <- pair_integrals(fit, 1L, own, at)
+    list(value = pair$c - one$m1^2,
+         slope = slope(pair$c_eta - 2 * one$m1 * one$m1_eta,
+                       pair$c_rest - 2 * one$m1 * one$m1_s2, own,
+                       pair$c_own - 2 * one$m1 * one$m1_s2))
+  }
+  list(groups = unique(groups), of_groups = of_groups, between = between,
        residual = list(value = one$v, slope = slope(one$v_eta, one$v_s2) +
                          dispersion_slope(fit, one$v_d, 1L, at)))
 }
@@ -152,7 +166,7 @@ r2 <- function(fit, scale = NULL, level = 0.95, ...) {
   validate_fit(fit)
   check_level(level)
   parts <- variance_shares(fit, scale)
-  between <- add_parts(parts$groups)
+  between <- parts$between
   table <- share_rows(fit, list(marginal = parts$fixed,
                                 conditional = add_parts(list(parts$fixed, between))),
                       list(parts$fixed, between, parts$residual), level)

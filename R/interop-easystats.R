@@ -17,7 +17,7 @@ find_formula.tiers_fit <- function(x, ...) {
 # In the parts of variance_shares(), on the scale that icc() takes by default.
 variance_parts <- function(fit) {
   parts <- variance_shares(fit)
-  list(fixed = parts$fixed$value, random = add_parts(parts$groups)$value,
+  list(fixed = parts$fixed$value, random = parts$between$value,
        residual = parts$residual$value)
 }
 

@@ -1,6 +1,8 @@
 # Shares of the variance of the response itself, whatever the family: with m1 = E mu, m2 = E mu^2
 # and v = E Var(y | mu) of each row, integrals over one normal variable, the fixed effects have
-# var(m1), the random effects the mean of m2 - m1^2, the rest the mean of v.
+# var(m1), the random effects the mean of m2 - m1^2, the rest the mean of v. Of some of the grouping
+# factors it is what two observations have in common that share the levels of these alone, the mean
+# of c - m1^2 with c = E (E(mu | their effects))^2; such parts do not add up.
 
 response_shares <- function(fit, rows) {
   check_share_integrals(fit)
@@ -20,13 +22,57 @@ response_shares <- function(fit, rows) {
   known <- function(value, part) {
     list(value = value, slope = if (is_separated(fit)) NA_real_ * part else part)
   }
-  list(scale = "response",
-       fixed = known(stats::var(at$m1), slope(fixed, 0, 0)),
-       groups = if (length(fit$random)) {
-         list(total = known(mean(at$m2 - at$m1^2), slope(between, 1 / n, 0)))
-       },
+  groups <- term_groups(fit)
+  total <- known(mean(at$m2 - at$m1^2), slope(between, 1 / n, 0))
+  of_groups <- function(names) {
+    own <- which(groups %in% names)
+    if (length(own) == length(groups)) return(total)
+    pair <- pair_integrals(fit, rows, own)
+    moved <- mean_slope(fit, rows, (pair$c_eta - 2 * at$m1 * at$m1_eta) / n,
+                        (pair$c_rest - 2 * at$m1 * at$m1_s2) / n, own,
+                        (pair$c_own - 2 * at$m1 * at$m1_s2) / n)
+    known(mean(pair$c - at$m1^2), moved)
+  }
+  list(scale = "response", groups = unique(groups), of_groups = of_groups,
+       fixed = known(stats::var(at$m1), slope(fixed, 0, 0)), between = total,
        residual = known(mean(at$v), slope(0, 0, 1 / n) +
                           dispersion_slope(fit, at$v_d / n, rows)))
+}
+
+# E mu_1 mu_2 of two observations like the row that have the effects of the terms `own` in common:
+# with M(x) = E mu(x + r W), W for the other terms, c = E M(eta + a Z)^2; and its derivatives by eta,
+# a^2 and r^2. `newdata`: as for random_sd().
+pair_integrals <- function(fit, rows, own, newdata = NULL) {
+  held <- random_parts(fit, NULL)
+  rest <- random_sd(fit, replace(held, -own, list(integer())), newdata)[rows]
+  spread <- random_sd(fit, replace(held, own, list(integer())), newdata)[rows]
+  eta <- fixed_values(fit, newdata)[rows]
+  family <- family_of(fit)
+  # Equal rows once.
+  key <- if (is.null(family$custom)) paste(eta, spread, rest) else seq_along(rows)
+  first <- which(!duplicated(key))
+  value <- matrix(NA_real_, length(first), 4L)
+  infinite <- is.infinite(eta[first])
+  class <- ceiling(log2(pmax(spread[first], 0.5)))
+  for (size in unique(class)) {
+    here <- which(class == size & !infinite)
+    i <- first[here]
+    mean <- family_at(family, if (is.null(newdata)) rows[i] else 1L)
+    f <- function(x) {
+      M <- marginal_mean(mean, x, rest[i])
+      by_x <- 2 * M * marginal_slope(mean, x, rest[i])
+      z <- ifelse(spread[i] > 0, (x - eta[i]) / spread[i], 0)
+      cbind(M^2, by_x, by_x * z, 2 * M * marginal_curvature(mean, x, rest[i]))
+    }
+    # exp(2 eta) has its mass at 2 sd.
+    reach <- 8.5 + if (identical(family$link, "log")) 2 * 2^size else 0
+    value[here, ] <- average_rows(f, eta[i], spread[i], normal_step(size), reach = reach)
+  }
+  value[infinite, ] <- cbind(mean_of(family_at(family, rows[first[infinite]]),
+                                     eta[first[infinite]])^2, 0, 0, 0)
+  value <- value[match(key, key[first]), , drop = FALSE]
+  list(c = value[, 1L], c_eta = value[, 2L],
+       c_own = ifelse(spread > 0, value[, 3L] / (2 * spread), 0), c_rest = value[, 4L])
 }
 
 check_share_integrals <- function(fit) {

@@ -5,8 +5,8 @@
 # A part is list(value, slope): slope has the p kept coefficients, then the parameters of
 # fit$parameters.
 
-# list(scale, fixed, groups, residual); `groups` is a list by grouping factor, or has one part
-# "total" where the random effects do not add up by factor.
+# list(scale, fixed, between, residual, groups, of_groups): `between` is the part of all random
+# effects, of_groups() that of some of the grouping factors, `groups` their names.
 variance_shares <- function(fit, scale = NULL) {
   scale <- match_share_scale(fit, scale)
   rows <- used_share_rows(fit)
@@ -19,7 +19,9 @@ variance_shares <- function(fit, scale = NULL) {
   terms <- lapply(seq_along(fit$random), function(j) {
     term_variance(fit, j, random_columns(fit, j, NULL)[rows, , drop = FALSE], 1 / length(rows))
   })
-  list(scale = scale, fixed = fixed, groups = by_group(fit, terms),
+  groups <- by_group(fit, terms)
+  list(scale = scale, fixed = fixed, between = add_parts(groups), groups = names(groups),
+       of_groups = function(names) add_parts(groups[names]),
        residual = if (scale == "latent") latent_part(fit, rows) else residual_part(fit, rows))
 }
 
@@ -170,11 +172,13 @@ latent_part <- function(fit, rows) {
 # Derivative, exact to rounding, of what is made of sums, products and quotients of x.
 complex_slope <- function(f, x) Im(f(complex(real = x, imaginary = 1e-100))) / 1e-100
 
-# Slopes of sum_i F_i(eta_i, s_i^2), s_i^2 = z_i'Sigma z_i, from those by eta and s^2.
-mean_slope <- function(fit, rows, by_eta, by_variance) {
+# Slopes of sum_i F_i(eta_i, s_i^2), s_i^2 = z_i'Sigma z_i, from those by eta and s^2; those by the
+# variances of the terms in `own` may be others.
+mean_slope <- function(fit, rows, by_eta, by_variance, own = integer(), by_own = by_variance) {
   X <- kept_matrix(fit)[rows, , drop = FALSE]
   terms <- lapply(seq_along(fit$random), function(j) {
-    term_variance(fit, j, random_columns(fit, j, NULL)[rows, , drop = FALSE], by_variance)
+    term_variance(fit, j, random_columns(fit, j, NULL)[rows, , drop = FALSE],
+                  if (j %in% own) by_own else by_variance)
   })
   c(drop(crossprod(X, by_eta)), numeric(nrow(fit$parameters))) + add_parts(terms)$slope
 }

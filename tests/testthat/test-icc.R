@@ -22,15 +22,18 @@ with_values <- function(fit, values) {
   fit
 }
 
+groups_of <- function(parts) lapply(parts$groups, parts$of_groups)
+
 expect_share_slopes <- function(fit, scale = NULL) {
   parts <- variance_shares(fit, scale)
   flat <- function(fit) {
     parts <- variance_shares(fit, scale)
-    c(parts$fixed$value, vapply(parts$groups, `[[`, 0, "value"), parts$residual$value)
+    c(parts$fixed$value, vapply(groups_of(parts), `[[`, 0, "value"), parts$between$value,
+      parts$residual$value)
   }
   at <- c(kept_coefficients(fit), fit$parameters$estimate)
-  exact <- rbind(parts$fixed$slope, do.call(rbind, lapply(parts$groups, `[[`, "slope")),
-                 parts$residual$slope)
+  exact <- rbind(parts$fixed$slope, do.call(rbind, lapply(groups_of(parts), `[[`, "slope")),
+                 parts$between$slope, parts$residual$slope)
   free <- which(c(rep(TRUE, nrow(fit$vcov)), !is.na(diag(fit$vcov_parameters))))
   numeric <- vapply(free, function(i) {
     h <- 1e-3 * max(abs(at[i]), 0.1)
@@ -132,6 +135,9 @@ test_that("response scale: every family's integrals", {
   fits <- c(lapply(setdiff(family_names(), "gaussian"), family_fit), list(
     glmm(nbinom2 ~ x + (1 | g), family_data(), nbinom2(), dispersion = ~ x),
     suppressMessages(glmm(cbind(k, m - k) ~ x + (x | g), d, binomial("cloglog")))))
+  two <- suppressMessages(glmm(cbind(k, m - k) ~ x + (1 | g) + (1 | o), transform(
+    d, o = factor(rep(1:7, length.out = nrow(d)))), binomial(), nAGQ = 0))
+  expect_share_slopes(two, "response")
   for (fit in fits) {
     family <- family_of(fit)
     traits <- family_traits(family$name)
@@ -153,6 +159,40 @@ test_that("response scale: every family's integrals", {
     }
   }
   for (fit in utils::tail(fits, 2L)) expect_share_slopes(fit, "response")
+})
+
+test_that("response scale by grouping factor: the correlation of two responses", {
+  d <- small_counts()
+  d$h <- factor(rep(1:5, length.out = nrow(d)))
+  fit <- suppressMessages(glmm(cbind(k, m - k) ~ x + (1 | g) + (1 | h), d, binomial(),
+                               fix = c("sd_(Intercept)|g" = 0.9, "sd_(Intercept)|h" = 1.4)))
+  found <- icc(fit, scale = "response")
+  eta <- fixed_values(fit)
+  # The effects of g, and those of h, on a grid.
+  z <- seq(-9, 9, length.out = 121)
+  w <- dnorm(z) / sum(dnorm(z))
+  by_g <- vapply(eta, function(e) drop(plogis(outer(e + 0.9 * z, 1.4 * z, "+")) %*% w), z)
+  by_h <- vapply(eta, function(e) drop(plogis(outer(e + 1.4 * z, 0.9 * z, "+")) %*% w), z)
+  m1 <- drop(w %*% by_g)
+  m2 <- vapply(eta, function(e) sum(w * (plogis(outer(e + 0.9 * z, 1.4 * z, "+"))^2 %*% w)), 0)
+  total <- mean(m1 - m1^2)
+  expect_equal(share(found, "adjusted"),
+               c(mean(w %*% by_g^2 - m1^2), mean(w %*% by_h^2 - m1^2), mean(m2 - m1^2)) / total,
+               tolerance = 1e-8)
+  expect_true(sum(share(found, "adjusted", c("g", "h"))) < share(found, "adjusted", "total"))
+  at <- icc(fit, d[3, ], scale = "response")
+  expect_equal(at$estimate[1], unname(drop(w %*% by_g[, 3]^2 - m1[3]^2) / (m1[3] - m1[3]^2)),
+               tolerance = 1e-8)
+  # Closed: the lognormal mean.
+  counts <- suppressMessages(glmm(n ~ x + (x | g) + (1 | g:h), d, poisson(), nAGQ = 0, fix = c(
+    "sd_(Intercept)|g" = 0.5, "sd_x|g" = 0.3, "cor_x.(Intercept)|g" = 0.2,
+    "sd_(Intercept)|g:h" = 0.6)))
+  found <- icc(counts, scale = "response")
+  v <- 0.25 + 2 * 0.03 * d$x + 0.09 * d$x^2
+  m1 <- exp(fixed_values(counts) + (v + 0.36) / 2)
+  total <- mean(m1^2 * expm1(v + 0.36)) + mean(m1)
+  expect_equal(share(found, "adjusted", "g"), mean(m1^2 * expm1(v)) / total, tolerance = 1e-8)
+  expect_equal(share(found, "correlation", "g:h"), share(found, "adjusted", "total"))
 })
 
 test_that("response scale at chosen values, and of the linear model", {
