@@ -102,6 +102,9 @@ getME.tiers_fit <- function(object, name, ...) {
     stop_input("{.arg name} must be the name of a part.")
   }
   if (identical(name, "ALL")) name <- names(model_parts())
+  # lme4 completes names, and others rely on it.
+  at <- pmatch(name, names(model_parts()), duplicates.ok = TRUE)
+  name[!is.na(at)] <- names(model_parts())[at[!is.na(at)]]
   unknown <- setdiff(name, names(model_parts()))
   if (length(unknown)) {
     stop_input(c("A fit of tiers has no part {.val {unknown}}.",
