@@ -21,12 +21,12 @@
 #' @param x,digits The result, and significant digits to print.
 #' @param ... Not used.
 #' @return A data frame with a class of its own for printing. `icc()`: a row for each grouping
-#'   factor and, of several, `"total"`, of two types: `"adjusted"`, the variance between groups by itself and the residual's, and
-#'   `"conditional"`, by these and the variance of the fixed part. Where a factor is nested in
-#'   others a third, `"correlation"`, is the (adjusted) correlation of two observations with the
-#'   same level of it, which have the levels of the others in common too. `r2()`: a row for
-#'   `"marginal"` and one for `"conditional"`. Columns `estimate`, `std.error`, `conf.low`,
-#'   `conf.high`.
+#'   factor and, of several, `"total"`, of two types: `"adjusted"`, the variance between groups by
+#'   itself and the residual's, and `"conditional"`, by these and the variance of the fixed part.
+#'   Where a factor is nested in others a third, `"correlation"`, is the (adjusted) correlation of
+#'   two observations with the same level of it, which have the levels of the others in common too.
+#'   `r2()`: a row for `"marginal"` and one for `"conditional"`. Columns `estimate`, `std.error`,
+#'   `conf.low`, `conf.high`.
 #' @details
 #' With random slopes the variance between groups is its mean over the rows (Johnson 2014).
 #' The variance of the fixed part is that of `X beta` (without the offset, in linear models and on
@@ -116,11 +116,12 @@ icc_at <- function(fit, at, scale, level) {
       term_variance(fit, j, random_columns(fit, j, at[i, , drop = FALSE]), 1)
     })
     groups <- by_group(fit, terms)
+    residual <- if (scale == "latent") latent_part(fit, used_share_rows(fit)) else {
+      d <- share_dispersion(fit, 1L, at[i, , drop = FALSE])
+      list(value = d^2, slope = dispersion_slope(fit, 2 * d, 1L, at[i, , drop = FALSE]))
+    }
     list(groups = names(groups), of_groups = function(names) add_parts(groups[names]),
-         between = add_parts(groups), residual = if (scale == "latent") latent_part(fit, used_share_rows(fit)) else {
-           d <- share_dispersion(fit, 1L, at[i, , drop = FALSE])
-           list(value = d^2, slope = dispersion_slope(fit, 2 * d, 1L, at[i, , drop = FALSE]))
-         })
+         between = add_parts(groups), residual = residual)
   })
   tables <- lapply(rows, function(i) {
     whole <- list(values[[i]]$between, values[[i]]$residual)

@@ -1,7 +1,7 @@
-# What marginaleffects asks of a model, registered when it is loaded: coefficients, fits with others,
-# their covariance matrix, and predictions. Predictions of fits with other coefficients are the
-# derivatives from which it makes standard errors; the random effects stay where they are, so that
-# averages over groups belong to `re.form = NA`.
+# What marginaleffects asks of a model, registered when it is loaded: coefficients, fits with other
+# ones, their covariance matrix, and predictions. It takes derivatives of predictions by the
+# coefficients; the random effects stay where they are meanwhile, so that averages over groups
+# belong to `re.form = NA`.
 
 .onLoad <- function(libname, pkgname) {
   # The models that it takes beside those it knows.

@@ -10,6 +10,7 @@
 predictive_limits <- function(fit, eta, variance, rows, level) {
   limits <- matrix(NA_real_, length(eta), 2L, dimnames = list(NULL, c("lwr", "upr")))
   # Of an infinite linear predictor nothing but its sign is known.
+  tell_infinite_rows(fit, unname(which(is.infinite(eta) | variance %in% Inf)))
   at <- which(is.finite(eta) & is.finite(variance))
   if (length(at) == 0L) return(limits)
   rows <- lapply(rows, rep_len, length(eta))
@@ -23,6 +24,17 @@ predictive_limits <- function(fit, eta, variance, rows, level) {
     limits[own, 2L] <- predictive_quantile(family, cdf, (1 + level) / 2, here$m, mean)
   }
   limits
+}
+
+tell_infinite_rows <- function(fit, rows) {
+  if (length(rows) == 0L) return(invisible())
+  inform("tiers_message_data", c(
+    "{length(rows)} row{?s} {?has/have} no limits for new responses ({.code NA}): row
+     {first_rows(rows)}.",
+    x = if (is_separated(fit)) "The data are separated: the linear predictor is infinite there, by
+        the coefficients of {.val {fit$separation$columns}}."
+      else "The linear predictor is infinite there.",
+    i = "{.code interval = \"confidence\"} gives the range of the mean."), rows = rows)
 }
 
 # A function of y, one value a row, that gives P(Y <= y). Linear predictors outside of the link's

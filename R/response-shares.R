@@ -40,8 +40,8 @@ response_shares <- function(fit, rows) {
 }
 
 # E mu_1 mu_2 of two observations like the row that have the effects of the terms `own` in common:
-# with M(x) = E mu(x + r W), W for the other terms, c = E M(eta + a Z)^2; and its derivatives by eta,
-# a^2 and r^2. `newdata`: as for random_sd().
+# with M(x) = E mu(x + r W), W for the other terms, c = E M(eta + a Z)^2; and its derivatives by
+# eta, a^2 and r^2. `newdata`: as for random_sd().
 pair_integrals <- function(fit, rows, own, newdata = NULL) {
   held <- random_parts(fit, NULL)
   rest <- random_sd(fit, replace(held, -own, list(integer())), newdata)[rows]

@@ -298,6 +298,12 @@ test_that("fits with nAGQ = 0, new levels and separated data", {
                 sqrt(fixed^2 + VarCorr(fit)$ID[1, 1]), 1e-8)
   separated <- suppressWarnings(suppressMessages(
     glmm(y ~ x + x2 + (1 | f), separated_row_data(), family = binomial())))
+  infinite <- which(is.infinite(predict(separated)))
+  told <- expect_message(limits <- predict(separated, type = "response", interval = "prediction"),
+                         "separated", class = "tiers_message_data")
+  expect_identical(told$rows, unname(infinite))
+  expect_identical(unname(which(is.na(limits[, "lwr"]))), unname(infinite))
+  expect_no_message(predict(separated, type = "response", interval = "confidence"))
   got <- predict(separated, se.fit = TRUE)
   infinite <- is.infinite(got$fit)
   expect_true(any(infinite) && !all(infinite))
