@@ -66,8 +66,9 @@ dense_weight <- function(fit, information = "expected") {
 # how a moves with the parameters:
 #   a = P Z G m + V^-1 X Phi l,  da_c = P (Z Gdot_c m - V_c a),  K2_cd = da_c' V da_d,
 #   C = a'V a - 2 a'Z G m + m'G m,  dC_c = a'V_c a - 2 a'Z Gdot_c m + m'Gdot_c m
-# (a minimizes C, so that its own change does not count). One row of M and L a contrast.
-dense_kenward_roger_errors <- function(fit, M, L, information = "expected") {
+# (a minimizes C, so that its own change does not count). One row of M and L a contrast. `held`:
+# numbers of parameters that are known.
+dense_kenward_roger_errors <- function(fit, M, L, information = "expected", held = integer()) {
   rows <- dense_rows(fit_specification(fit))
   X <- rows$X[, dense_kept(rows$X), drop = FALSE]
   Z <- do.call(cbind, lapply(rows$terms, dense_z))
@@ -83,6 +84,9 @@ dense_kenward_roger_errors <- function(fit, M, L, information = "expected") {
   V <- Z %*% G %*% t(Z) + diag(fit$sigma^2 / rows$weights)
   by_psi <- c(lapply(forms, function(form) Z %*% form %*% t(Z)), list(diag(1 / rows$weights)))
   forms <- c(forms, list(0 * forms[[1L]]))
+  free <- setdiff(seq_along(forms), held)
+  forms <- forms[free]
+  by_psi <- by_psi[free]
   inverse <- solve(V)
   phi <- solve(t(X) %*% inverse %*% X)
   P <- inverse - inverse %*% X %*% phi %*% t(X) %*% inverse

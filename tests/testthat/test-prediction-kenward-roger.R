@@ -1,14 +1,14 @@
 # Kenward and Roger's method for predictions, against dense matrices.
 
 # Standard errors and df of levels that the fit knows.
-expect_kenward_roger <- function(fit, new, groups, tolerance = 1e-8) {
+expect_kenward_roger <- function(fit, new, groups, tolerance = 1e-8, held = integer()) {
   spec <- fit_specification(fit)
   bases <- lapply(seq_along(groups), function(j) unname(random_columns(fit, j, new)))
   codes <- lapply(seq_along(groups), function(j) match(new[[groups[j]]], fit$random[[j]]$levels))
   L <- unname(fixed_matrix(fit, new))[, !is.na(fixef(fit)), drop = FALSE]
   M <- dense_random_rows(spec, codes, bases)
   for (information in c("expected", if (fit$convergence$status == "converged") "observed")) {
-    truth <- dense_kenward_roger_errors(fit, M, L, information)
+    truth <- dense_kenward_roger_errors(fit, M, L, information, held)
     got <- predict(fit, new, se.fit = TRUE, ddf = ddf_kr(information))
     expect_equal(unname(got$se.fit), sqrt(diag(truth$adjusted)), tolerance = tolerance)
     expect_equal(unname(got$df), truth$df, tolerance = tolerance)
@@ -118,5 +118,19 @@ test_that("rows and blocks of contrasts agree, with K2 too", {
     expect_equal(rows$variance, diag(block$variance), tolerance = 1e-11)
     expect_equal(rows$gradient, vapply(block$gradient, diag, double(3)), tolerance = 1e-9)
     expect_equal(rows$adjustment, diag(block$adjustment), tolerance = 1e-7)
+  }
+})
+
+test_that("a parameter that is held does not vary", {
+  d <- crossed_data()
+  new <- d[c(1, 5, 20), ]
+  value <- function(fit) stats::setNames(fit$parameters$estimate, fit$parameters$name)
+  for (formula in list(y ~ x + (1 | a), y ~ x + (1 | a) + (1 | b))) {
+    groups <- intersect(c("a", "b"), all.vars(formula))
+    free <- value(lmm(formula, d, weights = w))
+    for (name in c("sd_(Intercept)|a", "sigma")) {
+      fit <- suppressMessages(lmm(formula, d, weights = w, fix = free[name]))
+      expect_kenward_roger(fit, new, groups, held = match(name, fit$parameters$name))
+    }
   }
 })
