@@ -32,7 +32,19 @@ boot_limits <- function(t, t0, tails, type, acceleration = NULL) {
       t <- t[is.finite(t)]
       2 * t0 - mean(t) + stats::qnorm(tails) * stats::sd(t)
     },
-    bca = boot_quantiles(t, bca_tails(t, t0, tails, acceleration)))
+    bca = boot_quantiles(t, bca_tails(t, t0, tails, acceleration)),
+    shortest = shortest_limits(t, tails[2L] - tails[1L]))
+}
+
+# The shortest interval that holds this share of the replicates; the first of several.
+shortest_limits <- function(t, level) {
+  t <- sort(t)
+  inside <- min(max(ceiling(level * length(t) - 1e-9), 1), length(t))
+  first <- seq_len(length(t) - inside + 1L)
+  width <- t[first + inside - 1L] - t[first]
+  at <- which.min(width)
+  if (length(at) == 0L) return(c(NA_real_, NA_real_))
+  t[c(at, at + inside - 1L)]
 }
 
 # Efron (1987): the quantiles that are right after a transformation to a normal distribution with a

@@ -57,7 +57,9 @@
 #'   * `"basic"`: these reflected at the estimate;
 #'   * `"norm"`: normal limits with the bias taken off and the standard error of the replicates;
 #'   * `"bca"`: quantiles corrected for bias and for a standard error that changes with the
-#'     parameter (Efron 1987), which takes fits without each group on top: the jackknife.
+#'     parameter (Efron 1987), which takes fits without each group on top: the jackknife;
+#'   * `"shortest"`: the shortest interval that holds this share of the replicates; of a variance it
+#'     is not the square of that of its root.
 #'
 #'   With `scale = "var"` the limits of standard deviations (sigma) are squared.
 #' @section Random numbers:

@@ -1,11 +1,11 @@
 # What a user does with a bootstrap.
 
-boot_types <- c("percentile", "basic", "norm", "bca")
+boot_types <- c("percentile", "basic", "norm", "bca", "shortest")
 
 #' @rdname bootstrap
 #' @export
 confint.tiers_bootstrap <- function(object, parm, level = 0.95,
-                                    type = c("percentile", "basic", "norm", "bca"),
+                                    type = c("percentile", "basic", "norm", "bca", "shortest"),
                                     scale = c("sd", "var"), ...) {
   check_dots("confint", ...)
   check_level(level)
@@ -50,7 +50,8 @@ bootstrap_limits <- function(boot, names, level, type) {
 #' @rdname bootstrap
 #' @export
 summary.tiers_bootstrap <- function(object, level = 0.95,
-                                    limits = c("percentile", "basic", "norm", "bca"), ...) {
+                                    limits = c("percentile", "basic", "norm", "bca", "shortest"),
+                                    ...) {
   check_dots("summary", ...)
   check_level(level)
   limits <- match_choice(limits, boot_types, "limits")
@@ -68,7 +69,7 @@ summary.tiers_bootstrap <- function(object, level = 0.95,
 #' @rdname bootstrap
 #' @export
 print.tiers_bootstrap <- function(x, level = 0.95,
-                                  limits = c("percentile", "basic", "norm", "bca"),
+                                  limits = c("percentile", "basic", "norm", "bca", "shortest"),
                                   digits = max(3L, getOption("digits") - 3L), ...) {
   check_dots("print", ...)
   check_digits(digits)
@@ -112,7 +113,8 @@ as.data.frame.tiers_bootstrap <- function(x, row.names = NULL, optional = FALSE,
 #' @rdname bootstrap
 #' @export
 tidy.tiers_bootstrap <- function(x, conf.int = FALSE, conf.level = 0.95,
-                                 conf.method = c("percentile", "basic", "norm", "bca"), ...) {
+                                 conf.method = c("percentile", "basic", "norm", "bca", "shortest"),
+                                 ...) {
   check_dots("tidy", ...)
   check_flag(conf.int, "conf.int")
   table <- summary(x, conf.level, match_choice(conf.method, boot_types, "conf.method"))
@@ -123,7 +125,8 @@ tidy.tiers_bootstrap <- function(x, conf.int = FALSE, conf.level = 0.95,
 #' @rdname bootstrap
 #' @export
 plot.tiers_bootstrap <- function(x, which = NULL, level = 0.95,
-                                 limits = c("percentile", "basic", "norm", "bca"), ...) {
+                                 limits = c("percentile", "basic", "norm", "bca", "shortest"),
+                                 ...) {
   force_arguments(c("which", "level", "limits"))
   check_level(level)
   limits <- match_choice(limits, boot_types, "limits")

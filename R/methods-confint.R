@@ -1,18 +1,24 @@
 #' @rdname vcov.tiers_fit
 #' @export
-confint.tiers_fit <- function(object, parm, level = 0.95, method = c("wald", "profile", "boot"),
+confint.tiers_fit <- function(object, parm, level = 0.95,
+                              method = c("wald", "profile", "boot", "satterthwaite"),
                               ddf = NULL, vcov = NULL, cluster = NULL,
                               component = c("conditional", "dispersion"),
                               scale = c("sd", "var"), nsim = 1000, seed = NULL,
-                              type = c("percentile", "basic", "norm", "bca"), workers = NULL,
-                              ...) {
+                              type = c("percentile", "basic", "norm", "bca", "shortest"),
+                              workers = NULL, ...) {
   check_dots("confint", ...)
   component <- match_choice(component, c("conditional", "dispersion"), "component")
   scale <- match_choice(scale, c("sd", "var"), "scale")
   method <- match_interval_method(method)
+  chi_square <- method == "satterthwaite"
   check_level(level)
   if (!missing(parm)) check_parm(parm, "parm")
   validate_fit(object)
+  if (chi_square) {
+    ddf <- ddf_of_method(object, ddf)
+    method <- "wald"
+  }
   tails <- c((1 - level) / 2, 1 - (1 - level) / 2)
   if (component == "dispersion") {
     if (!is.null(ddf) || !is.null(vcov)) {
@@ -41,14 +47,22 @@ confint.tiers_fit <- function(object, parm, level = 0.95, method = c("wald", "pr
     return(named_limits(on_variance_scale(limits, object, scale), level, words))
   }
   if (!any(parm %in% names)) {
-    limits <- on_variance_scale(mixed_limits(object, parm, tails, ddf, vcov), object, scale)
-    return(named_limits(limits, level, "Wald"))
+    if (chi_square) ddf <- NULL
+    limits <- mixed_limits(object, parm, tails, ddf, vcov, chi_square)
+    words <- if (chi_square) "Satterthwaite's chi-square" else "Wald"
+    return(named_limits(on_variance_scale(limits, object, scale), level, words))
   }
   prepared <- prepare_ddf(object, ddf, vcov, cluster)
   limits <- if (all(parm %in% names)) fixed_limits(object, parm, tails, prepared) else {
-    on_variance_scale(mixed_limits(object, parm, tails, prepared), object, scale)
+    limits <- mixed_limits(object, parm, tails, prepared, chi_square = chi_square)
+    on_variance_scale(limits, object, scale)
   }
-  named_limits(limits, level, "Wald", ddf_of_limits(object, prepared), prepared$vcov_words)
+  words <- if (chi_square && !all(parm %in% names)) {
+    "Wald, of variance parameters Satterthwaite's chi-square"
+  } else {
+    "Wald"
+  }
+  named_limits(limits, level, words, ddf_of_limits(object, prepared), prepared$vcov_words)
 }
 
 # Of coefficients.
@@ -97,7 +111,19 @@ check_parm <- function(parm, arg) {
 
 match_interval_method <- function(method) {
   if (is.character(method)) method <- tolower(method)
-  match_choice(method, c("wald", "profile", "boot"), "method")
+  match_choice(method, c("wald", "profile", "boot", "satterthwaite"), "method")
+}
+
+# Of fixed effects method = "satterthwaite" is a Wald method with these degrees of freedom.
+ddf_of_method <- function(fit, ddf) {
+  if (!kind_tests(fit)$linear) {
+    stop_input(c("{.code method = \"satterthwaite\"} is for linear models.",
+                 i = "Use {.code method = \"profile\"}."))
+  }
+  if (!is.null(ddf)) {
+    stop_input("{.arg ddf} does not go with {.code method = \"satterthwaite\"}, which names it.")
+  }
+  "satterthwaite"
 }
 
 # Limits by a parametric bootstrap; NA where there is nothing to vary.
@@ -134,12 +160,12 @@ on_variance_scale <- function(limits, fit, scale) {
 }
 
 # Of variance parameters, and of fixed effects among them.
-mixed_limits <- function(fit, parm, tails, ddf = NULL, vcov = NULL) {
+mixed_limits <- function(fit, parm, tails, ddf = NULL, vcov = NULL, chi_square = FALSE) {
   fixed <- parm %in% names(fit$coefficients)
   if (!any(fixed) && (!is.null(ddf) || !is.null(vcov))) {
     stop_input("{.arg ddf} and {.arg vcov} are for the fixed effects, not for {.val {parm}}.")
   }
-  limits <- parameter_limits(fit, tails)[parm[!fixed], , drop = FALSE]
+  limits <- parameter_limits(fit, tails, chi_square)[parm[!fixed], , drop = FALSE]
   at_end <- ends_of_range(fit, parm[!fixed])
   report_no_limits(fit, setdiff(parm[!fixed], at_end))
   if (length(at_end)) {

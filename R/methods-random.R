@@ -4,7 +4,7 @@
 #'
 #' What holds for everybody, by how much each group departs from it, and the sum of the two.
 #'
-#' @param object A fit made by [lmm()] or [glmm()].
+#' @param object A fit made by [lmm()] or [glmm()]; for `summary()` the result of `ranef()`.
 #' @param component Of which part: `"conditional"`, the fixed effects of the mean, or
 #'   `"dispersion"`, the coefficients of the log dispersion parameter of a generalized fit.
 #' @param type `"mode"`: the most probable values given the data, at the estimates. `"mean"`: their
@@ -13,7 +13,7 @@
 #' @param condVar Add the conditional variances of the random effects?
 #' @param drop Turn random effects with a single column into named vectors?
 #' @param whichel Names of the grouping factors wanted; all of them by default.
-#' @param x The result of `ranef()`.
+#' @param x The result of `ranef()`, or of `summary()` of it.
 #' @param row.names,optional Ignored.
 #' @param ... Not used.
 #' @return `fixef()`: a named vector, `NA` where a coefficient could not be estimated (`Inf` where
@@ -24,6 +24,12 @@
 #'   factor). `as.data.frame()` of it: one row for each effect, with columns `grpvar`, `term`,
 #'   `grp`, `condval` and `condsd`. `coef()`: for each grouping factor a data frame of fixed plus
 #'   random effects.
+#'
+#'   `summary()` of `ranef()`: the solution for random effects of PROC MIXED, a data frame with one
+#'   row for each effect and the columns `group`, `level`, `term`, `estimate`, `std.error`, `df`,
+#'   `statistic`, `p.value`. The standard error is that of the prediction, with the uncertainty of
+#'   the fixed effects in it, and so above `condsd`. With degrees of freedom that are counted, as
+#'   `"containment"`, these are z tests.
 #' @seealso [VarCorr()][VarCorr.tiers_fit] for their variances, [plot()][plot.tiers_fit] for a
 #'   caterpillar plot, [predict()][predict.tiers_fit], [tidy()][tidy.tiers_fit] with `effects =
 #'   "ran_vals"`.
@@ -31,12 +37,14 @@
 #' Robinson GK (1991). That BLUP is a good thing: the estimation of random effects. Statistical
 #' Science 6, 15-32.
 #' @concept BLUP
+#' @concept solution for random effects
 #' @concept conditional modes
 #' @concept empirical Bayes
 #' @examples
 #' fit <- lmm(distance ~ age + (age | Subject), nlme::Orthodont)
 #' fixef(fit)
 #' head(as.data.frame(ranef(fit)))
+#' summary(ranef(fit))
 #' head(coef(fit)$Subject)
 #' @name ranef.tiers_fit
 NULL
@@ -76,7 +84,8 @@ ranef.tiers_fit <- function(object, condVar = TRUE, drop = FALSE, whichel = NULL
     }
     if (drop && ncol(value) == 1L) drop_to_vector(value) else value
   })
-  structure(effects, class = "tiers_ranef")
+  # The fit, for tests of them.
+  structure(effects, class = "tiers_ranef", fit = object, type = type)
 }
 
 drop_to_vector <- function(value) {

@@ -53,7 +53,10 @@
 #'   standard deviations and dispersion parameters on the log scale, of correlations on Fisher's z
 #'   scale, both with the normal quantile. `"profile"`: where the deviance, minimized over all other
 #'   parameters, has risen by the chi-square quantile, found to a millionth of a standard error; see
-#'   [profile()][profile.tiers_fit]. `"boot"`: from a parametric bootstrap, see [bootstrap()], which
+#'   [profile()][profile.tiers_fit]. `"satterthwaite"` (linear models): standard deviations as the
+#'   roots of limits of their variances, multiples of a chi-square of `2 (v / se)^2` degrees of
+#'   freedom (option `CL` of PROC MIXED), fixed effects as `"wald"` with Satterthwaite's degrees of
+#'   freedom. `"boot"`: from a parametric bootstrap, see [bootstrap()], which
 #'   has other kinds of it.
 #' @param nsim,seed,workers Of the bootstrap: number of replicates, seed and processes.
 #' @param scale `"sd"`: limits of standard deviations as such. `"var"`: of their squares.

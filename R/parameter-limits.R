@@ -8,8 +8,9 @@ parameter_errors <- function(fit) {
   sqrt(replace(variance, !(variance > 0), NA_real_))
 }
 
-# Lower and upper limits (one row a parameter) for two tail probabilities.
-parameter_limits <- function(fit, tails) {
+# Lower and upper limits (one row a parameter) for two tail probabilities. `chi_square`: variances
+# as multiples of chi-squares of the same mean and variance (Satterthwaite 1946; CL of PROC MIXED).
+parameter_limits <- function(fit, tails, chi_square = FALSE) {
   table <- fit$parameters
   x <- table$estimate
   # The derivative of the scale on which the error is taken as normal, and the way back.
@@ -19,6 +20,12 @@ parameter_limits <- function(fit, tails) {
   limits <- at + outer(parameter_errors(fit) * slope, stats::qnorm(tails))
   limits[scale == "log", ] <- exp(limits[scale == "log", ])
   limits[scale == "z", ] <- tanh(limits[scale == "z", ])
+  if (chi_square) {
+    sd <- which(table$type %in% c("sd", "sigma"))
+    df <- (x[sd] / parameter_errors(fit)[sd])^2 / 2
+    limits[sd, ] <- x[sd] * sqrt(df / cbind(stats::qchisq(tails[2L], df),
+                                            stats::qchisq(tails[1L], df)))
+  }
   limits[!is.finite(limits)] <- NA_real_
   dimnames(limits) <- list(table$name, percent_labels(tails))
   limits

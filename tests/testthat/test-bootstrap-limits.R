@@ -55,3 +55,19 @@ test_that("the jackknife leaves out groups and refits", {
   expect_identical(sort(unlist(many)), seq_len(108L))
   expect_length(many, 10L)
 })
+
+test_that("the shortest interval that holds a share of the replicates", {
+  t <- c(rexp(499), NA)
+  got <- boot_limits(t, 1, c(0.05, 0.95), "shortest")
+  sorted <- sort(t)
+  # Any other with as many replicates is longer.
+  count <- sum(t >= got[1L] & t <= got[2L], na.rm = TRUE)
+  expect_equal(count, 450L)
+  widths <- vapply(1:50, function(i) sorted[i + 449L] - sorted[i], 1)
+  expect_equal(diff(got), min(widths))
+  expect_equal(boot_limits(c(3, 1, 2), 2, c(0.025, 0.975), "shortest"), c(1, 3))
+  boot <- bootstrap(growth_fit(), nsim = 40, seed = 1)
+  limits <- suppressMessages(confint(boot, "sigma", level = 0.8, type = "shortest"))
+  percentile <- suppressMessages(confint(boot, "sigma", level = 0.8))
+  expect_true(diff(c(limits)) <= diff(c(percentile)))
+})

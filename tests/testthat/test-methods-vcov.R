@@ -97,3 +97,30 @@ test_that("limits say how they were found", {
   # Part of it is a plain matrix.
   expect_identical(class(confint(fit)[1:2, ]), c("matrix", "array"))
 })
+
+test_that("confint(method = \"satterthwaite\"): variances as multiples of chi-squares", {
+  fit <- lmm(distance ~ age + (1 | Subject), orthodont())
+  got <- confint(fit, c("sd_(Intercept)|Subject", "sigma"), level = 0.9, method = "satterthwaite",
+                 scale = "var")
+  V <- vcov(fit, which = "theta")
+  sd <- c(attr(VarCorr(fit)$Subject, "stddev"), sigma(fit))
+  # The variance v has the standard error 2 sd se(sd).
+  df <- 2 * (sd^2 / (2 * sd * sqrt(diag(V))))^2
+  expect_equal(got[, 1], df * sd^2 / qchisq(0.95, df), ignore_attr = TRUE)
+  expect_equal(got[, 2], df * sd^2 / qchisq(0.05, df), ignore_attr = TRUE)
+  # In balanced data sigma^2 has that distribution, with 27 * 3 - 1 df.
+  expect_equal(unname(df[2]), 80, tolerance = 1e-6)
+  expect_equal(unname(got[2, ]), 80 * sigma(fit)^2 / qchisq(c(0.95, 0.05), 80), tolerance = 1e-6)
+  both <- confint(fit, c("age", "sigma"), method = "satterthwaite")
+  expect_equal(both["age", ], confint(fit)["age", ])
+  expect_output(print(both), "of variance parameters Satterthwaite's chi-square")
+  expect_equal(confint(fit, method = "satterthwaite"), confint(fit), ignore_attr = TRUE)
+  slopes <- growth_fit()
+  name <- "cor_age.(Intercept)|Subject"
+  expect_equal(plain_limits(confint(slopes, name, method = "satterthwaite")),
+               plain_limits(confint(slopes, name)))
+  expect_error(confint(fit, "sigma", method = "satterthwaite", ddf = "level"), "ddf",
+               class = "tiers_error_input")
+  expect_error(confint(count_fit(), method = "satterthwaite"), "linear",
+               class = "tiers_error_input")
+})
