@@ -120,8 +120,22 @@ boundary_shape <- function(terms, G, nuisance, pinned, information, extra = 0) {
     diag(unit, length(unit))
   covariance <- rows %*% solve(inner, t(rows))
   scale <- 1 / sqrt(diag(covariance))
-  shape$metric <- solve(covariance * outer(scale, scale)) * outer(scale, scale)
+  shape$metric <- in_equal_units(
+    solve(covariance * outer(scale, scale)) * outer(scale, scale), cone$sizes)
   shape
+}
+
+# The cone is the same in any units of the columns, D Delta D with a positive diagonal D: those in
+# which each variance has length one, so that numbers of every size are exact.
+in_equal_units <- function(metric, sizes) {
+  unit <- unlist(lapply(seq_along(sizes), function(j) {
+    k <- sizes[j]
+    at <- which(lower.tri(diag(k), diag = TRUE), arr.ind = TRUE)
+    own <- sum(sizes[seq_len(j - 1L)] * (sizes[seq_len(j - 1L)] + 1) / 2) + seq_len(nrow(at))
+    one <- diag(metric)[own[at[, 1L] == at[, 2L]]]^-0.25
+    one[at[, 1L]] * one[at[, 2L]]
+  }))
+  metric * outer(unit, unit)
 }
 
 # `rows` (coordinates x forms) take psi to the lower triangles of N'Delta N. Structures without

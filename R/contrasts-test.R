@@ -28,20 +28,36 @@ test_joint <- function(estimate, ddf, L, rhs = 0) {
     estimate <- estimate[!infinite]
     ddf$vcov <- ddf$vcov[!infinite, !infinite, drop = FALSE]
   }
-  parts <- eigen(L %*% ddf$vcov %*% t(L), symmetric = TRUE)
-  use <- parts$values > 1e-10 * max(parts$values, 0)
-  rank <- sum(use)
+  turn <- whitening(L %*% ddf$vcov %*% t(L))
+  rank <- nrow(turn)
   if (rank == 0L) {
     return(data.frame(num_df = 0, den_df = NA_real_, statistic = NA_real_, p.value = NA_real_))
   }
-  U <- parts$vectors[, use, drop = FALSE]
-  distance <- crossprod(U, drop(L %*% estimate) - rhs)
+  distance <- turn %*% (drop(L %*% estimate) - rhs)
   denominator <- ddf$df_joint(whole)
-  value <- denominator$scale * sum(distance^2 / parts$values[use]) / rank
+  value <- denominator$scale * sum(distance^2) / rank
   data.frame(
     num_df = rank, den_df = denominator$df, statistic = value,
     p.value = f_tail(value, rank, denominator$df)
   )
+}
+
+# T (r x l) of rank r with T V T' = I, for the l x l covariance matrix V of functions of the
+# coefficients. Whether one of them repeats others is seen in correlations: the functions may be in
+# units of any size, and so may their variances.
+whitening <- function(V) {
+  parts <- correlation_parts(V)
+  t(parts$vectors[, parts$use, drop = FALSE] / parts$size) / sqrt(parts$values[parts$use])
+}
+
+# The eigenvalues and eigenvectors of the correlations, those that are `use`d, and the standard
+# deviations.
+correlation_parts <- function(V) {
+  size <- sqrt(pmax(V[cbind(seq_len(nrow(V)), seq_len(nrow(V)))], 0))
+  size[size == 0] <- 1
+  parts <- eigen(V / outer(size, size), symmetric = TRUE)
+  list(values = parts$values, vectors = parts$vectors, size = size,
+       use = parts$values > 1e-10 * max(parts$values, 0))
 }
 
 # P(F > value); for infinite denominator df the chi-square that F tends to.

@@ -112,12 +112,10 @@ hotelling_df <- function(L, sums) {
     at <- contrast_sums(L, sums)
     outer(seq_len(at$l), seq_len(at$l), Vectorize(function(s, t) sum(cluster_own(at, s, t))))
   }
-  parts <- eigen(expected(L), symmetric = TRUE)
-  use <- parts$values > 1e-10 * max(parts$values, 0)
-  l <- sum(use)
+  turn <- whitening(expected(L))
+  l <- nrow(turn)
   if (l == 0L) return(c(eta = NA_real_, rank = 0))
-  at <- contrast_sums(crossprod(parts$vectors[, use, drop = FALSE], L) / sqrt(parts$values[use]),
-                      sums)
+  at <- contrast_sums(turn %*% L, sums)
   own <- lapply(seq_len(l), function(s) lapply(seq_len(l), function(t) cluster_own(at, s, t)))
   total <- 0
   for (s in seq_len(l)) for (t in seq_len(l)) {

@@ -135,12 +135,10 @@ tested_words <- function(L) {
 
 # df and scale of the F test of all rows of L.
 kenward_roger_joint <- function(L, phi, D, W) {
-  parts <- eigen(L %*% phi %*% t(L), symmetric = TRUE)
-  use <- parts$values > 1e-10 * max(parts$values, 0)
-  l <- sum(use)
-  if (l == 0L) return(list(df = NA_real_, scale = 1))
   # Rows with unit variance that are not correlated: Theta is rows'rows.
-  rows <- crossprod(parts$vectors[, use, drop = FALSE], L) / sqrt(parts$values[use])
+  rows <- whitening(L %*% phi %*% t(L)) %*% L
+  l <- nrow(rows)
+  if (l == 0L) return(list(df = NA_real_, scale = 1))
   by_parameter <- lapply(D, function(d) rows %*% d %*% t(rows))
   traces <- vapply(by_parameter, function(m) sum(diag(m)), 1)
   products <- crossprod(matrix(unlist(by_parameter), l^2))

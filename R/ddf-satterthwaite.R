@@ -28,11 +28,16 @@ satterthwaite_df <- function(phi, covariance, derivatives) {
   })
 }
 
-# Rows with the same row space whose estimates are uncorrelated under phi.
+# Rows with the same row space whose estimates are uncorrelated under phi. Which ones, and with them
+# the df of several rows, is a matter of the units of the rows: as they are given, unless rounding
+# would leave too little of the smaller variances.
 uncorrelated_rows <- function(L, phi) {
   if (nrow(L) == 1L) return(L)
-  parts <- eigen(L %*% phi %*% t(L), symmetric = TRUE)
-  use <- parts$values > 1e-12 * max(parts$values, 0)
+  V <- L %*% phi %*% t(L)
+  turn <- whitening(V)
+  parts <- eigen(V, symmetric = TRUE)
+  use <- seq_along(parts$values) <= nrow(turn)
+  if (!all(parts$values[use] > 1e-8 * max(parts$values))) return(turn %*% L)
   crossprod(parts$vectors[, use, drop = FALSE], L)
 }
 

@@ -3,6 +3,7 @@
 # function, one column for each of `names`.
 
 read_contrasts <- function(L, names, rhs = 0) {
+  if (length(L) == 0L) stop_no_contrasts(L)
   if (is.character(L)) {
     read <- lapply(L, read_hypothesis, names = names)
     own <- vapply(read, function(one) one$rhs, 1)
@@ -34,14 +35,16 @@ numeric_contrasts <- function(L, names) {
     return(rows)
   }
   if (is.data.frame(L)) L <- as.matrix(L)
-  if (!is.numeric(L) || length(L) == 0L) {
-    stop_input(c("{.arg L} must be a matrix or vector of coefficients, a list of such vectors, or
-                  text such as {.code \"b - a = 0\"}.", x = "It is {.obj_type_friendly {L}}."))
-  }
+  if (!is.numeric(L) || length(L) == 0L) stop_no_contrasts(L)
   if (!is.matrix(L)) return(contrast_row(L, names))
   rows <- do.call(rbind, lapply(seq_len(nrow(L)), function(i) contrast_row(L[i, ], names)))
   rownames(rows) <- rownames(L)
   rows
+}
+
+stop_no_contrasts <- function(L) {
+  stop_input(c("{.arg L} must be a matrix or vector of coefficients, a list of such vectors, or
+                text such as {.code \"b - a = 0\"}.", x = "It is {.obj_type_friendly {L}}."))
 }
 
 # One row: named entries go where their names say, others are in the order of the names.

@@ -57,7 +57,7 @@ type2_wald <- function(fit, V) {
     at <- which(assign %in% terms)
     if (length(at) == 0L) return(c(0, 0))
     if (!all(is.finite(V[at, at]))) return(c(NA, length(at)))
-    c(sum(beta[at] * solve(V[at, at, drop = FALSE], beta[at])), length(at))
+    c(sum((whitening(V[at, at, drop = FALSE]) %*% beta[at])^2), length(at))
   }
   tests <- vapply(intersect(seq_len(NCOL(factors)), assign), function(term) {
     within <- colSums(factors[factors[, term], , drop = FALSE]) == sum(factors[, term])

@@ -29,7 +29,7 @@ confint.tiers_fit <- function(object, parm, level = 0.95,
     limits <- limits[if (missing(parm)) names else match_coefficients(parm, names), , drop = FALSE]
     return(named_limits(limits, level, "Wald", "asymptotic"))
   }
-  names <- names(object$coefficients)
+  names <- as.character(names(object$coefficients))
   parm <- if (missing(parm)) names else {
     match_coefficients(parm, names, object$parameters$name)
   }
@@ -101,7 +101,7 @@ print.tiers_confint <- function(x, ...) {
   invisible(x)
 }
 
-plain_limits <- function(x) matrix(x, nrow(x), dimnames = dimnames(x))
+plain_limits <- function(x) matrix(x, nrow(x), ncol(x), dimnames = dimnames(x))
 
 check_parm <- function(parm, arg) {
   if (is.character(parm) || is.numeric(parm) || is.factor(parm)) return(invisible())
@@ -162,7 +162,7 @@ on_variance_scale <- function(limits, fit, scale) {
 # Of variance parameters, and of fixed effects among them.
 mixed_limits <- function(fit, parm, tails, ddf = NULL, vcov = NULL, chi_square = FALSE) {
   fixed <- parm %in% names(fit$coefficients)
-  if (!any(fixed) && (!is.null(ddf) || !is.null(vcov))) {
+  if (length(parm) && !any(fixed) && (!is.null(ddf) || !is.null(vcov))) {
     stop_input("{.arg ddf} and {.arg vcov} are for the fixed effects, not for {.val {parm}}.")
   }
   limits <- parameter_limits(fit, tails, chi_square)[parm[!fixed], , drop = FALSE]

@@ -60,7 +60,9 @@ deviance.tiers_fit <- function(object, REML = NULL, ...) {
   check_dots("deviance", ...)
   validate_fit(object)
   # A search compares fits by maximum likelihood.
-  if (is.null(REML) && object$REML && is_search(parent.frame())) return(fit_by_ml(object)$deviance)
+  if (is.null(REML) && object$REML && is_search(parent.frame())) {
+    return(as_candidate(fit_by_ml(object))$deviance)
+  }
   if (is.null(REML) && object$REML) {
     inform("tiers_message_reml", c(
       "This is the REML criterion, -2 times the restricted log-likelihood.",
@@ -98,7 +100,7 @@ extractAIC.tiers_fit <- function(fit, scale = 0, k = 2, ...) {
   check_number(k, "k", 0, Inf)
   validate_fit(fit)
   # Searches compare different fixed effects, for which only maximum likelihood will do.
-  value <- stats::logLik(if (fit$REML) fit_by_ml(fit) else fit)
+  value <- stats::logLik(if (fit$REML) as_candidate(fit_by_ml(fit)) else fit)
   df <- attr(value, "df")
   c(df, -2 * as.double(value) + k * df)
 }

@@ -116,18 +116,17 @@ check_bar_in_model <- function(fit, label) {
 single_terms <- function(fit, labels, sign, test, k, trace, caller) {
   test <- match_choice(test, c("none", "Chisq", "LRT"), "test")
   check_number(k, "k", 0, Inf)
+  labels <- unique(labels)
   if (fit$REML) {
-    fit <- fit_by_ml(fit)
+    fit <- as_candidate(fit_by_ml(fit))
     fit$call$REML <- FALSE
   }
   own <- stats::extractAIC(fit, k = k)
   criteria <- vapply(labels, function(label) {
     if (is_bar_label(label)) return(own)
     if (trace > 1) cat("trying", sign, label, "\n")
-    # What the fit has said of its groups holds for all of them.
-    changed <- withCallingHandlers(
-      update_in(fit, paste("~ .", sign, label), list(), caller, held = TRUE),
-      tiers_message_groups = function(m) invokeRestart("muffleMessage"))
+    changed <- as_candidate(
+      update_in(fit, paste("~ .", sign, label), list(), caller, held = TRUE))
     if (changed$nobs != fit$nobs) {
       stop_input(c("With or without `{label}` the model uses other rows ({changed$nobs}) than the
                     fit ({fit$nobs}).", "i" = "Drop rows with missing values before fitting."))
@@ -149,6 +148,13 @@ single_terms <- function(fit, labels, sign, test, k, trace, caller) {
   structure(table, class = c("anova", "data.frame"), heading = c(
     paste("Single term", if (sign == "+") "additions" else "deletions"), "\nModel:",
     text_of(full_formula(fit))))
+}
+
+# A fit for one row of a table: what the user's fit has said of its groups holds for all of them,
+# and a variance of zero is as good an estimate as any.
+as_candidate <- function(fit) {
+  muffle <- function(m) invokeRestart("muffleMessage")
+  withCallingHandlers(fit, tiers_message_groups = muffle, tiers_message_singular = muffle)
 }
 
 # More than two optima of nested models can differ by rounding and, in -2 log-likelihood, by what

@@ -42,7 +42,7 @@ no_limits_reason <- function(fit) {
   unknown <- is.na(parameter_errors(fit))
   reason[unknown] <- "the information about it is not positive at the estimate"
   reason[table$boundary] <- "its estimate is at the end of its range"
-  reason[table$fixed] <- "it was held at this value"
+  reason[table$fixed] <- "what is held at a value has none"
   zero <- table$type == "cor" & is.na(table$estimate)
   reason[zero] <- "one of its standard deviations is zero"
   reason

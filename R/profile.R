@@ -19,14 +19,14 @@ no_profile_reason <- function(fit, names) {
   reason <- stats::setNames(rep(NA_character_, length(names)), names)
   beta <- fit$coefficients[names]
   fixed <- names %in% names(fit$coefficients)
-  reason[fixed & is.na(beta)] <- "its column was dropped"
+  reason[fixed & is.na(beta)] <- "columns that were dropped have none"
   reason[fixed & is.infinite(beta)] <- "separated data leave it without a finite estimate"
   if (any(fit$points == 0L)) {
     reason[fixed & is.na(reason)] <-
       "with nAGQ = 0 the likelihood is no function of the fixed effects"
   }
   table <- fit$parameters[match(names, fit$parameters$name), ]
-  reason[!fixed & table$fixed] <- "it was held at its value"
+  reason[!fixed & table$fixed] <- "what is held at a value has none"
   zero <- !fixed & table$type == "cor" & is.na(table$estimate)
   reason[zero] <- "one of its standard deviations is zero"
   saturated <- vapply(seq_along(names), function(i) {

@@ -114,3 +114,26 @@ test_that("the information is that of dense matrices, at covariance matrices tha
     expect_equal(found, truth[order, order], tolerance = 1e-10)
   }
 })
+
+test_that("units of the columns do not change the weights", {
+  metric <- random_metric(3, 8)
+  for (unit in c(1e-6, 1e5, 1e9)) {
+    # Delta in the units of columns that are multiplied: entries (1, 1), (2, 1), (2, 2).
+    other <- metric * tcrossprod(c(1, unit, unit^2))
+    even <- in_equal_units(rbind(cbind(other, 0), c(0, 0, 0, 7 * unit)), c(2L, 1L))
+    expect_equal(diag(even)[c(1, 3, 4)], c(1, 1, 1), tolerance = 1e-12)
+    expect_equal(two_by_two_weights(even[1:3, 1:3]), two_by_two_weights(metric), tolerance = 1e-9)
+  }
+})
+
+test_that("covtest() does not depend on the units of a covariate", {
+  set.seed(2)
+  d <- data.frame(x = rnorm(90), g = gl(9, 10))
+  d$y <- rnorm(9)[d$g] + rnorm(9)[d$g] * d$x + rnorm(90)
+  p <- function(unit) {
+    fit <- suppressMessages(lmm(y ~ x + (x | g), transform(d, x = x * unit)))
+    suppressMessages(covtest(fit))[["Pr(>Chisq)"]][-1L]
+  }
+  one <- p(1)
+  for (unit in c(1e-5, 1e6)) expect_equal(p(unit), one, tolerance = 1e-6)
+})

@@ -38,3 +38,24 @@ test_that("a right-hand side moves the hypothesis", {
   expect_equal(test_rows(c(3, 1), ddf, diag(2), rhs = c(3, 0))$statistic, c(0, 1))
   expect_equal(test_joint(c(3, 1), ddf, diag(2), rhs = c(3, 1))$statistic, 0)
 })
+
+test_that("rows in units of any size count as they are, whatever the method of the df", {
+  d <- nlme_data("Orthodont")
+  L <- rbind(c(0, 1, 0, 0), c(0, 0, 1, 0), c(0, 1, 0, 0.5))
+  small <- function(unit) {
+    fit <- lmm(distance ~ time * Sex + (1 | Subject), transform(d, time = age * unit))
+    V <- vcov(fit)
+    b <- fixef(fit)[c(2, 3)]
+    # By the dense inverse of correlations, in which units cancel.
+    own <- sqrt(diag(V))[c(2, 3)]
+    dense <- sum((b / own) * solve(cov2cor(V)[2:3, 2:3], b / own)) / 2
+    two <- test_joint(fixef(fit), constant(V, 20), L[1:2, ])
+    expect_equal(two$num_df, 2)
+    expect_equal(two$statistic, dense, tolerance = 1e-8)
+    frame <- function(...) unlist(anova(fit, L = L, ...)[c("NumDF", "DenDF", "F value")])
+    rbind(frame(ddf = "kenward-roger"), frame(ddf = "residual"), frame(vcov = "CR2"))
+  }
+  one <- small(1)
+  expect_equal(unname(one[, 1]), c(3, 3, 3))
+  for (unit in c(1e-6, 1e7)) expect_equal(small(unit), one, tolerance = 1e-6)
+})

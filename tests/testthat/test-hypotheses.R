@@ -59,3 +59,9 @@ test_that("smooth functions of means have exact derivatives", {
   expect_identical(got$labels, c("b - a", "b / a", "rr"))
   expect_error(read_functions("max(a, b)", c("a", "b"), values), class = "tiers_error_input")
 })
+
+test_that("nothing at all is no hypothesis", {
+  for (L in list(list(), character(), double(), matrix(0, 0, 6))) {
+    expect_error(read_contrasts(L, names), "must be a matrix", class = "tiers_error_input")
+  }
+})

@@ -55,3 +55,12 @@ test_that("car::Anova() gives the chi-square and F tests of anova()", {
   expect_error(car::Anova(fit, type = 4), class = "tiers_error_input")
   expect_error(car::Anova(fit, test.statistic = "t"), class = "tiers_error_input")
 })
+
+test_that("car::Anova() does not depend on units", {
+  skip_if_not_installed("car")
+  d <- nlme_data("Orthodont")
+  tables <- lapply(c(1, 1e9), function(unit) {
+    car::Anova(lmm(distance ~ time * Sex + (1 | Subject), transform(d, time = age * unit)))
+  })
+  expect_equal(tables[[2]]$Chisq, tables[[1]]$Chisq, tolerance = 1e-6)
+})

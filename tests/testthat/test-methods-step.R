@@ -184,3 +184,15 @@ test_that("a lower likelihood of the larger model is a warning and no test", {
   expect_warning(add1(small, ~ . + z), class = "tiers_warning_notconverged")
   expect_false(any(drop1(fit, test = "Chisq")$LRT < 0, na.rm = TRUE))
 })
+
+test_that("a table says nothing of the boundaries of its fits, and a label counts once", {
+  d <- step_data()
+  set.seed(1)
+  d$y <- d$x + rnorm(400)
+  d$y <- d$x + residuals(lm(d$y ~ d$g))
+  fit <- suppressMessages(lmm(y ~ x + z + (1 | g), d))
+  expect_silent(table <- drop1(fit))
+  expect_silent(add1(fit, ~ . + f))
+  expect_silent(extractAIC(fit))
+  expect_equal(drop1(fit, c("z", "x", "z")), table[c("<none>", "z", "x"), ], ignore_attr = TRUE)
+})

@@ -124,3 +124,14 @@ test_that("confint(method = \"satterthwaite\"): variances as multiples of chi-sq
   expect_error(confint(count_fit(), method = "satterthwaite"), "linear",
                class = "tiers_error_input")
 })
+
+test_that("limits of a model without fixed effects are an empty matrix", {
+  fit <- lmm(distance ~ 0 + (1 | Subject), nlme_data("Orthodont"))
+  for (method in c("wald", "profile", "boot")) {
+    limits <- confint(fit, method = method, nsim = 50)
+    expect_equal(dim(limits), c(0L, 2L))
+    expect_output(print(limits), "95% limits")
+  }
+  expect_equal(nrow(tidy(fit, conf.int = TRUE)), 0L)
+  expect_equal(rownames(confint(fit, "theta_")), c("sd_(Intercept)|Subject", "sigma"))
+})
