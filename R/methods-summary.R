@@ -17,6 +17,8 @@
 #'   (see [vcov()][vcov.tiers_fit]), which brings its own degrees of freedom.
 #' @param cluster With such a name, the clusters: as in [vcov()][vcov.tiers_fit].
 #' @param correlation Print the correlations of the fixed effects too?
+#' @param both With a `vcov`, show the standard errors of the model beside it too, in a column
+#'   `Model SE`?
 #' @param ... Not used.
 #' @return A list of class `tiers_summary`. Everything that is printed is in it as data:
 #'   `coefficients` (a matrix with columns `Estimate`, `Std. Error`, `df`, `t value`, `Pr(>|t|)`,
@@ -45,17 +47,23 @@
 #' fit <- lmm(distance ~ age * Sex + (age | Subject), nlme::Orthodont)
 #' summary(fit)
 #' coef(summary(fit, ddf = "none"))
+#' coef(summary(fit, vcov = "CR2", both = TRUE))
 #'
 #' # Presence of bacteria in 50 children
 #' summary(glmm(y ~ trt + I(week > 2) + (1 | ID), MASS::bacteria, family = binomial()))
 #' @method summary tiers_fit
 #' @export
 summary.tiers_fit <- function(object, ddf = NULL, vcov = NULL, cluster = NULL, correlation = FALSE,
-                              ...) {
+                              both = FALSE, ...) {
   check_dots("summary", ...)
   validate_fit(object)
   check_flag(correlation, "correlation")
+  check_flag(both, "both")
   prepared <- prepare_ddf(object, ddf, vcov, cluster)
+  if (both && is.null(prepared$vcov_words)) {
+    stop_input(c("{.arg both} shows the standard errors of the model beside others.",
+                 i = "Name the others: {.code vcov = \"CR2\"}."))
+  }
   structure(list(
     title = fit_title(object),
     call = object$call,
@@ -75,7 +83,7 @@ summary.tiers_fit <- function(object, ddf = NULL, vcov = NULL, cluster = NULL, c
     dispersion = dispersion_table(object),
     dispersion_words = dispersion_words(object),
     accuracy_words = accuracy_words(object),
-    coefficients = coefficient_table(object, prepared),
+    coefficients = coefficient_table(object, prepared, both),
     unknown_errors = unknown_errors_words(object),
     dropped_columns = names(object$coefficients)[is.na(object$coefficients)],
     ddf = prepared$name,
@@ -228,7 +236,7 @@ correlation_table <- function(fit) {
              fixed = logical())
 }
 
-coefficient_table <- function(fit, prepared) {
+coefficient_table <- function(fit, prepared, both = FALSE) {
   tests <- test_rows(kept_coefficients(fit), prepared, kept_rows(fit))
   table <- cbind(
     Estimate = tests$estimate, `Std. Error` = tests$std.error, df = tests$df,
@@ -239,6 +247,10 @@ coefficient_table <- function(fit, prepared) {
   if (prepared$name == "asymptotic") table <- table[, -3L, drop = FALSE]
   if (has_normal_tests(fit, prepared)) {
     colnames(table) <- sub("t|", "z|", sub("t value", "z value", colnames(table)), fixed = TRUE)
+  }
+  if (both) {
+    own <- sqrt(row_variances(kept_rows(fit), fit$vcov))
+    table <- cbind(table[, 1:2, drop = FALSE], `Model SE` = own, table[, -(1:2), drop = FALSE])
   }
   table
 }

@@ -27,7 +27,7 @@
 #'   [tidy()][tidy.tiers_fit], [glance()][tidy.tiers_fit], [augment()][tidy.tiers_fit] as data
 #'   frames.
 #' * [fixef()][ranef.tiers_fit], [ranef()][ranef.tiers_fit], [coef()][ranef.tiers_fit]: fixed
-#'   effects, random effects (BLUPs), their sum by group.
+#'   effects, random effects (BLUPs; `summary(ranef(fit))` tests them), their sum by group.
 #' * [VarCorr()][VarCorr.tiers_fit]: variances and correlations; [sigma()][logLik.tiers_fit]: the
 #'   residual standard deviation; [icc()], [r2()], [reliability()]: what share of the variance is
 #'   whose.
@@ -58,6 +58,19 @@
 #'   [model.matrix()][formula.tiers_fit], [getData()][formula.tiers_fit],
 #'   [weights()][formula.tiers_fit], [family()][formula.tiers_fit].
 #' * [lme4::getME()][lme4-methods], [lme4::ngrps()][lme4-methods] and others of lme4's generics.
+#'
+#' @section With other packages:
+#' There are methods for emmeans, car, multcomp, lmtest, sandwich, clubSandwich, insight, parameters,
+#' performance, marginaleffects, broom and broom.mixed, lme4, nlme, pbkrtest (`KRmodcomp()`,
+#' `SATmodcomp()`, `vcovAdj()`, `get_Lb_ddf()`) and lmerTest (`contest()`). Functions that know the
+#' fits of a list of packages alone cannot be reached from here; in their place
+#' * `performance::compare_performance()`: [anova()][anova.tiers_fit] of several fits, or
+#'   `do.call(rbind, lapply(fits, glance))`;
+#' * `pbkrtest::PBmodcomp()`: `anova(small, large, method = "bootstrap")`;
+#' * `lmerTest::ranova()`: [covtest()]; `lmerTest::ls_means()`:
+#'   [emmeans::emmeans()][emmeans-methods];
+#' * merTools: `predictInterval()` is [predict()][predict.tiers_fit] with `interval = "prediction"`,
+#'   `REsim()` [summary(ranef(fit))][ranef.tiers_fit], `FEsim()` [bootstrap()], `ICC()` [icc()].
 #'
 #' @section Not there yet:
 #' Residual correlation (AR(1)) and unequal residual variances; zero-inflation; ordinal responses;

@@ -114,3 +114,14 @@ test_that("the correlations of the fixed effects are a triangle within 80 column
     tail(strsplit(trimws(rows[i]), " +")[[1]], i)
   }))), round(t(R)[upper.tri(R)], 2))
 })
+
+test_that("summary(both = TRUE) has the standard errors of the model too", {
+  fit <- growth_fit()
+  plain <- coef(summary(fit, vcov = "CR2"))
+  found <- summary(fit, vcov = "CR2", both = TRUE)
+  expect_equal(coef(found)[, "Model SE"], sqrt(diag(vcov(fit))))
+  expect_equal(coef(found)[, colnames(plain)], plain)
+  expect_identical(colnames(coef(found))[1:3], c("Estimate", "Std. Error", "Model SE"))
+  expect_output(print(found), "Std. Error +Model SE")
+  expect_error(summary(fit, both = TRUE), "vcov", class = "tiers_error_input")
+})
