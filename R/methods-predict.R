@@ -49,9 +49,11 @@
 #' columns can estimate gets `NA`, with a warning of class `tiers_warning_data`.
 #'  The error of a prediction is that of the fixed and of the random effects together, `Var(b -
 #' predicted b)` and its covariance with the coefficients (Henderson 1975); a new level has the
-#' variance of the term. In a generalized model the modes of the random effects follow the variance
-#' parameters, whose uncertainty is in the standard error (Booth and Hobert 1998), but for fits
-#' with `nAGQ = 0`. Standard errors of `"response"` and `"marginal"` are those of the delta method,
+#' variance of the term. In a linear model the variance parameters count as known but for the
+#' degrees of freedom; with few rows a group `ddf = "kenward-roger"` adds what their estimation
+#' costs. In a generalized model the modes of the random effects follow the variance parameters,
+#' whose uncertainty is in the standard error (Booth and Hobert 1998), but for fits with
+#' `nAGQ = 0`. Standard errors of `"response"` and `"marginal"` are those of the delta method,
 #' limits are those of the linear predictor taken through the link; for `"marginal"` the variances
 #' of the random effects are among what is estimated.
 #' @seealso [fitted()][residuals.tiers_fit] for the rows of the fit,

@@ -11,8 +11,10 @@
 #' (`EMPIRICAL` in PROC MIXED, HLM's robust standard errors); too small with few clusters. `"CR1"`
 #' multiplies it by J/(J - 1) for J clusters (as Stata's mixed does), `"CR1p"` by J/(J - p),
 #' `"CR1S"` by J(n - 1)/((J - 1)(n - p)). `"CR2"` corrects the residuals of each cluster so that the
-#' matrix has no bias if the model is right, and is the one to take with few clusters; `"CR3"` is
-#' close to the jackknife that leaves out one cluster at a time, and errs on the safe side.
+#' matrix has no bias if the model is right (where slopes vary by cluster that the model does not
+#' have, its variances are a tenth too small with twelve clusters), and is the one to take with few
+#' clusters; `"CR3"` is close to the jackknife that leaves out one cluster at a time, and errs on
+#' the safe side.
 #'
 #' Clusters are by default the levels of the grouping factor that contains all others. Clusters that
 #' cut levels of a random factor leave out the covariances in it, which is warned of. Factors that

@@ -60,10 +60,11 @@
 #' * [lme4::getME()][lme4-methods], [lme4::ngrps()][lme4-methods] and others of lme4's generics.
 #'
 #' @section With other packages:
-#' There are methods for emmeans, car, multcomp, lmtest, sandwich, clubSandwich, insight, parameters,
-#' performance, marginaleffects, broom and broom.mixed, lme4, nlme, pbkrtest (`KRmodcomp()`,
-#' `SATmodcomp()`, `vcovAdj()`, `get_Lb_ddf()`) and lmerTest (`contest()`). Functions that know the
-#' fits of a list of packages alone cannot be reached from here; in their place
+#' There are methods for emmeans, car, multcomp, lmtest, sandwich, clubSandwich, insight,
+#' parameters, performance, marginaleffects, broom and broom.mixed, lme4, nlme, pbkrtest
+#' (`KRmodcomp()`, `SATmodcomp()`, `vcovAdj()`, `get_Lb_ddf()`) and lmerTest (`contest()`).
+#' Functions that know the fits of a list of packages alone cannot be reached from here; in their
+#' place
 #' * `performance::compare_performance()`: [anova()][anova.tiers_fit] of several fits, or
 #'   `do.call(rbind, lapply(fits, glance))`;
 #' * `pbkrtest::PBmodcomp()`: `anova(small, large, method = "bootstrap")`;
