@@ -104,14 +104,10 @@ equal_groups <- function(equal, table) {
     names <- table_names(names, table)
     check_parameter_names(names, table$name, "equal")
     at <- match(names, table$name)
-    if (!all(table$type[at] == "sd") && !all(table$type[at] == "cor")) {
-      advice <- if (any(table$term[at] == 0L)) {
-        "{.val {table$name[at][table$term[at] == 0L]}} belongs to the rows and is the unit in which
-         random effects are searched: hold both at one value with {.arg fix}, and compare the
-         {.code logLik()} of a few values."
-      }
-      stop_input(c("{.arg equal} takes standard deviations, or correlations, of random effects.",
-                   x = "{.val {names}} are not of one of these kinds.", i = advice))
+    if (!all(table$type[at] %in% c("sd", "sigma")) && !all(table$type[at] == "cor")) {
+      stop_input(c("{.arg equal} takes standard deviations ({.val sigma} of {.fn lmm} among
+                    them), or correlations.",
+                   x = "{.val {names}} are not of one of these kinds."))
     }
     same[same %in% same[at]] <- min(same[at])
   }

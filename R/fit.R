@@ -30,8 +30,9 @@
 #'   `fix = c("cor_age.(Intercept)|Subject" = 0, sigma = 1)`. Standard deviations, correlations,
 #'   `sigma`, and in [glmm()] the dispersion parameter of the family (`"size"`). They are not
 #'   counted as parameters of the fit.
-#' @param equal Standard deviations, or correlations, of random effects that are equal: a list of
-#'   character vectors of their names, `equal = list(c("sd_a|g", "sd_b|g"))`.
+#' @param equal Standard deviations, or correlations, that are equal: a list of character vectors of
+#'   their names, `equal = list(c("sd_a|g", "sd_b|g"))`. In `lmm()` standard deviations may be equal
+#'   to `"sigma"`, that of the rows.
 #' @param ... Nothing: an argument of another name is an error.
 #' @return A fit of class `c("tiers_lmm", "tiers_fit")`: plain data that can be saved and used in
 #'   another session. Print it, or use `summary()`, `anova()`, `predict()`, [fixef()], [ranef()],

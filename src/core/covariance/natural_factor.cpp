@@ -12,7 +12,10 @@ using Kind = NaturalParameter::Kind;
 // Squared length below which a row lies in the span of others, and by how much its products with
 // them may be off then.
 constexpr double kInSpan = 1e-10, kConsistent = 1e-5;
+// Part of a row on the diagonal that is rounding: of the cosine of a right angle.
+constexpr double kNoOwnPart = 1e-12;
 constexpr double kSmallAngle = 1e-2;  // squared, below which series are exact
+const double kWholeTurn = 2.0 * std::acos(-1.0);
 
 // sin(x) / x as a function of t = x^2, and its derivatives.
 struct Sinc {
@@ -56,6 +59,48 @@ Jet dot(const std::vector<Jet>& a, const std::vector<Jet>& b, Index n) {
 // a -= c b
 void subtract(std::vector<Jet>& a, const Jet& c, const std::vector<Jet>& b) {
   for (std::size_t i = 0; i < b.size(); ++i) a[i] = a[i] - c * b[i];
+}
+
+double norm(const std::vector<Jet>& row) {
+  double sum = 0.0;
+  for (const Jet& one : row) sum += one.value * one.value;
+  return std::sqrt(sum);
+}
+
+// Has a column a zero on the diagonal and something below it?
+bool hides_columns(const std::vector<std::vector<Jet>>& rows) {
+  for (std::size_t b = 0; b < rows.size(); ++b) {
+    if (std::abs(rows[b][b].value) > kNoOwnPart * norm(rows[b])) continue;
+    for (std::size_t a = b + 1; a < rows.size(); ++a) {
+      if (std::abs(rows[a][b].value) > kNoOwnPart * norm(rows[a])) return true;
+    }
+  }
+  return false;
+}
+
+// The lower factor of the same matrix in which such a column is zero (Gram-Schmidt on the rows):
+// the deviance's derivatives are taken beside a zero on the diagonal, where a column with more
+// moves the covariance matrix by as much and not by the square.
+std::vector<std::vector<Jet>> turned(std::vector<std::vector<Jet>> rows) {
+  const Index n = rows[0][0].first.size();
+  std::vector<std::vector<Jet>> basis, out;
+  for (std::size_t a = 0; a < rows.size(); ++a) {
+    const double whole = norm(rows[a]);
+    std::vector<Jet> rest = rows[a];
+    out.emplace_back();
+    for (const auto& q : basis) {
+      out[a].push_back(dot(rows[a], q, n));
+      if (!q.empty()) subtract(rest, out[a].back(), q);
+    }
+    const Jet square = dot(rest, rest, n);
+    const bool none = !(std::sqrt(square.value) > kNoOwnPart * whole);
+    const Jet length = none ? Jet::constant(0.0, n) : sqrt(square);
+    if (none) rest.clear();
+    for (Jet& one : rest) one = inverse(length) * one;
+    out[a].push_back(length);
+    basis.push_back(rest);
+  }
+  return out;
 }
 
 }  // namespace
@@ -221,7 +266,13 @@ std::vector<Jet> NaturalFactor::lambda(const std::vector<Jet>& natural,
                  : left.value > 0.0 ? sqrt(left)
                                     : Jet::constant(0.0, n);
     std::vector<Jet> z;
-    for (const Index i : at.free) z.push_back(natural[i]);
+    double turn = 0.0;
+    for (const Index i : at.free) {
+      z.push_back(natural[i]);
+      turn += natural[i].value * natural[i].value;
+    }
+    // After a whole turn the points come again, and far out coordinates do not tell them apart.
+    if (turn > kWholeTurn * kWholeTurn) return {};
     const std::vector<Jet> point = on_sphere(at.base, at.tangent, z, n);
     std::vector<Jet> rest(a + 1, Jet::constant(0.0, n));
     for (Index i = 0; i <= a; ++i) {
@@ -237,8 +288,10 @@ std::vector<Jet> NaturalFactor::lambda(const std::vector<Jet>& natural,
     for (Index i = 0; i <= a; ++i) c[a][i] = c[a][i] + length * rest[i];
   }
   for (Index a = 0; a < k; ++a) {
-    for (Index b = 0; b <= a; ++b) out.push_back(sd[a] * c[a][b]);
+    for (Jet& one : c[a]) one = sd[a] * one;
   }
+  if (hides_columns(c)) c = turned(c);
+  for (const auto& row : c) out.insert(out.end(), row.begin(), row.end());
   return out;
 }
 

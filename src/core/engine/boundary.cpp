@@ -7,11 +7,6 @@ namespace tiers {
 
 namespace {
 
-// A variance that carries less than this share of the residual variance in the mean level is tried
-// at exactly zero. A try costs an evaluation and is taken over only where the deviance does not
-// rise, so that a large share is safe; a search ends within 1e-8 of its minimum in deviance, which
-// near zero, where the deviance has a slope of order one in the share, is far below this.
-constexpr double kTryZero = 1e-4;
 // Left to gain, at most, where a fit that stopped early is taken to be on a ridge: a difference of
 // deviances that nobody reports. Elsewhere the search is stuck for another reason.
 constexpr double kRidgeGain = 1e-3;

@@ -9,6 +9,12 @@
 
 namespace tiers {
 
+// A variance that carries less than this share of the residual variance in the mean level is tried
+// at exactly zero. A try costs an evaluation and is taken over only where the deviance does not
+// rise, so that a large share is safe; a search ends within 1e-8 of its minimum in deviance, which
+// near zero, where the deviance has a slope of order one in the share, is far below this.
+inline constexpr double kTryZero = 1e-4;
+
 struct BoundaryOptimum {
   Optimum optimum;
   std::vector<Boundary> boundary;  // per term; no directions in the interior

@@ -12,6 +12,8 @@ namespace tiers {
 // `rest`: number of entries of psi after theta that are not in the table of parameters.
 Constraints constraints_of(const HeldParameters& held, Index theta, Index free_rest,
                            Index table_rest);
+// Of a linear model, psi = (theta, log sigma), sigma in units of `unit`.
+Constraints linear_constraints(const HeldParameters& held, Index theta, double unit);
 
 // Of phi; coordinates not `allowed` (empty: all are) keep their start.
 Optimum minimize_constrained(ConstrainedObjective& objective, const Vector& start,
@@ -19,18 +21,15 @@ Optimum minimize_constrained(ConstrainedObjective& objective, const Vector& star
 
 // A search; what the coordinates mean depends on where it started.
 struct ConstrainedOptimum {
-  explicit ConstrainedOptimum(std::unique_ptr<ConstrainedObjective> of)
-      : objective(std::move(of)) {}
-  void minimize(const Control& control) {
-    optimum = minimize_constrained(*objective, objective->start(), control);
-  }
-
   std::unique_ptr<ConstrainedObjective> objective;
   Optimum optimum;
 };
 
-// The best of several searches, with the work of all.
-ConstrainedOptimum lowest(std::vector<ConstrainedOptimum> searches);
+// Constraints may leave several minima: the best of searches from each of `starts` (psi) and from
+// the ends that it could have come to, with the work of all.
+using MakeConstrained = std::function<std::unique_ptr<ConstrainedObjective>(const Vector& psi)>;
+ConstrainedOptimum search_constrained(const MakeConstrained& make,
+                                      const std::vector<Vector>& starts, const Control& control);
 
 // The last word: moves `optimum` by Newton steps as long as they gain. The covariance is that of
 // psi. `at_boundary` becomes true where a coordinate is at its end.

@@ -23,15 +23,16 @@ constexpr int kAutomaticPoints[] = {7, 15, 25, 51};
 constexpr double kAccurate = 0.01;
 constexpr double kMaxNodes = 4000.0;
 
-ConstrainedObjective constrained(GeneralizedEngine& engine, const Vector& start) {
+std::unique_ptr<ConstrainedObjective> constrained(GeneralizedEngine& engine, const Vector& start) {
   std::vector<Matrix> maps;
   for (int j = 0; j < engine.parameters.terms(); ++j) maps.push_back(engine.design.internal_map(j));
   const ModalDeviance& objective = *engine.objective;
   const HeldParameters held = engine.saturation.settle(engine.spec.model.held, engine.parameters);
-  return ConstrainedObjective(*engine.objective, engine.parameters, maps, false,
-                              constraints_of(held, engine.parameters.size(),
-                                             objective.fixed_count(), objective.dispersion_count()),
-                              start);
+  return std::make_unique<ConstrainedObjective>(
+      *engine.objective, engine.parameters, maps, false,
+      constraints_of(held, engine.parameters.size(), objective.fixed_count(),
+                     objective.dispersion_count()),
+      start);
 }
 
 bool is_constrained(const GeneralizedEngine& engine) {
@@ -58,40 +59,44 @@ Vector with_held(const GeneralizedEngine& engine, Vector start, std::vector<bool
   return start;
 }
 
-BoundaryOptimum search(GeneralizedEngine& engine, const Vector& from, const Control& control) {
+// Under constraints also in their coordinates: psi does not tell those of effects without variance.
+struct Found {
+  BoundaryOptimum whole;
+  ConstrainedOptimum constrained;
+};
+
+Found search(GeneralizedEngine& engine, const Vector& from, const Control& control) {
+  Found out;
   std::vector<bool> allowed;
   const Vector start = with_held(engine, from, allowed);
   if (!is_constrained(engine)) {
-    return minimize_with_boundary(*engine.objective, engine.parameters, start, control, allowed);
+    out.whole =
+        minimize_with_boundary(*engine.objective, engine.parameters, start, control, allowed);
+    return out;
   }
-  BoundaryOptimum out;
-  std::vector<ConstrainedOptimum> ends;
-  const auto search_from = [&](const Vector& psi) {
-    ends.emplace_back(std::make_unique<ConstrainedObjective>(constrained(engine, psi)));
-    ends.back().minimize(control);
-  };
-  search_from(start);
-  // Constraints may leave several minima: another search starts where the model without is best.
+  std::vector<Vector> starts = {start};
+  // Another search starts where the model without constraints is best.
   const BoundaryOptimum without =
       minimize_with_boundary(*engine.objective, engine.parameters, start, control, allowed);
-  if (std::isfinite(without.optimum.value)) {
-    search_from(without.optimum.psi);
-  }
-  const ConstrainedOptimum best = lowest(std::move(ends));
-  out.optimum = best.optimum;
-  out.optimum.psi = std::isfinite(out.optimum.value) ? best.objective->psi(out.optimum.psi) : start;
-  out.boundary.resize(engine.parameters.terms());
+  if (std::isfinite(without.optimum.value)) starts.push_back(without.optimum.psi);
+  out.constrained = search_constrained(
+      [&engine](const Vector& psi) { return constrained(engine, psi); }, starts, control);
+  Optimum& optimum = out.whole.optimum;
+  optimum = out.constrained.optimum;
+  optimum.psi = std::isfinite(optimum.value) ? out.constrained.objective->psi(optimum.psi) : start;
+  out.whole.boundary.resize(engine.parameters.terms());
   return out;
 }
 
-Proof prove_end(GeneralizedEngine& engine, BoundaryOptimum& found, const Control& control) {
+Proof prove_end(GeneralizedEngine& engine, Found& of, const Control& control) {
+  BoundaryOptimum& found = of.whole;
   if (!is_constrained(engine)) return prove(*engine.objective, engine.parameters, found, control);
   engine.objective->tighten();
   if (!std::isfinite(found.optimum.value)) return Proof();
   const Optimum end = found.optimum;
   const Index size = end.psi.size();
-  ConstrainedObjective objective = constrained(engine, end.psi);
-  found.optimum.psi = objective.start();
+  ConstrainedObjective& objective = *of.constrained.objective;
+  found.optimum.psi = of.constrained.optimum.psi;
   Proof proof = prove_constrained(objective, found.optimum, found.at_boundary);
   if (engine.saturation.any_column(engine.parameters, engine.spec.model.held))
     found.at_boundary = true;
@@ -108,23 +113,24 @@ Proof prove_end(GeneralizedEngine& engine, BoundaryOptimum& found, const Control
 }
 
 // With the number of points raised until the result is accurate, where it is to be chosen.
-BoundaryOptimum minimize(GeneralizedEngine& engine, const Vector& start, const Control& control) {
+Found minimize(GeneralizedEngine& engine, const Vector& start, const Control& control) {
   const auto& asked = engine.spec.points;
   const bool automatic = !asked.empty() && asked[0] < 0 && engine.layout.remainder().empty();
   if (!automatic) {
     return search(engine, start, control);
   }
-  BoundaryOptimum found;
+  Found found;
   Vector psi = start;
   Convergence before;
   for (const int count : kAutomaticPoints) {
     if (count > kAutomaticPoints[0] && engine.nodes(count) > kMaxNodes) break;
     engine.use_points(std::vector<int>(asked.size(), count));
     found = search(engine, psi, control);
-    found.optimum.convergence.iterations += before.iterations;
-    found.optimum.convergence.evaluations += before.evaluations;
-    before = found.optimum.convergence;
-    psi = found.optimum.psi;
+    Optimum& optimum = found.whole.optimum;
+    optimum.convergence.iterations += before.iterations;
+    optimum.convergence.evaluations += before.evaluations;
+    before = optimum.convergence;
+    psi = optimum.psi;
     engine.objective->value(psi);
     if (engine.quadrature->accuracy() < kAccurate) break;
   }
@@ -277,7 +283,8 @@ GeneralizedResult fit_once(GeneralizedEngine& engine, const GlmStart& start, con
   const Vector whole = start_point(engine, start, control),
                psi = finite_start(engine, whole, start);
   if (psi.size() < whole.size()) return out;
-  BoundaryOptimum found = minimize(engine, psi, control);
+  Found end = minimize(engine, psi, control);
+  BoundaryOptimum& found = end.whole;
   if (!is_constrained(engine)) {
     std::vector<Vector> simpler =
         without_each_term(engine.parameters, found.optimum.psi, engine.layout.random_columns());
@@ -288,7 +295,7 @@ GeneralizedResult fit_once(GeneralizedEngine& engine, const GlmStart& start, con
     }
     go_on_from_lower(*engine.objective, engine.parameters, simpler, control, found);
   }
-  const Proof proof = prove_end(engine, found, control);
+  const Proof proof = prove_end(engine, end, control);
   const Optimum& optimum = found.optimum;
   if (!std::isfinite(optimum.value)) return out;
   out.deviance = optimum.value;

@@ -17,8 +17,8 @@ constexpr double kSmallResidual = 1e-9;
 // The same where the search did not come to an end, as it does not where nothing is left.
 constexpr double kSmallWhereStuck = 1e-3;
 
-// psi = (theta, log sigma), sigma internal. Constraints may leave several minima: the search starts
-// where searches do, and where the model without constraints is best.
+// psi = (theta, log sigma), sigma internal. The search starts where searches do, and where the
+// model without constraints is best.
 LinearOptimum fit_constrained(LinearEngine& engine, const HeldParameters& by_user,
                               const Control& control) {
   const HeldParameters held = engine.saturation.settle(by_user, engine.parameters);
@@ -45,13 +45,11 @@ LinearOptimum fit_constrained(LinearEngine& engine, const HeldParameters& by_use
     maps.push_back(engine.design.internal_map(j) / unit);
   }
   JointDeviance joint(engine.objective);
-  std::vector<ConstrainedOptimum> ends;
-  for (const Vector& psi : starts) {
-    ends.emplace_back(std::make_unique<ConstrainedObjective>(
-        joint, engine.parameters, maps, true, constraints_of(held, count, 0, 1), psi));
-    ends.back().minimize(control);
-  }
-  ConstrainedOptimum best = lowest(std::move(ends));
+  const auto make = [&](const Vector& psi) {
+    return std::make_unique<ConstrainedObjective>(joint, engine.parameters, maps, true,
+                                                  linear_constraints(held, count, unit), psi);
+  };
+  ConstrainedOptimum best = search_constrained(make, starts, control);
   ConstrainedObjective& objective = *best.objective;
   Optimum& optimum = best.optimum;
   if (!std::isfinite(optimum.value)) {

@@ -9,9 +9,6 @@ namespace tiers {
 
 namespace {
 
-// A Newton step squares the error: from the 1e-2 or so at which a search by secant pairs can end
-// wrongly two lead to rounding, and one is to spare.
-constexpr int kVerdictSteps = 3;
 // Shares by which variances are reduced, each ten times the one before, to come back inside the
 // domain of a link: from what the search left open to what would change the fit.
 constexpr double kLeastShrinking = 1e-9, kMostShrinking = 1e-2;

@@ -5,6 +5,10 @@
 
 namespace tiers {
 
+// A Newton step squares the error: from the 1e-2 or so at which a search by secant pairs can end
+// wrongly two lead to rounding, and one is to spare.
+inline constexpr int kVerdictSteps = 3;
+
 // The last word on an optimum, by the exact Hessian over the free parameters: Newton steps as long
 // as they gain, and a new search from below a saddle.
 struct Proof {

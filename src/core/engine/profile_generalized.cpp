@@ -15,6 +15,7 @@ Searched searched(GeneralizedEngine& engine, const HeldParameters& held) {
     out.maps.push_back(engine.design.internal_map(j));
   }
   out.relative = false;
+  out.unit = 1.0;
   out.free_rest = objective.fixed_count();
   out.table_rest = objective.dispersion_count();
   out.allowed = engine.saturation.free_parameters(engine.parameters);

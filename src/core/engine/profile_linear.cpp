@@ -23,6 +23,7 @@ Searched searched(LinearEngine& engine, const HeldParameters& held) {
     out.maps.push_back(engine.design.internal_map(j) / engine.design.user_sigma(1.0));
   }
   out.relative = true;
+  out.unit = engine.design.user_sigma(1.0);
   out.free_rest = 0;
   out.table_rest = 1;
   out.allowed = engine.saturation.free_parameters(engine.parameters);
@@ -124,7 +125,12 @@ std::vector<ParameterProfile> profile_linear(const Specification& spec,
   by_column.held = with_one_held(spec.held, count, 1);
   std::unique_ptr<LinearEngine> plain, columns;
   for (const ProfileRequest& request : requests) {
-    const bool covariance = !request.coefficient && request.which < count;
+    // What is set equal to sigma is sigma.
+    const bool sigma =
+        !request.coefficient &&
+        (request.which == count ||
+         (!spec.held.same.empty() && spec.held.same[request.which] == spec.held.same[count]));
+    const bool covariance = !request.coefficient && !sigma;
     std::unique_ptr<LinearEngine>& engine = covariance ? columns : plain;
     if (!engine) engine = std::make_unique<LinearEngine>(covariance ? by_column : spec, control);
     const Searched search = searched(*engine, spec.held);
@@ -137,7 +143,7 @@ std::vector<ParameterProfile> profile_linear(const Specification& spec,
       CovarianceProfile parameter(objective, best, objective.coordinate(request.which),
                                   search.values, request.error, control);
       out.push_back(profile(parameter, zeta));
-    } else if (!request.coefficient) {
+    } else if (sigma) {
       ShearedObjective objective(joint, count, Vector::Ones(1), 0.0, count);
       const double unit = engine->design.user_sigma(1.0);
       EntryMap map;

@@ -63,7 +63,8 @@ struct Searched {
   CovarianceParameters* parameters;
   HeldParameters held;
   std::vector<Matrix> maps;  // of ConstrainedObjective
-  bool relative;             // psi ends with log sigma
+  bool relative;             // psi ends with log sigma, sigma in units of `unit`
+  double unit;
   Index free_rest, table_rest;
   std::vector<bool> allowed;  // of psi
   ParameterValues values;
@@ -72,7 +73,8 @@ struct Searched {
 
   // told: a parameter that has to be a coordinate.
   Constraints constraints(Index told = -1) const {
-    Constraints out = constraints_of(held, parameters->size(), free_rest, table_rest);
+    Constraints out = relative ? linear_constraints(held, parameters->size(), unit)
+                               : constraints_of(held, parameters->size(), free_rest, table_rest);
     out.told = told;
     return out;
   }

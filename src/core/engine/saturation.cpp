@@ -213,6 +213,8 @@ HeldParameters Saturation::settle(const HeldParameters& held,
   for (std::size_t i = 0; i < free.size(); ++i) {
     if (free[i]) open.insert(held.same[i]);
   }
+  // With sigma, which comes after them, too.
+  for (std::size_t i = free.size(); i < held.same.size(); ++i) open.insert(held.same[i]);
   for (std::size_t i = 0; i < free.size(); ++i) {
     if (!held.is_held(i) && open.count(held.same[i]) == 0) out.value[i] = 0.0;
   }

@@ -129,6 +129,8 @@ std::vector<VarianceDirection> held_directions(const Design& design,
   const std::vector<Vector> values = generic_values(design, parameters, held);
   if (values.empty()) return {};
   std::map<int, VarianceDirection> by_group;
+  const std::size_t count = parameters.size();
+  const int sigma = count < held.same.size() ? held.same[count] : -1;
   for (int j = 0; j < parameters.terms(); ++j) {
     const Matrix map = design.internal_map(j);
     for (Index i = 0; i < values[j].size(); ++i) {
@@ -138,13 +140,15 @@ std::vector<VarianceDirection> held_directions(const Design& design,
           by_group.emplace(held.same[at], no_direction(parameters)).first->second;
       one.sigma[j] +=
           map * parameters.structure(j).natural_derivative(values[j], i) * map.transpose();
+      // Both in squared units of the response.
+      if (residual && held.same[at] == sigma) one.residual = 2.0 * values[j][i];
     }
   }
   std::vector<VarianceDirection> out;
   for (const auto& group : by_group) {
     if (!is_zero(group.second)) out.push_back(group.second);
   }
-  if (residual) {
+  if (residual && by_group.count(sigma) == 0) {
     out.push_back(no_direction(parameters));
     out.back().residual = 1.0;
   }

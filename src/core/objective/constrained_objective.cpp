@@ -28,6 +28,9 @@ ConstrainedObjective::ConstrainedObjective(MixedObjective& inner,
       maps_(std::move(maps)),
       relative_(relative),
       held_(constraints.held),
+      is_sigma_(constraints.is_sigma.empty() ? std::vector<bool>(parameters.size(), false)
+                                             : constraints.is_sigma),
+      unit_(constraints.unit),
       base_(start) {
   const Index count = parameters.size(), size = start.size();
   coordinate_.assign(count, -1);
@@ -44,28 +47,39 @@ ConstrainedObjective::ConstrainedObjective(MixedObjective& inner,
     const Vector values = structure.natural(parameters.part(start, j), map);
     const Index k = structure.columns();
     const bool any_sigma = structure.parameter_count() == k * (k + 1) / 2;
-    std::vector<bool> by_value(about.size(), true);
+    std::vector<bool> by_value(about.size(), true), given(about.size(), false);
+    bool any = false;
     for (std::size_t i = 0; i < about.size(); ++i) {
       const Index at = parameters.offset(j) + static_cast<Index>(i);
       by_value[i] = about[i].kind == NaturalParameter::Kind::sd || !any_sigma || k < 3 ||
                     !std::isnan(held_[at]) || tied(at) || at == constraints.told;
+      given[i] = about[i].kind == NaturalParameter::Kind::correlation && held_[at] != 0.0 &&
+                 (!std::isnan(held_[at]) || tied(at) || at == constraints.told || about[i].common);
+      any = any || (by_value[i] && about[i].kind == NaturalParameter::Kind::correlation);
     }
+    any_given_.push_back(any);
     factors_.emplace_back(structure, by_value, map * structure.factor(parameters.part(start, j)));
     for (Index i = 0; i < values.size(); ++i) {
       const Index at = parameters.offset(j) + i;
-      if (!std::isnan(held_[at])) continue;
+      if (!std::isnan(held_[at]) || is_sigma_[at]) continue;
       const auto found = by_group.emplace(constraints.same[at], static_cast<Index>(kinds_.size()));
       coordinate_[at] = found.first->second;
       if (found.second) {
-        const bool sd = about[i].kind == NaturalParameter::Kind::sd;
-        kinds_.push_back(sd ? Kind::sd : by_value[i] ? Kind::angle : Kind::row);
+        kinds_.push_back(kind_of(about, i, by_value[i], given));
         rows_.push_back({j, about[i].row});
         sum.push_back(0.0);
         number.push_back(0.0);
       }
-      sum[coordinate_[at]] += std::isnan(values[i]) ? 0.0 : values[i];
-      number[coordinate_[at]] += 1.0;
+      const Index c = coordinate_[at];
+      // Of equal ones each has a say; one that a profile moves is what its values are.
+      if (kinds_[c] == Kind::sd) kinds_[c] = kind_of(about, i, true, given);
+      sum[c] += std::isnan(values[i]) ? 0.0 : values[i];
+      number[c] += 1.0;
     }
+  }
+  if (constraints.told >= 0 && coordinate_[constraints.told] >= 0) {
+    Kind& told = kinds_[coordinate_[constraints.told]];
+    if (told == Kind::root) told = Kind::sd;
   }
   for (Index i = count; i < size; ++i) {
     if (!constraints.rest_free[i - count]) continue;
@@ -75,11 +89,26 @@ ConstrainedObjective::ConstrainedObjective(MixedObjective& inner,
   start_.resize(this->size());
   for (Index c = 0; c < coordinates(); ++c) {
     const double mean = sum[c] / number[c];
-    start_[c] = is_sd(c)      ? mean
+    start_[c] = is_root(c)    ? std::sqrt(mean)
+                : is_sd(c)    ? mean
                 : is_angle(c) ? std::asin(std::min(std::max(mean, -1.0), 1.0))
                               : 0.0;
   }
   for (std::size_t i = 0; i < rest_.size(); ++i) start_[coordinates() + i] = start[rest_[i]];
+}
+
+// A standard deviation s beside a given correlation moves the deviance by a multiple of s at zero,
+// elsewhere by one of s^2: its root has a flat minimum there.
+ConstrainedObjective::Kind ConstrainedObjective::kind_of(const std::vector<NaturalParameter>& about,
+                                                         Index i, bool by_value,
+                                                         const std::vector<bool>& given) const {
+  if (about[i].kind != NaturalParameter::Kind::sd) return by_value ? Kind::angle : Kind::row;
+  for (std::size_t l = 0; l < about.size(); ++l) {
+    const bool both = about[i].common || about[l].common || about[l].row == about[i].row ||
+                      about[l].column == about[i].row;
+    if (given[l] && both) return Kind::root;
+  }
+  return Kind::sd;
 }
 
 Vector ConstrainedObjective::inside(Vector phi) {
@@ -90,6 +119,7 @@ Vector ConstrainedObjective::inside(Vector phi) {
       Vector one = phi;
       one[c] = 1.0;
       phi[c] = kLeastStart / std::sqrt(std::max(share(c, one), std::numeric_limits<double>::min()));
+      if (is_root(c)) phi[c] = std::sqrt(phi[c]);
     }
   }
   for (const Index c : own_coordinates()) {
@@ -146,13 +176,19 @@ Vector ConstrainedObjective::flatten(Index coordinate, Vector phi) {
   return phi;
 }
 
+double ConstrainedObjective::sd_at(Index coordinate, const Vector& phi) const {
+  return is_root(coordinate) ? phi[coordinate] * phi[coordinate] : phi[coordinate];
+}
+
 Vector ConstrainedObjective::sds(int term, const Vector& phi) const {
   const auto about = parameters_.structure(term).natural_parameters();
   Vector out = Vector::Zero(parameters_.structure(term).columns());
   for (std::size_t i = 0; i < about.size(); ++i) {
     if (about[i].kind != NaturalParameter::Kind::sd) continue;
     const Index at = parameters_.offset(term) + static_cast<Index>(i), c = coordinate_[at];
-    const double value = c < 0 ? held_[at] : phi[c];
+    const double value = c >= 0          ? sd_at(c, phi)
+                         : is_sigma_[at] ? unit_ * std::exp(log_sigma(phi))
+                                         : held_[at];
     if (about[i].common)
       out.setConstant(value);
     else
@@ -161,9 +197,12 @@ Vector ConstrainedObjective::sds(int term, const Vector& phi) const {
   return out;
 }
 
+double ConstrainedObjective::log_sigma(const Vector& phi) const {
+  return sigma_ < 0 ? base_[base_.size() - 1] : phi[sigma_];
+}
+
 double ConstrainedObjective::scale(const Vector& phi) const {
-  if (!relative_) return 1.0;
-  return std::exp(-(sigma_ < 0 ? base_[base_.size() - 1] : phi[sigma_]));
+  return relative_ ? std::exp(-log_sigma(phi)) : 1.0;
 }
 
 ConstrainedObjective::Root ConstrainedObjective::theta(int term, const Vector& phi,
@@ -171,20 +210,25 @@ ConstrainedObjective::Root ConstrainedObjective::theta(int term, const Vector& p
   const CovarianceStructure& structure = parameters_.structure(term);
   const auto about = structure.natural_parameters();
   const Index k = structure.columns(), n = derivatives ? coordinates() + 1 : 0;
+  // The last variable is log sigma, where it is free.
+  const double at_sigma = relative_ ? log_sigma(phi) : 0.0;
+  const Jet sigma = sigma_ >= 0 ? Jet::variable(at_sigma, n - 1, n) : Jet::constant(at_sigma, n);
   std::vector<Jet> values, roots;
   for (std::size_t i = 0; i < about.size(); ++i) {
     const Index at = parameters_.offset(term) + static_cast<Index>(i), c = coordinate_[at];
     const double held = c < 0 ? held_[at] : 0.0;
     const Jet one = c < 0 ? Jet::constant(held, n) : Jet::variable(phi[c], c, n);
     const bool angle = c >= 0 && is_angle(c);
-    values.push_back(angle ? sin(one) : one);
+    values.push_back(is_sigma_[at]          ? unit_ * exp(sigma)
+                     : angle                ? sin(one)
+                     : c >= 0 && is_root(c) ? one * one
+                                            : one);
     roots.push_back(angle ? cos(one)
                           : Jet::constant(std::sqrt(std::max(0.0, 1.0 - held * held)), n));
   }
   const std::vector<Jet> lambda = factors_[term].lambda(values, roots);
   if (lambda.empty()) return {};
-  Jet scale = Jet::constant(this->scale(phi), n);
-  if (sigma_ >= 0 && n > 0) scale = exp(-1.0 * Jet::variable(phi[sigma_], n - 1, n));
+  const Jet scale = exp(-1.0 * sigma);
   Root out{Matrix::Zero(k, k), std::vector<Matrix>(n, Matrix::Zero(k, k)),
            std::vector<Matrix>(n * n, Matrix::Zero(k, k))};
   for (Index a = 0; a < k; ++a) {
@@ -306,8 +350,9 @@ double ConstrainedObjective::step_limit(const Vector& phi, const Vector& step) c
     if (size == 0.0) continue;
     double most = kLargestTurn;
     if (is_sd(c)) {
-      most = step[c] < 0.0 ? (1.0 - kLeastShare) * phi[c]
-                           : kLargestGrowth * std::max(phi[c], start_[c]);
+      const double here = std::abs(phi[c]);
+      most = step[c] * phi[c] < 0.0 ? (1.0 - kLeastShare) * here
+                                    : kLargestGrowth * std::max(here, start_[c]);
     }
     limit = std::min(limit, most / size);
   }
@@ -319,15 +364,16 @@ double ConstrainedObjective::step_limit(const Vector& phi, const Vector& step) c
   return std::min(limit, inner_.step_limit(at, rest));
 }
 
+// Where two columns have a variance all correlations may count, those with others by what is given.
 bool ConstrainedObjective::idle(Index coordinate, const Vector& phi) const {
   for (int j = 0; j < parameters_.terms(); ++j) {
     const auto about = parameters_.structure(j).natural_parameters();
     const Vector sd = sds(j, phi);
     for (std::size_t i = 0; i < about.size(); ++i) {
       if (coordinate_[parameters_.offset(j) + static_cast<Index>(i)] != coordinate) continue;
-      const bool none = about[i].common ? (sd.array() == 0.0).all()
-                                        : sd[about[i].row] * sd[about[i].column] == 0.0;
-      if (!none) return false;
+      const bool none = (sd.array() != 0.0).count() < 2;
+      const bool own = kinds_[coordinate] == Kind::row && !any_given_[j] && sd[about[i].row] == 0.0;
+      if (!none && !own) return false;
     }
   }
   return true;
@@ -342,7 +388,7 @@ double ConstrainedObjective::share(Index coordinate, const Vector& phi) const {
       if (coordinate_[parameters_.offset(j) + static_cast<Index>(i)] != coordinate) continue;
       const double size =
           about[i].common ? cross.diagonal().maxCoeff() : cross(about[i].row, about[i].row);
-      const double sd = scale(phi) * phi[coordinate];
+      const double sd = scale(phi) * sd_at(coordinate, phi);
       out = std::max(out, sd * sd * size);
     }
   }

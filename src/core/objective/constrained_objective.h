@@ -2,10 +2,10 @@
 // and correlations that are free (equal ones once), then the free ones of the rest. Exact: gradient
 // and Hessian by the chain rule, with the second derivatives of psi.
 //
-// A coordinate is a standard deviation on the user's scale, the arc sine of a correlation (so that
-// both have a flat minimum where they end), or in terms of three and more columns the place of a
-// row on a sphere (covariance/natural_factor.h), which has no end. The value is infinite where no
-// covariance matrix has the correlations.
+// A coordinate is a standard deviation on the user's scale, its root where the column has a given
+// correlation, the arc sine of a correlation (so that all have a flat minimum where they end), or
+// in terms of three and more columns the place of a row on a sphere (covariance/natural_factor.h),
+// which has no end. The value is infinite where no covariance matrix has the correlations.
 #pragma once
 
 #include "../covariance/covariance_parameters.h"
@@ -20,6 +20,10 @@ struct Constraints {
   // equal ones share.
   std::vector<double> held;
   std::vector<int> same;
+  // Standard deviations that are sigma, `unit` times the exponential of the last entry of psi.
+  // Empty: none.
+  std::vector<bool> is_sigma;
+  double unit = 1.0;
   std::vector<bool> rest_free;  // of what follows theta in psi
   Index told = -1;              // a correlation that has to be a coordinate of its own
 };
@@ -47,11 +51,14 @@ class ConstrainedObjective final : public Objective {
   // Moved off the ends, from where there is no way; bases of rows with them.
   Vector inside(Vector phi);
   Index coordinates() const { return static_cast<Index>(kinds_.size()); }
-  // Of a natural parameter of the random effects; -1: it is held.
+  // Of a natural parameter of the random effects; -1: it is held, or sigma.
   Index coordinate(Index parameter) const { return coordinate_[parameter]; }
-  bool is_sd(Index coordinate) const { return kinds_[coordinate] == Kind::sd; }
+  bool is_sd(Index coordinate) const {
+    return kinds_[coordinate] == Kind::sd || is_root(coordinate);
+  }
+  bool is_root(Index coordinate) const { return kinds_[coordinate] == Kind::root; }
   bool is_angle(Index coordinate) const { return kinds_[coordinate] == Kind::angle; }
-  // Does a correlation belong only to columns without variance?
+  // Is a coordinate of correlations of no effect, and of none on what other ones can do?
   bool idle(Index coordinate, const Vector& phi) const;
   // Of rows that are coordinates: is this the one towards the row's own part of the factor, and the
   // base without any?
@@ -70,7 +77,7 @@ class ConstrainedObjective final : public Objective {
   Matrix tangent() const;
 
  private:
-  enum class Kind { sd, angle, row };
+  enum class Kind { sd, root, angle, row };
   struct Row {
     int term;
     Index row;
@@ -82,9 +89,13 @@ class ConstrainedObjective final : public Objective {
     std::vector<Matrix> first, second;
   };
 
+  Kind kind_of(const std::vector<NaturalParameter>& about, Index i, bool by_value,
+               const std::vector<bool>& given) const;
+  double sd_at(Index coordinate, const Vector& phi) const;
   Vector sds(int term, const Vector& phi) const;
   Vector row_part(const Row& row, const Vector& phi) const;
   void set_row(const Row& row, Vector& phi, double own);
+  double log_sigma(const Vector& phi) const;
   double scale(const Vector& phi) const;  // of theta beside the user's factor
   Root theta(int term, const Vector& phi, bool derivatives) const;
   void expand() const;
@@ -95,13 +106,16 @@ class ConstrainedObjective final : public Objective {
   const std::vector<Matrix> maps_;
   const bool relative_;
   const std::vector<double> held_;
-  std::vector<Index> coordinate_;  // of every natural parameter; -1: held
+  const std::vector<bool> is_sigma_;
+  const double unit_;
+  std::vector<Index> coordinate_;  // of every natural parameter; -1: held, or sigma
   std::vector<Kind> kinds_;
   std::vector<Index> rest_;  // free entries of psi after theta
   Index sigma_ = -1;         // coordinate of the last entry of psi; -1: held
   Vector base_, start_;
   Vector phi_, gradient_;
   std::vector<NaturalFactor> factors_;  // per term
+  std::vector<bool> any_given_;         // per term: is a correlation given by its value?
   std::vector<Row> rows_;               // of every coordinate that is of a row
   bool inside_domain_ = false;          // is there a psi of phi_?
   // At phi_, per term; empty: not made.
