@@ -83,9 +83,11 @@ ddf_kr <- function(information = c("expected", "observed"), linear = FALSE, vers
 
 prepare_kenward_roger <- function(fit, vcov, information = "expected") {
   constrained <- !is.null(fit$constraints)
+  spec <- fit_specification(fit)
   forms <- variance_forms(fit$random)
+  if (!constrained) forms <- forms_in_even_coordinates(forms, spec$terms)
   parts <- run_variance_information(
-    fit_specification(fit), fit_lambdas(fit), forms, fit$inference$vcov_psi,
+    spec, fit_lambdas(fit), forms, fit$inference$vcov_psi,
     all_free = !constrained, also_free = if (constrained) pinned_directions(fit))
   W <- parts[[information]]
   phi <- fit$vcov

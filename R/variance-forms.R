@@ -27,6 +27,42 @@ variance_form <- function(k, type, row, column) {
   block
 }
 
+# The same variance parameters in columns that are uncorrelated and of size one, Z A = Q sqrt(n): G
+# is A H A' with the entries of H in place of those of G. What does not depend on the choice of
+# linear parameters is exact in these, whatever the units and the origin of a covariate; entries of
+# G are poor parameters where its value is a year. Terms with fewer parameters than entries stay as
+# they are, but for the sizes of columns that have a variance each.
+forms_in_even_coordinates <- function(forms, terms) {
+  own <- vapply(forms, `[[`, 1L, "term")
+  for (j in seq_along(terms)) {
+    Z <- terms[[j]]$basis
+    # An intercept alone has no columns.
+    if (!is.matrix(Z)) next
+    k <- ncol(Z)
+    at <- which(own == j)
+    size <- sqrt(colMeans(Z^2))
+    if (!all(is.finite(size) & size > 0)) next
+    A <- if (length(at) == k * (k + 1) / 2) even_columns(Z, size) else {
+      alone <- vapply(forms[at], function(form) sum(form$block != 0) == 1L, NA)
+      if (all(alone)) diag(1 / size, k)
+    }
+    if (is.null(A)) next
+    forms[at] <- lapply(forms[at], function(form) {
+      form$block <- A %*% form$block %*% t(A)
+      form
+    })
+  }
+  forms
+}
+
+# A (k x k) with A'Z'Z A / n = I; NULL where the columns depend on each other.
+even_columns <- function(Z, size) {
+  parts <- qr(sweep(Z, 2L, size, "/"), tol = 1e-12)
+  if (parts$rank < ncol(Z)) return(NULL)
+  R <- qr.R(parts)[, order(parts$pivot), drop = FALSE] / sqrt(nrow(Z))
+  solve(R, tol = 0) / size
+}
+
 # What the expected information counts beside the free parameters of a fit with constraints: what
 # is at the end of its range without being held there; parameters that are equal together.
 pinned_directions <- function(fit) {

@@ -231,3 +231,27 @@ test_that("the choice of the method is checked, and generalized fits refuse it",
   expect_error(summary(fit, ddf = "kenward-roger"), class = "tiers_error_input")
   expect_error(summary(fit, ddf = ddf_kr()), class = "tiers_error_input")
 })
+
+test_that("neither units nor the origin of a covariate with a random slope matter", {
+  set.seed(1)
+  d <- data.frame(x = rnorm(120), g = gl(12, 1, 120), h = gl(5, 24), f = factor(rep(1:3, 40)))
+  d$y <- rnorm(12)[d$g] + rnorm(12)[d$g] * d$x + rnorm(5)[d$h] + rnorm(120)
+  own <- function(bars, unit = 1, origin = 0) {
+    d$time <- (d$x + origin) * unit
+    fit <- suppressMessages(lmm(reformulate(c("time * f", bars), "y"), d))
+    rows <- data.frame(time = (c(-1, 2) + origin) * unit, f = "2", g = "3", h = "1")
+    rows <- rows[setdiff(names(rows), if (!grepl("h", paste(bars, collapse = ""))) "h")]
+    unlist(lapply(c("expected", "observed"), function(information) {
+      ddf <- ddf_kr(information)
+      limits <- predict(fit, rows, interval = "confidence", ddf = ddf)
+      c(unlist(anova(fit, ddf = ddf)["time:f", c("DenDF", "F value")]), limits)
+    }))
+  }
+  for (bars in list("(time | g)", c("(time || g)", "(1 | h)"))) {
+    one <- own(bars)
+    expect_equal(own(bars, 1e-7), one, tolerance = 1e-5)
+    expect_equal(own(bars, 1e9), one, tolerance = 1e-5)
+    # An uncorrelated slope is another model from another origin.
+    if (length(bars) == 1L) expect_equal(own(bars, 1, 2000), one, tolerance = 1e-5)
+  }
+})

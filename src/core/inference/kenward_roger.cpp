@@ -24,17 +24,23 @@ VarianceTraces with_residual(const Vector& relative_first, const Matrix& relativ
   return {all, out};
 }
 
-// Coefficients of symmetric matrices of one term on its forms, the nearest ones.
+// Coefficients of symmetric matrices of one term on its forms, the nearest ones; both in internal
+// columns (map * user's), where neither units nor the origin of a covariate take digits, and the
+// forms in units of their own sizes.
 class TermForms {
  public:
-  TermForms(const std::vector<VarianceForm>& forms, int term) {
+  TermForms(const std::vector<VarianceForm>& forms, int term, const Matrix& map) {
     for (std::size_t a = 0; a < forms.size(); ++a) {
       if (forms[a].term == term) index_.push_back(static_cast<Index>(a));
     }
     const Index k = index_.empty() ? 0 : forms[index_[0]].block.rows();
     Matrix columns(k * k, static_cast<Index>(index_.size()));
-    for (std::size_t i = 0; i < index_.size(); ++i)
-      columns.col(i) = Eigen::Map<const Vector>(forms[index_[i]].block.data(), k * k);
+    size_.resize(columns.cols());
+    for (std::size_t i = 0; i < index_.size(); ++i) {
+      const Matrix block = map * forms[index_[i]].block * map.transpose();
+      size_[i] = block.norm();
+      columns.col(i) = Eigen::Map<const Vector>(block.data(), k * k) / size_[i];
+    }
     decomposed_.compute(columns);
   }
   // Into the places of the term's forms.
@@ -42,11 +48,12 @@ class TermForms {
     if (index_.empty()) return;
     const Vector found =
         decomposed_.solve(Eigen::Map<const Vector>(symmetric.data(), symmetric.size()));
-    for (std::size_t i = 0; i < index_.size(); ++i) out[index_[i]] = factor * found[i];
+    for (std::size_t i = 0; i < index_.size(); ++i) out[index_[i]] = factor * found[i] / size_[i];
   }
 
  private:
   std::vector<Index> index_;
+  Vector size_;
   Eigen::ColPivHouseholderQR<Matrix> decomposed_;
 };
 
@@ -59,15 +66,12 @@ struct PsiCoordinates {
         jacobian(Matrix::Zero(psi.size(), theta.size() + 1)) {
     const Index last = psi.size() - 1;
     for (int j = 0; j < parameters.terms(); ++j) {
-      const TermForms own(forms, j);
-      const Matrix back = design.internal_map(j).inverse();
+      const TermForms own(forms, j, design.internal_map(j));
       const Vector part = parameters.part(theta, j);
       const Matrix lambda = parameters.structure(j).factor(part);
-      own.put(back * lambda * lambda.transpose() * back.transpose(), s, psi.head(last));
+      own.put(lambda * lambda.transpose(), s, psi.head(last));
       for (Index i = 0; i < part.size(); ++i) {
-        const Matrix half = back * lambda *
-                            parameters.structure(j).factor_derivative(part, i).transpose() *
-                            back.transpose();
+        const Matrix half = lambda * parameters.structure(j).factor_derivative(part, i).transpose();
         own.put(half + half.transpose(), s, jacobian.col(parameters.offset(j) + i).head(last));
       }
     }
