@@ -50,7 +50,9 @@
 #'   without a word). The shape of a Gamma or inverse Gaussian `glm()` is taken at its maximum
 #'   likelihood, so that its row may differ from its `logLik()` and `AIC()`. `test = "Chisq"` asks
 #'   for chi-square tests of a single fit, as `ddf = "asymptotic"` does, `"F"` for those of linear
-#'   fits; `test = "boot"` is `method = "bootstrap"`.
+#'   fits; of two linear fits that differ in their fixed effects `"F"` tests these in the larger one
+#'   with the degrees of freedom of `ddf` (`KRmodcomp()` of pbkrtest with `"kenward-roger"`);
+#'   `test = "boot"` is `method = "bootstrap"`.
 #' @param type 1, 2 or 3 (the default): which tests for a single fit.
 #' @param L Linear functions of the coefficients that are tested together, in place of the terms: a
 #'   matrix, a vector, a list of vectors or text such as `"b - a = 0"`, as in [estimate()].
@@ -128,8 +130,8 @@ anova.tiers_fit <- function(object, ..., type = 3, L = NULL, ddf = NULL, vcov = 
   if (identical(test, "boot")) method <- "bootstrap"
   # The others are names of the only test of a comparison.
   if (length(others) == 0L) ddf <- ddf_of_test(object, test, ddf) else if (identical(test, "F")) {
-    stop_input(c("Fits are not compared by F tests.",
-                 i = "{.code anova(fit, L = )} tests hypotheses about the larger one."))
+    if (!is.null(L)) stop_input("{.arg L} is for a single fit.")
+    return(compare_by_f(c(list(object), others), ddf, vcov, cluster))
   }
   if (method == "bootstrap" && (length(others) == 0L || !is.null(L))) {
     stop_input("{.code method = \"bootstrap\"} compares two fits.")

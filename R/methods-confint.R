@@ -210,7 +210,9 @@ match_coefficients <- function(parm, names, others = character()) {
   # lme4's words for all fixed effects and all variance parameters.
   if (is.factor(parm)) parm <- as.character(parm)
   parm <- unlist(lapply(parm, function(name) {
-    if (name %in% names) name else switch(name, beta_ = names, theta_ = others, name)
+    if (name %in% names) name else {
+      switch(name, all = c(names, others), beta_ = names, theta_ = others, name)
+    }
   }))
   match_choices(parm, c(names, others), "parm")
 }

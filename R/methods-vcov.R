@@ -49,7 +49,7 @@
 #' @param parm Names or numbers of the coefficients; all of them by default. Names of variance
 #'   parameters, such as `"sd_(Intercept)|Subject"`, `"cor_age.(Intercept)|Subject"` or `"sigma"`,
 #'   give limits for these; `"theta_"` stands for all variance parameters, `"beta_"` for all fixed
-#'   effects.
+#'   effects, `"all"` for both.
 #' @param level Confidence level.
 #' @param method `"wald"`: estimate plus and minus a quantile times the standard error; of
 #'   standard deviations and dispersion parameters on the log scale, of correlations on Fisher's z

@@ -182,3 +182,23 @@ test_that("chi-square tests of a single fit are asked for by test", {
   expect_error(anova(fit, fit, test = "F"), class = "tiers_error_input")
   expect_error(anova(fit, test = "boot"), "compares two fits", class = "tiers_error_input")
 })
+
+test_that("two fits by an F test of the fixed effects that one has more", {
+  d <- machines_unbalanced()
+  large <- lmm(score ~ Machine + x + (1 | Worker), d)
+  small <- lmm(score ~ x + (1 | Worker), d)
+  L <- rbind(c(0, 1, 0, 0), c(0, 0, 1, 0))
+  for (ddf in c("kenward-roger", "residual")) {
+    found <- anova(small, large, test = "F", ddf = ddf)
+    expect_equal(unlist(found), unlist(anova(large, L = L, ddf = ddf)), tolerance = 1e-8)
+    expect_equal(unlist(anova(large, small, test = "F", ddf = ddf)), unlist(found))
+  }
+  expect_output(print(found), "what the larger fit has more.*smaller: score ~ x")
+  one <- anova(large, lmm(score ~ Machine + (1 | Worker), d), test = "F")
+  expect_equal(unlist(one), unlist(anova(large)["x", ]), tolerance = 1e-8)
+  expect_error(anova(large, lmm(score ~ x, d), test = "F"), "same random",
+               class = "tiers_error_input")
+  expect_error(anova(large, large, test = "F"), "part of those", class = "tiers_error_input")
+  expect_error(anova(large, lm(score ~ x, d), test = "F"), "two fits", class = "tiers_error_input")
+  expect_error(anova(count_fit(), count_fit(), test = "F"), "linear", class = "tiers_error_input")
+})

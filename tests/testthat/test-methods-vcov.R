@@ -135,3 +135,8 @@ test_that("limits of a model without fixed effects are an empty matrix", {
   expect_equal(nrow(tidy(fit, conf.int = TRUE)), 0L)
   expect_equal(rownames(confint(fit, "theta_")), c("sd_(Intercept)|Subject", "sigma"))
 })
+
+test_that("confint(parm = \"all\") has fixed effects and variance parameters", {
+  fit <- growth_fit()
+  expect_equal(confint(fit, "all"), confint(fit, c("beta_", "theta_")))
+})
