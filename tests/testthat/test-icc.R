@@ -136,7 +136,7 @@ test_that("response scale: every family's integrals", {
     glmm(nbinom2 ~ x + (1 | g), family_data(), nbinom2(), dispersion = ~ x),
     suppressMessages(glmm(cbind(k, m - k) ~ x + (x | g), d, binomial("cloglog")))))
   two <- suppressMessages(glmm(cbind(k, m - k) ~ x + (1 | g) + (1 | o), transform(
-    d, o = factor(rep(1:7, length.out = nrow(d)))), binomial(), nAGQ = 0))
+    d, o = factor(rep(1:7, length.out = nrow(d)))), binomial("probit"), nAGQ = 0))
   expect_share_slopes(two, "response")
   for (fit in fits) {
     family <- family_of(fit)
