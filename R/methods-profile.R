@@ -10,7 +10,7 @@
 #'   `"sd_(Intercept)|Subject"`. `"theta_"` stands for all variance parameters, `"beta_"` for all
 #'   fixed effects; `NULL` for both.
 #' @param level How far the profile goes: to the limits of intervals at this level.
-#' @param points Number of points on each side of the estimate.
+#' @param points Number of points on each side of the estimate, up to 10,000.
 #' @param object,x A profile.
 #' @param parm Names of the parameters; all those of the profile by default.
 #' @param type `"zeta"`: zeta against the parameter, with the intervals at 50, 80, 90, 95 and 99 per
@@ -60,9 +60,8 @@ profile.tiers_fit <- function(fitted, which = NULL, level = 0.99, points = 8L, .
   validate_fit(fitted)
   check_level(level)
   if (!is.null(which)) check_parm(which, "which")
-  if (!is.numeric(points) || length(points) != 1L || is.na(points) || points < 1) {
-    stop_input("{.arg points} must be a number of at least 1, not {shown(points)}.")
-  }
+  # Each point is a fit.
+  check_number(points, "points", 1, 10000)
   names <- names(fitted$coefficients)
   others <- fitted$parameters$name
   chosen <- if (is.null(which)) c(others, names[!is.na(fitted$coefficients)]) else {

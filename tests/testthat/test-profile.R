@@ -185,7 +185,9 @@ test_that("profile() is a table whose interpolated limits are the limits", {
   expect_output(print(steps), "6 parameters")
   expect_error(confint(steps, level = 0.999), class = "tiers_error_input")
   expect_error(confint(steps, "Dayz"), class = "tiers_error_input")
-  expect_error(profile(fit, points = 0), class = "tiers_error_input")
+  for (points in list(0, 1e6, Inf, NA, "a")) {
+    expect_error(profile(fit, points = points), "points", class = "tiers_error_input")
+  }
   part <- profile(fit, "theta_", level = 0.8)
   expect_equal(unique(part$parameter), fit$parameters$name)
   pdf(NULL)
