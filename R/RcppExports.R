@@ -29,6 +29,10 @@ covariance_factor_cpp <- function(structure, columns, natural) {
     .Call(`_tiers_covariance_factor_cpp`, structure, columns, natural)
 }
 
+covariance_natural_cpp <- function(structure, sigma) {
+    .Call(`_tiers_covariance_natural_cpp`, structure, sigma)
+}
+
 family_names_cpp <- function() {
     .Call(`_tiers_family_names_cpp`)
 }

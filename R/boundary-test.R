@@ -11,6 +11,9 @@ comparison_shape <- function(small, large, df) {
   if (!is.null(large$constraints)) {
     return(list(reason = "parameters of the larger model are held or set equal"))
   }
+  if (any_curved(small) || any_curved(large)) {
+    return(list(reason = "correlations follow from a few parameters", approximate = TRUE))
+  }
   at <- smaller_in_larger(small, large)
   # Parameters that are no covariances: fixed effects and dispersion.
   extra <- df - (at$size - at$all) - limit
@@ -139,7 +142,7 @@ constrained_directions <- function(fit, forms, psi, size) {
   table <- fit$parameters[fit$parameters$component != "dispersion", ]
   about <- do.call(rbind, lapply(seq_along(fit$random), function(j) {
     term <- fit$random[[j]]
-    found <- covariance_parameters(term$structure, length(term$columns))
+    found <- covariance_parameters(term)
     data.frame(term = rep(j, length(found$type)), type = found$type, row = found$row,
                column = found$column)
   }))

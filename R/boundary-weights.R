@@ -154,7 +154,7 @@ boundary_cone <- function(terms, forms, G, pinned) {
     }
     N <- open_directions(G[[j]], pinned[[j]])
     if (ncol(N) == 0L) next
-    if (has_correlations(terms[[j]]$structure, length(terms[[j]]$columns))) {
+    if (has_correlations(terms[[j]])) {
       sizes <- c(sizes, ncol(N))
       for (b in seq_len(ncol(N))) for (a in b:ncol(N)) {
         add(vapply(blocks, function(E) drop(N[, a] %*% E %*% N[, b]), 1))

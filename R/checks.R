@@ -242,7 +242,8 @@ check_levels <- function(spec_term, term, n, used, rest) {
                   {n} rows, one row each.",
                  i = "Leave the term out, or give {.arg weights} that are known to differ."))
   }
-  correlated <- has_correlations(term$structure, k)
+  # What a few parameters say of all correlations is told or not by the rank of derivatives of V.
+  correlated <- is.null(term$recipe) && has_correlations(term)
   if (correlated && levels * k >= n) {
     stop_model(c("`{label}` has too many random effects: {levels} levels x {k} columns =
                   {levels * k} for {n} rows, so they are not separable from the residual.",
@@ -255,7 +256,7 @@ check_levels <- function(spec_term, term, n, used, rest) {
 parameters_to_refuse <- 100L
 
 check_parameter_count <- function(term, levels, k, n) {
-  count <- covariance_parameter_count(term$structure, k)
+  count <- covariance_parameter_count(term)
   most <- min(as.double(levels) * k, n)
   if (count <= parameters_to_refuse || count <= most) return(invisible())
   effects <- "{levels * k} random effects ({levels} levels x {k} columns)"

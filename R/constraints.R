@@ -9,7 +9,7 @@
 parameters_of <- function(spec, terms) {
   names <- random_parameter_names(terms)
   random <- lapply(seq_along(terms), function(j) {
-    about <- covariance_parameters(terms[[j]]$structure, length(terms[[j]]$columns))
+    about <- covariance_parameters(terms[[j]])
     data.frame(name = names[[j]], type = about$type, lower = about$lower, upper = about$upper,
                term = rep(j, length(names[[j]])), row = about$row, column = about$column,
                other = other_names(names[[j]], about, terms[[j]]), stringsAsFactors = FALSE)
@@ -58,6 +58,7 @@ with_constraints <- function(spec, fix, equal, terms) {
   spec$held <- as.double(unname(fix[table$name]))
   if (is.null(fix)) spec$held <- rep(NA_real_, nrow(table))
   spec$same <- equal_groups(equal, table)
+  check_constrained_kinds(spec, table)
   for (group in unique(spec$same)) {
     own <- which(spec$same == group)
     values <- unique(spec$held[own][!is.na(spec$held[own])])
@@ -71,6 +72,17 @@ with_constraints <- function(spec, fix, equal, terms) {
   spec$held[without_meaning(spec, table)] <- 0
   check_held_correlations(spec, terms, table)
   spec
+}
+
+# Ranges and the like: the search under constraints is in standard deviations and correlations.
+takes_no_constraint <- function(table) table$type == "structure" & table$upper > 1
+
+check_constrained_kinds <- function(spec, table) {
+  none <- table$name[takes_no_constraint(table)]
+  tied <- !is.na(spec$held) | spec$same %in% spec$same[duplicated(spec$same)]
+  if (length(none) == 0L || !any(tied & table$term > 0L)) return(invisible())
+  stop_input(c("{.arg fix} and {.arg equal} of random effects are not available in a model with
+                {.val {none}}."))
 }
 
 # Of each term: is one of its parameters held, or equal to another?
@@ -119,7 +131,7 @@ check_held_correlations <- function(spec, terms, table) {
   for (j in seq_along(terms)) {
     own <- table$term == j
     value <- spec$held[own]
-    cor <- table$type[own] == "cor"
+    cor <- table$type[own] != "sd"
     if (!any(cor) || all(is.na(value[cor]))) next
     value[!cor] <- 1
     if (is.null(completed_natural(value, terms[[j]]))) {
@@ -136,14 +148,15 @@ check_held_correlations <- function(spec, terms, table) {
 # (semi)definite matrices and on those with the given entries (Higham 2002). NULL: there is none.
 completed_natural <- function(value, term) {
   k <- length(term$columns)
-  about <- covariance_parameters(term$structure, k)
+  about <- covariance_parameters(term)
   open <- is.na(value)
   # Well inside, where some are open: searches start there.
   holds <- function(value, least) {
-    factor <- covariance_factor(term$structure, k, value)
+    factor <- covariance_factor(term, value)
     !is.null(factor) && all(diag(factor)^2 >= least * rowSums(factor^2))
   }
   value[open] <- 0
+  if (!is_linear_structure(term)) value[open] <- covariance_natural(term, diag(k))$value[open]
   if (holds(value, if (any(open)) 0.05 else 0)) return(value)
   if (!any(open) || any(about$row == 0L)) return(NULL)
   cor <- about$type == "cor"

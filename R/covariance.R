@@ -10,12 +10,11 @@ covariance_names <- function() {
 }
 
 # Other spellings that users bring from SAS and other packages.
-covariance_aliases <- c(un = "us", homdiag = "id")
+covariance_aliases <- c(un = "us", homdiag = "id", homcs = "cs", hetar1 = "ar1h", adh = "ante",
+                        car = "ou", exp = "sp_exp", gau = "sp_gau", mat = "sp_mat")
 
 # Structures that the grammar knows and this version cannot fit yet.
-covariance_planned <- c("cs", "csh", "ar1", "ar1h", "toep", "toeph", "ante", "arma11", "hf", "fa",
-                        "rr", "lin", "ou", "sp_pow", "sp_exp", "sp_gau", "sp_sph", "sp_lin",
-                        "sp_mat", "car", "known", "adh", "homcs", "hetar1", "exp", "gau", "mat")
+covariance_planned <- c("arma", "hf", "fa", "rr", "lin", "known")
 
 # All names that can stand before a bar term.
 covariance_words <- function() c(covariance_names(), names(covariance_aliases))
@@ -24,47 +23,62 @@ resolve_covariance <- function(name) {
   if (name %in% names(covariance_aliases)) covariance_aliases[[name]] else name
 }
 
+# What a term's structure is made from: its name, or a list with what else is known (structures.R).
+structure_recipe <- function(term) term$recipe %||% term$structure
+
+term_size <- function(term) length(term$columns)
+
 # "sd_(Intercept)|Subject", "sd_Days|Subject", "cor_Days.(Intercept)|Subject"
-covariance_parameter_names <- function(structure, columns, group) {
-  paste0(covariance_parameter_names_cpp(structure, columns), "|", group)
+covariance_parameter_names <- function(term) {
+  paste0(covariance_parameter_names_cpp(structure_recipe(term), term$columns), "|", term$group)
 }
 
-covariance_parameter_count <- function(structure, k) {
-  covariance_parameter_count_cpp(structure, as.integer(k))
+covariance_parameter_count <- function(term) {
+  covariance_parameter_count_cpp(structure_recipe(term), term_size(term))
 }
 
-# What the parameters of a structure of k columns are: `type` ("sd" or "cor"), `row` and `column` of
-# the covariance matrix where each stands (0: of all columns or pairs), `lower`, `upper`.
-covariance_parameters <- function(structure, k) {
-  covariance_parameters_cpp(structure, as.integer(k))
+# What the parameters of a term are: `type` ("sd", "cor", or "structure" for what correlations
+# follow from), `row` and `column` of the covariance matrix where each stands (0: of all columns or
+# pairs), `lower`, `upper`.
+covariance_parameters <- function(term) {
+  covariance_parameters_cpp(structure_recipe(term), term_size(term))
 }
 
-has_correlations <- function(structure, k) "cor" %in% covariance_parameters(structure, k)$type
+has_correlations <- function(term) any(covariance_parameters(term)$type != "sd")
 
 # Row and column of its factor where each parameter stands; no rows where they are no entries of it.
-covariance_entries <- function(structure, k) covariance_entries_cpp(structure, as.integer(k))
+covariance_entries <- function(term) covariance_entries_cpp(structure_recipe(term), term_size(term))
 
-# The factor with these standard deviations and correlations; NULL where no covariance matrix has
-# them.
-covariance_factor <- function(structure, k, natural) {
-  factor <- covariance_factor_cpp(structure, as.integer(k), natural)
-  if (nrow(factor) == k) factor
+# The factor with these natural values; NULL where no covariance matrix has them.
+covariance_factor <- function(term, natural) {
+  factor <- covariance_factor_cpp(structure_recipe(term), term_size(term), natural)
+  if (nrow(factor) == term_size(term)) factor
+}
+
+# Natural values of a covariance matrix of the structure, and its derivatives by them: list(value,
+# directions).
+covariance_natural <- function(term, Sigma) {
+  covariance_natural_cpp(structure_recipe(term), unname(Sigma))
+}
+
+# Is the covariance matrix linear in its variances and covariances, common or each?
+is_linear_structure <- function(term) {
+  about <- covariance_parameters(term)
+  cor <- about$type == "cor"
+  k <- term_size(term)
+  if (any(about$type == "structure")) return(FALSE)
+  if (!any(cor)) return(TRUE)
+  common <- about$row == 0L
+  all(common) || (!any(common) && sum(cor) == k * (k - 1L) / 2)
 }
 
 # Symmetric matrices E_a in whose span the covariance matrix moves when its parameters do: an entry
-# on or beside the diagonal, or all of them, for each standard deviation and correlation.
-covariance_directions <- function(structure, k) {
-  about <- covariance_parameters(structure, k)
-  lapply(seq_along(about$type), function(a) {
-    E <- matrix(0, k, k)
-    if (about$type[a] == "sd") {
-      diag(E) <- about$row[a] %in% 0L | seq_len(k) == about$row[a]
-    } else if (about$row[a] == 0L) {
-      E[] <- 1
-      diag(E) <- 0
-    } else {
-      E[about$row[a], about$column[a]] <- E[about$column[a], about$row[a]] <- 1
-    }
-    E
-  })
+# on or beside the diagonal, or all of them, for each standard deviation and correlation; at Sigma
+# where the structure is not linear.
+covariance_directions <- function(term, Sigma) {
+  if (!is_linear_structure(term)) return(covariance_natural(term, Sigma)$directions)
+  k <- term_size(term)
+  about <- covariance_parameters(term)
+  unname(Map(function(type, row, column) variance_form(k, type, row, column),
+             about$type, about$row, about$column))
 }

@@ -43,8 +43,8 @@ exact_columns <- function(fit) {
   for (j in seq_along(fit$random)) {
     term <- fit$random[[j]]
     k <- length(term$columns)
-    about <- covariance_parameters(term$structure, k)
-    if (any(about$type == "cor") || any(about$row == 0L & k > 1L)) {
+    about <- covariance_parameters(term)
+    if (any(about$type != "sd") || any(about$row == 0L & k > 1L)) {
       correlated <- c(correlated, term$label)
     } else {
       at <- c(at, lapply(seq_len(k), function(c) c(j, c)))

@@ -33,6 +33,11 @@ smaller_model <- function(fit, spec, kept) {
 reduced_term <- function(term, old, columns) {
   if (!is.null(term$basis)) term$basis <- term$basis[, columns, drop = FALSE]
   term$intercept <- match(term$intercept, columns, nomatch = 0L)
+  if (length(columns) == 1L) {
+    term$structure <- default_covariance
+  } else if (is.list(term$structure) && !is.null(term$structure$coordinates)) {
+    term$structure$coordinates <- term$structure$coordinates[columns, , drop = FALSE]
+  }
   root <- lower_root(tcrossprod(unname(old$Lambda))[columns, columns, drop = FALSE])
   # Zero is a stationary point.
   if (all(diag(root)^2 > 1e-6 * rowSums(root^2)) && all(diag(root) > 0)) term$start <- root
@@ -79,6 +84,7 @@ fit_smaller <- function(smaller, fit) {
 
 # The distribution of the likelihood ratio, see boundary_shape(). NULL where it is not known.
 smaller_shape <- function(smaller, found, fit) {
+  if (any_curved(fit)) return(NULL)
   terms <- unname(fit$random)
   forms <- variance_forms(terms)
   scale <- random_scale(found$at)

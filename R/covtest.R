@@ -138,7 +138,7 @@ covtest_terms <- function(fit) {
     term <- fit$random[[j]]
     k <- length(term$columns)
     # A variance that is common to the columns does not leave with one of them.
-    about <- covariance_parameters(term$structure, k)
+    about <- covariance_parameters(term)
     if (k > 1L && all(about$row > 0L)) for (c in seq_len(k)) {
       smaller <- c(smaller, list(without_columns(fit, j, c)))
       labels <- c(labels, paste(term$columns[c], "in", term$label))
@@ -152,6 +152,10 @@ covtest_terms <- function(fit) {
 covtest_joint <- function(fit, test) {
   if (test == "diag_g") {
     correlated <- any(fit$parameters$type == "cor")
+    if (any(fit$parameters$type == "structure")) {
+      stop_input(c("Correlations that follow from a few parameters cannot be tested together.",
+                   i = "Fit the model with {.code diag()} and use {.fn anova}."))
+    }
     if (!correlated) stop_input("The random effects of the fit have no correlations to test.")
     return(covtest_table(fit, list(without_correlations(fit)), "diagonal G",
                          "Covariance matrices of the random effects reduced to their diagonals"))

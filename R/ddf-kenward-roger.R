@@ -82,13 +82,15 @@ ddf_kr <- function(information = c("expected", "observed"), linear = FALSE, vers
 }
 
 prepare_kenward_roger <- function(fit, vcov, information = "expected") {
-  constrained <- !is.null(fit$constraints)
+  # In the entries of a covariance matrix V is linear; what of them can move its parameters say.
+  curved <- any_curved(fit)
+  constrained <- !is.null(fit$constraints) || curved
   spec <- fit_specification(fit)
-  forms <- variance_forms(fit$random)
+  forms <- variance_forms(fit$random, "entries")
   if (!constrained) forms <- forms_in_even_coordinates(forms, spec$terms)
   parts <- run_variance_information(
     spec, fit_lambdas(fit), forms, fit$inference$vcov_psi,
-    all_free = !constrained, also_free = if (constrained) pinned_directions(fit))
+    all_free = !constrained, also_free = if (constrained && !curved) pinned_directions(fit))
   W <- parts[[information]]
   phi <- fit$vcov
   own <- identical(vcov, phi)

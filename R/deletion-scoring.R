@@ -36,7 +36,7 @@ free_forms <- function(fit) {
   unlist(lapply(seq_along(fit$random), function(j) {
     term <- fit$random[[j]]
     spread <- diag(term$Sigma) > 0
-    E <- covariance_directions(term$structure, length(term$columns))
+    E <- covariance_directions(term, term$Sigma)
     E <- E[vapply(E, function(e) !any(e[!spread, ] != 0), NA)]
     lapply(E, function(e) list(term = j, block = e))
   }), recursive = FALSE)
@@ -77,7 +77,11 @@ natural_parameters <- function(fit) {
   value[table$type == "sigma"] <- fit$sigma
   for (j in seq_along(fit$random)) {
     Sigma <- fit$random[[j]]$Sigma
-    about <- covariance_parameters(fit$random[[j]]$structure, nrow(Sigma))
+    if (!is_linear_structure(fit$random[[j]])) {
+      value[table$term == j] <- covariance_natural(fit$random[[j]], Sigma)$value
+      next
+    }
+    about <- covariance_parameters(fit$random[[j]])
     row <- pmax(about$row, 1L)
     column <- ifelse(about$column > 0L, about$column, nrow(Sigma))
     sd <- sqrt(pmax(diag(Sigma), 0))

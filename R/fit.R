@@ -7,7 +7,8 @@
 #'   `y ~ x + (1 + x | group)`. The part without bars is an ordinary model formula. In a bar term,
 #'   `(x || g)` is a variance per column without correlations (for factors too), `(1 | a/b)` means
 #'   groups `a` and groups `b` within `a`, and `us(x | g)`, `diag(x | g)`, `id(x | g)` name the
-#'   covariance structure: unstructured (the default), one variance per column, one variance in all.
+#'   covariance structure: unstructured (the default), one variance per column, one variance in all;
+#'   [covariance_structures] has the others, such as `ar1(0 + week | id)`.
 #'   A string or a variable that holds a formula will do. Without a bar term the fixed-effects model
 #'   is fitted.
 #' @param data A data frame, tibble, data.table or list. Without it, variables are taken from the

@@ -88,5 +88,6 @@ remaining_piece <- function(piece, drop) {
   group <- Reduce(function(left, right) call(":", left, right), piece$component_exprs)
   bar <- call(if (piece$double_bar && !single) "||" else "|", lhs, group)
   structured <- piece$structure != default_covariance
-  list(if (structured && !piece$double_bar) call(piece$structure, bar) else bar)
+  if (!structured || piece$double_bar) return(list(bar))
+  list(as.call(c(list(as.name(piece$structure), bar), piece$arguments)))
 }

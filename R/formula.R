@@ -209,6 +209,8 @@ expand_bar <- function(bar) {
     stop_formula(c("`({text_of(bar_of(bar))})` has two bars.",
                    i = "Write one term for each grouping factor, or `a:b` after the bar."))
   }
+  arguments <- if (!is_bar(bar)) as.list(bar)[-(1:2)]
+  if (!is_bar(bar)) bar <- bar[1:2]
   group <- strip_brackets(bar_of(bar)[[3L]])
   simple <- is_bar(bar) && name == "|" && (is.name(group) || !call_name(group) %in% expanding)
   pieces <- if (simple) {
@@ -216,7 +218,7 @@ expand_bar <- function(bar) {
   } else {
     reformulas::findbars_x(bar, default.special = NULL, specials = covariance_names())
   }
-  lapply(pieces, read_bar, double_bar = name == "||")
+  lapply(pieces, read_bar, double_bar = name == "||", arguments = arguments)
 }
 
 expanding <- c("/", "*", "+", "%in%", "^", "-")
@@ -229,19 +231,17 @@ structured_call <- function(bar, name) {
     stop_formula(c("The covariance structure `{name}` in `{text_of(bar)}` is not available in this
                     version of tiers.", i = "This version has {.code {covariance_names()}}."))
   }
-  if (length(bar) > 2L) {
-    stop_formula("`{text_of(bar)}`: arguments of a covariance structure are not available in this
-                  version of tiers.")
-  }
   inner <- strip_brackets(bar[[2L]])
   if (call_name(inner) == "||") {
     stop_formula(c("`{text_of(bar)}` names a structure and has a double bar.",
                    i = "Use `{name}({text_of(inner[[2L]])} | {text_of(inner[[3L]])})`."))
   }
-  call(resolve_covariance(name), inner)
+  arguments <- read_structure_arguments(bar, name)
+  name <- with_scale(resolve_covariance(name), arguments$hom, bar)
+  as.call(c(list(as.name(name), inner), arguments[names(arguments) != "hom"]))
 }
 
-read_bar <- function(piece, double_bar) {
+read_bar <- function(piece, double_bar, arguments = NULL) {
   structure <- if (is_bar(piece)) default_covariance else call_name(piece)
   bar <- bar_of(piece)
   components <- lapply(group_components(bar[[3L]]), strip_brackets)
@@ -254,11 +254,14 @@ read_bar <- function(piece, double_bar) {
   }
   label <- paste0("(", text_of(bar), ")")
   if (double_bar) label <- paste0("(", text_of(bar[[2L]]), " || ", text_of(bar[[3L]]), ")")
-  if (!is_bar(piece) && !double_bar) label <- paste0(structure, label)
+  if (!is_bar(piece) && !double_bar) {
+    inner <- c(text_of(bar), sprintf("%s = %s", names(arguments), vapply(arguments, text_of, "")))
+    label <- paste0(structure, "(", paste(inner, collapse = ", "), ")")
+  }
   components_text <- vapply(components, text_of, "")
   list(label = label, group = paste(components_text, collapse = ":"), structure = structure,
        double_bar = double_bar, lhs = lhs, components = components_text,
-       component_exprs = components)
+       component_exprs = components, arguments = arguments)
 }
 
 default_covariance <- "us"

@@ -125,7 +125,19 @@ tidy_parameters <- function(fit, scales, conf.int, level) {
   value <- data.frame(group = table$grp, term = term, estimate = table[[scales]],
                       stringsAsFactors = FALSE)
   if (conf.int) value <- cbind(value, varcorr_limits(components, table, scales, level))
-  value[free, ]
+  rbind(value[free, ], tidy_structures(fit, conf.int, level))
+}
+
+# What correlations follow from, on its own scale.
+tidy_structures <- function(fit, conf.int, level) {
+  own <- fit$parameters$type == "structure"
+  table <- fit$parameters[own, ]
+  value <- data.frame(group = table$group, term = sub("\\|.*", "", table$name),
+                      estimate = table$estimate, stringsAsFactors = FALSE)
+  if (!conf.int) return(value)
+  limits <- unname(parameter_limits(fit, c((1 - level) / 2, (1 + level) / 2)))
+  cbind(value, std.error = unname(parameter_errors(fit))[own], conf.low = limits[own, 1L],
+        conf.high = limits[own, 2L])
 }
 
 tidy_modes <- function(fit, conf.int, level) {

@@ -185,15 +185,14 @@ spherical_modes <- function(fit) {
 # other structures the names of what they are.
 free_factors <- function(fit) {
   parts <- lapply(unname(fit$random), function(term) {
-    k <- length(term$columns)
-    at <- covariance_entries(term$structure, k)
+    at <- covariance_entries(term)
     diagonal <- at[, 1L] == at[, 2L]
     names <- if (nrow(at)) {
       paste0(term$group, ".", term$columns[at[, 1L]],
              ifelse(diagonal, "", paste0(".", term$columns[at[, 2L]])))
     } else {
-      diagonal <- covariance_parameters(term$structure, k)$type == "sd"
-      covariance_parameter_names(term$structure, term$columns, term$group)
+      diagonal <- covariance_parameters(term)$type == "sd"
+      covariance_parameter_names(term)
     }
     list(value = stats::setNames(term$theta, names), diagonal = diagonal)
   })

@@ -99,7 +99,8 @@ boundary_tests <- function(fits, chisq, df, naive) {
       p[i] <- chi_bar_tail(chisq[i], shape)
       words[i] <- mixture_words(shape)
     } else {
-      words[i] <- paste0("chi2(", df[i], "), too large a p value: ", shape$reason)
+      size <- if (isTRUE(shape$approximate)) "not exact" else "too large a p value"
+      words[i] <- paste0("chi2(", df[i], "), ", size, ": ", shape$reason)
     }
   }
   list(p = p, words = words, any = any(nzchar(words)))

@@ -21,7 +21,8 @@ nesting_obstacle <- function(small, large) {
   constrained <- !is.null(small$constraints) || !is.null(large$constraints)
   if (!constrained && !random_contained(small, large)) {
     pairs <- row_pairs(list(small, large), n)
-    if (!in_span(covariance_columns(small, pairs), covariance_columns(large, pairs))) {
+    if (!in_span(covariance_columns(small, pairs, "tangent"),
+                 covariance_columns(large, pairs, "entries"))) {
       return("not nested in their random effects")
     }
   }
@@ -120,7 +121,7 @@ row_pairs <- function(fits, n, limit = 500L) {
 
 # One column for each parameter: the derivative of the covariances of the pairs by the coefficients
 # of variance_forms() and, last, by the residual variance.
-covariance_columns <- function(fit, pairs) {
+covariance_columns <- function(fit, pairs, curved = "stop") {
   same_row <- pairs[, 1L] == pairs[, 2L]
   residual <- if (inherits(fit, "tiers_fit")) has_residual(fit) else {
     isTRUE(family_traits(family_of(fit)$name)$residual)
@@ -131,7 +132,7 @@ covariance_columns <- function(fit, pairs) {
     at <- random_basis(fit, j)
     here <- at$basis[pairs[, 1L], , drop = FALSE]
     there <- at$basis[pairs[, 2L], , drop = FALSE]
-    forms <- variance_forms(random[j])
+    forms <- variance_forms(random[j], curved)
     products <- vapply(forms, function(form) rowSums((here %*% form$block) * there),
                        double(nrow(pairs)))
     dim(products) <- c(nrow(pairs), length(forms))

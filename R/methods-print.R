@@ -30,7 +30,8 @@ print.tiers_fit <- function(x, digits = max(3L, getOption("digits") - 3L), ...) 
   random <- random_table(x)
   if (nrow(random)) {
     table <- random_lines(random, correlation_table(x), digits, c("Levels", "SD"))
-    lines <- c(lines, at_most(table, 20L))
+    structures <- vapply(x$random, `[[`, "", "structure")
+    lines <- c(lines, at_most(table, 20L), structure_lines(x$parameters, structures, digits))
   }
   if (!has_residual(x) && !is.null(dispersion_words(x))) {
     lines <- c(lines, shortened(paste0("Dispersion: ", dispersion_words(x))))

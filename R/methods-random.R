@@ -224,7 +224,7 @@ VarCorr.tiers_fit <- function(x, sigma = 1, ...) {
     names(sd) <- term$columns
     correlation <- tcrossprod(term$Lambda / sqrt(rowSums(term$Lambda^2)))
     # Without correlations in the structure there is none to be undefined where an SD is 0.
-    if (!has_correlations(term$structure, nrow(value))) correlation[] <- 0
+    if (!has_correlations(term)) correlation[] <- 0
     # That of an effect without variance is not defined.
     correlation[is.nan(correlation)] <- NA
     diag(correlation) <- 1
@@ -233,6 +233,7 @@ VarCorr.tiers_fit <- function(x, sigma = 1, ...) {
   })
   structure(parts, sc = x$sigma, useSc = has_residual(x),
             structures = vapply(x$random, function(term) term$structure, ""),
+            correlated = vapply(x$random, has_correlations, NA),
             held = held_words(x), known = x[c("parameters", "vcov_parameters")],
             class = "tiers_varcorr")
 }
@@ -340,7 +341,8 @@ print.tiers_varcorr <- function(x, digits = max(3L, getOption("digits") - 2L),
       cat("SE, lower, upper: standard error and ", format(100 * conf.level),
           "% limits (Wald, log scale) of the SD\n", sep = "")
     }
-    cat(random_lines(random, varcorr_correlations(x), digits, show), sep = "\n")
+    cat(c(random_lines(random, varcorr_correlations(x), digits, show),
+          structure_lines(attr(x, "known")$parameters, attr(x, "structures"), digits)), sep = "\n")
     if (!is.null(attr(x, "held"))) cat(wrapped("Held: ", attr(x, "held")), sep = "\n")
   }
   invisible(x)
@@ -373,7 +375,4 @@ varcorr_correlations <- function(x) {
   do.call(rbind, c(list(none), rows))
 }
 
-shows_correlation <- function(x) {
-  structures <- attr(x, "structures")
-  vapply(seq_along(x), function(j) has_correlations(structures[[j]], nrow(x[[j]])), NA)
-}
+shows_correlation <- function(x) unname(attr(x, "correlated"))

@@ -139,10 +139,9 @@ random_table <- function(fit) {
   rows <- lapply(seq_along(fit$random), function(j) {
     term <- fit$random[[j]]
     sd <- random_scale(fit) * sqrt(rowSums(term$Lambda^2))
-    k <- length(term$columns)
     data.frame(
       term = term$label, group = term$group, structure = term$structure,
-      parameters = covariance_parameter_count(term$structure, k),
+      parameters = covariance_parameter_count(term),
       levels = length(term$levels), name = term$columns, variance = unname(sd^2),
       sd = unname(sd), stringsAsFactors = FALSE
     )
@@ -293,8 +292,9 @@ print_random <- function(x, digits) {
   }
   limits <- if (any(is.finite(x$random$lower))) " (lower, upper: 95% limits of the SD)"
   cat("\n", title, limits, ":\n", sep = "")
-  cat(random_lines(x$random, x$correlations, digits, c("Levels", "Variance", "SD", "limits")),
-      sep = "\n")
+  lines <- random_lines(x$random, x$correlations, digits, c("Levels", "Variance", "SD", "limits"))
+  known <- attr(x$varcor, "known")$parameters
+  cat(c(lines, structure_lines(known, attr(x$varcor, "structures"), digits)), sep = "\n")
 }
 
 # A constant that is the residual standard deviation stands with the random effects.

@@ -15,11 +15,14 @@ parameter_limits <- function(fit, tails, chi_square = FALSE) {
   x <- table$estimate
   # The derivative of the scale on which the error is taken as normal, and the way back.
   scale <- limit_scale(table)
-  slope <- ifelse(scale == "log", 1 / x, ifelse(scale == "z", 1 / (1 - x^2), 1))
-  at <- ifelse(scale == "log", log(abs(x)), ifelse(scale == "z", atanh(pmin(pmax(x, -1), 1)), x))
+  range <- z_range(table)
+  z <- pmin(pmax((x - range$middle) / range$half, -1), 1)
+  slope <- ifelse(scale == "log", 1 / x,
+                  ifelse(scale == "z", 1 / (range$half * (1 - z^2)), 1))
+  at <- ifelse(scale == "log", log(abs(x)), ifelse(scale == "z", atanh(z), x))
   limits <- at + outer(parameter_errors(fit) * slope, stats::qnorm(tails))
   limits[scale == "log", ] <- exp(limits[scale == "log", ])
-  limits[scale == "z", ] <- tanh(limits[scale == "z", ])
+  limits[scale == "z", ] <- (range$middle + range$half * tanh(limits))[scale == "z", ]
   if (chi_square) {
     sd <- which(table$type %in% c("sd", "sigma"))
     df <- (x[sd] / parameter_errors(fit)[sd])^2 / 2
@@ -32,7 +35,15 @@ parameter_limits <- function(fit, tails, chi_square = FALSE) {
 }
 
 limit_scale <- function(table) {
-  ifelse(table$type == "cor", "z", ifelse(table$lower >= 0, "log", "identity"))
+  ends <- table$type == "structure" & is.finite(table$lower) & is.finite(table$upper)
+  ifelse(table$type == "cor" | ends, "z", ifelse(table$lower >= 0, "log", "identity"))
+}
+
+# Where Fisher's z has its zero, and how far its ends are from there.
+z_range <- function(table) {
+  own <- limit_scale(table) == "z" & table$type == "structure"
+  list(middle = ifelse(own, (table$lower + table$upper) / 2, 0),
+       half = ifelse(own, (table$upper - table$lower) / 2, 1))
 }
 
 # Why a parameter has no limits; NA where it has.
@@ -43,7 +54,7 @@ no_limits_reason <- function(fit) {
   reason[unknown] <- "the information about it is not positive at the estimate"
   reason[table$boundary] <- "its estimate is at the end of its range"
   reason[table$fixed] <- "what is held at a value has none"
-  zero <- table$type == "cor" & is.na(table$estimate)
+  zero <- table$type %in% c("cor", "structure") & is.na(table$estimate)
   reason[zero] <- "one of its standard deviations is zero"
   reason
 }

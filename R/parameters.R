@@ -5,7 +5,7 @@
 #   component  "random", "residual" or "dispersion"
 #   term       number of the random term (0: none); group, effect1, effect2: its grouping factor and
 #              the columns that a standard deviation or correlation belongs to (NA: all of them)
-#   type       "sd", "cor", "sigma" or "dispersion"
+#   type       "sd", "cor", "structure" (what correlations follow from), "sigma" or "dispersion"
 #   estimate   on the scale on which it is printed; lower, upper: the values that it can have
 #   fixed      does it have the value that the user gave it?
 #   equal      a number that parameters share which the user has set equal
@@ -47,9 +47,7 @@ parameter_table <- function(fit, found) {
 # Names of the parameters of each random term; two terms may share a factor and a structure whose
 # parameters are common to all columns.
 random_parameter_names <- function(terms) {
-  names <- lapply(terms, function(term) {
-    covariance_parameter_names(term$structure, term$columns, term$group)
-  })
+  names <- lapply(terms, covariance_parameter_names)
   all <- make.unique(as.character(unlist(names)))
   unname(split(all, rep(seq_along(names), lengths(names))))
 }

@@ -82,6 +82,17 @@ correlation_lines <- function(random, correlations) {
   }))
 }
 
+# What the correlations of a term follow from: "ar1 of Subject: cor 0.62".
+structure_lines <- function(parameters, structures, digits) {
+  own <- parameters[parameters$type == "structure" & !is.na(parameters$estimate), ]
+  vapply(unname(split(own, own$term)), function(rows) {
+    words <- substr(rows$name, 1L, nchar(sub("\\|.*", "", rows$name)))
+    values <- vapply(rows$estimate, format, "", digits = digits)
+    shortened(paste0(structures[[rows$term[1L]]], " of ", rows$group[1L], ": ",
+                     paste(words, values, collapse = ", ")))
+  }, "")
+}
+
 # A lower triangle; its columns have short names.
 triangle_lines <- function(R, names) {
   p <- nrow(R)

@@ -27,8 +27,11 @@ no_profile_reason <- function(fit, names) {
   }
   table <- fit$parameters[match(names, fit$parameters$name), ]
   reason[!fixed & table$fixed] <- "what is held at a value has none"
-  zero <- !fixed & table$type == "cor" & is.na(table$estimate)
+  zero <- !fixed & table$type %in% c("cor", "structure") & is.na(table$estimate)
   reason[zero] <- "one of its standard deviations is zero"
+  if (any(takes_no_constraint(fit$parameters))) {
+    reason[!fixed] <- "only Wald limits are available beside a range or a smoothness"
+  }
   saturated <- vapply(seq_along(names), function(i) {
     !fixed[i] && table$term[i] > 0L && length(saturated_columns(fit, table$term[i])) > 0L
   }, NA)
@@ -81,7 +84,7 @@ refit_from <- function(fit, values) {
   spec$terms <- Map(function(term, built, j) {
     own <- fit$parameters$term == j
     natural <- replace(start[own], is.na(start[own]), 0)
-    Lambda <- covariance_factor(built$structure, length(built$columns), unname(natural))
+    Lambda <- covariance_factor(built, unname(natural))
     sigma <- if ("sigma" %in% names(start)) start[["sigma"]] else 1
     if (!is.null(Lambda)) term$start <- Lambda / sigma
     term

@@ -2,6 +2,7 @@
 #
 # A random term, as stored in the fit (plain data, all that predict() needs):
 #   label, group, structure     "(Days | Subject)", "Subject", "us"
+#   arguments, recipe           those of the structure; what it is made from, NULL: its name
 #   lhs, component_exprs, components   basis and grouping variables as expressions and as text
 #   basis_terms, xlevels, contrasts    how to build the basis; NULL basis_terms: intercept only
 #   columns, intercept          column names; which column is identically 1 (0: none)
@@ -15,6 +16,7 @@ random_term <- function(bar, frame, contrasts) {
   groups <- build_groups(bar, frame)
   bar$basis_terms <- NULL
   term <- c(bar, basis$stored, groups$stored)
+  term$recipe <- term_recipe(term)
   term$rows <- rows_of_levels(groups$codes, length(term$levels), stats::model.weights(frame))
   if (bar$double_bar) note_double_bar(term)
   list(term = term, basis = basis$basis, codes = groups$codes)

@@ -145,6 +145,11 @@ boundary_phrases <- function(fit, j) {
   if (nrow(bound)) {
     phrases <- c(phrases, paste0("the correlation of ", pairs, " in `", term$label, "` is ", value))
   }
+  ends <- table[table$type == "structure" & !is.na(table$estimate), ]
+  if (nrow(ends)) {
+    phrases <- c(phrases, paste0("`", ends$name, "` is at the end of its range, ",
+                                 format(ends$estimate, digits = 3L)))
+  }
   if (is.null(phrases)) {
     phrases <- paste0("a combination of ", paste0("`", term$columns, "`", collapse = ", "),
                       " in `", term$label, "` has variance zero")

@@ -25,7 +25,8 @@ frame_weights <- function(frame) {
 term_specification <- function(built) {
   term <- built$term
   list(group = term$group, codes = built$codes, n_levels = length(term$levels),
-       basis = built$basis, intercept = term$intercept, structure = term$structure, start = NULL)
+       basis = built$basis, intercept = term$intercept, structure = structure_recipe(term),
+       start = NULL)
 }
 
 # The same from a fit: what was fitted, from the frame that the fit keeps. `name` is what the

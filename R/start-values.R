@@ -36,9 +36,9 @@ with_held_start <- function(start, spec, terms) {
   random <- table$term > 0L & !is.na(spec$held)
   for (j in which(vapply(seq_along(terms), function(j) any(random & table$term == j), NA))) {
     own <- table$term == j
-    cor <- own & table$type == "cor"
+    cor <- own & table$type != "sd"
     value <- ifelse(table$type[own] == "sd", 1, spec$held[own])
-    spec$held[cor] <- completed_natural(value, terms[[j]])[table$type[own] == "cor"]
+    spec$held[cor] <- completed_natural(value, terms[[j]])[table$type[own] != "sd"]
     random[cor] <- TRUE
   }
   if (!any(random)) return(start)
@@ -101,7 +101,7 @@ factors_of_fit <- function(fit, terms) {
   lapply(terms, function(term) {
     for (old in fit$random) {
       same <- identical(old$group, term$group) && identical(old$structure, term$structure) &&
-        identical(old$columns, term$columns)
+        identical(old$recipe, term$recipe) && identical(old$columns, term$columns)
       if (same) return(unname(old$Lambda))
     }
     NULL
@@ -113,7 +113,7 @@ factors_of_fit <- function(fit, terms) {
 # so a start there, or at a correlation of one, is moved a little inside.
 start_factor <- function(start, names, term, basis, sigma) {
   k <- length(term$columns)
-  about <- covariance_parameters(term$structure, k)
+  about <- covariance_parameters(term)
   size <- rep_len(if (is.null(basis)) 1 else {
     1 / sqrt(pmax(colMeans(basis^2), .Machine$double.xmin))
   }, k)
@@ -125,14 +125,15 @@ start_factor <- function(start, names, term, basis, sigma) {
   value[is_sd] <- pmax(value[is_sd], 1e-3 * unit[is_sd])
   filled <- completed_natural(ifelse(!is_sd & is.na(given), NA, value), term)
   if (!is.null(filled)) value <- filled
-  root <- covariance_factor(term$structure, k, value)
+  root <- covariance_factor(term, value)
   if (is.null(root)) {
     shown <- intersect(names[!is_sd], names(start))
     stop_input("{.arg start}: the correlations {.val {shown}} cannot hold together.")
   }
   if (!any(diag(root)^2 < 1e-3 * rowSums(root^2))) return(root)
-  value[!is_sd] <- 0.999 * value[!is_sd]
-  covariance_factor(term$structure, k, value)
+  # A correlation of one is a stationary point.
+  value[about$type == "cor"] <- 0.999 * value[about$type == "cor"]
+  covariance_factor(term, value)
 }
 
 # Residual standard deviation of the fixed part alone.

@@ -9,6 +9,7 @@
 #' * [glmm()]: binary, binomial, count, positive and share responses, by Laplace's approximation or
 #'   adaptive quadrature. Families beside those of stats: [nbinom1()], [nbinom2()], [beta_family()],
 #'   [betabinomial()].
+#' * [covariance_structures]: of random effects, `ar1(0 + week | id)` and the like.
 #' * [tiers_control()]: iterations, tolerance, trace.
 #' * [update()][update.tiers_fit] fits again with something changed, [refit_response()] to another
 #'   response; [drop1()][drop1.tiers_fit], [add1()][drop1.tiers_fit] and [stats::step()] go through

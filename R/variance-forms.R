@@ -2,16 +2,39 @@
 # that the structure leaves free (a parameter that is common to all columns, or pairs, has one form
 # for all of them), and sigma^2. In the order of the rows of fit$parameters.
 
+# A structure in whose parameters V is not linear has in their place (`curved`) the derivatives of
+# its covariance matrix at the estimate ("tangent") or all entries of it ("entries"), which are
+# what a term without structure has.
+
 # A list of list(term, block), `block` symmetric k x k. `terms`: list(structure, columns) each.
-variance_forms <- function(terms) {
+variance_forms <- function(terms, curved = "stop") {
   forms <- lapply(seq_along(terms), function(j) {
-    k <- length(terms[[j]]$columns)
-    about <- covariance_parameters(terms[[j]]$structure, k)
-    Map(function(type, row, column) {
-      list(term = j, block = variance_form(k, type, row, column))
-    }, about$type, about$row, about$column)
+    blocks <- if (is_linear_structure(terms[[j]])) {
+      covariance_directions(terms[[j]])
+    } else {
+      curved_forms(terms[[j]], curved)
+    }
+    lapply(blocks, function(block) list(term = j, block = block))
   })
   unname(do.call(c, c(list(list()), forms)))
+}
+
+curved_forms <- function(term, curved) {
+  if (curved == "tangent") return(covariance_directions(term, term$Sigma))
+  k <- term_size(term)
+  if (curved == "entries") {
+    at <- which(lower.tri(diag(k), diag = TRUE), arr.ind = TRUE)
+    return(lapply(seq_len(nrow(at)), function(i) {
+      variance_form(k, if (at[i, 1L] == at[i, 2L]) "sd" else "cor", at[i, 1L], at[i, 2L])
+    }))
+  }
+  stop_model(c("`{term$label}`: this takes covariance matrices that are linear in their variances
+                and covariances, and those of `{term$structure}` are not.",
+               i = "{.fn bootstrap} takes every structure."))
+}
+
+any_curved <- function(fit) {
+  inherits(fit, "tiers_fit") && !all(vapply(fit$random, is_linear_structure, NA))
 }
 
 variance_form <- function(k, type, row, column) {

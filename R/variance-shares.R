@@ -89,10 +89,11 @@ term_variance <- function(fit, j, basis, g) {
 # deviation is 0 it has no error, and no derivative is needed.
 sigma_slopes <- function(term) {
   Sigma <- term$Sigma
+  if (!is_linear_structure(term)) return(covariance_natural(term, Sigma)$directions)
   k <- nrow(Sigma)
   sd <- sqrt(pmax(diag(Sigma), 0))
   inverse <- ifelse(sd > 0, 1 / sd, 0)
-  about <- covariance_parameters(term$structure, k)
+  about <- covariance_parameters(term)
   lapply(seq_along(about$type), function(a) {
     if (about$type[a] == "sd") {
       own <- inverse * (about$row[a] == 0L | seq_len(k) == about$row[a])

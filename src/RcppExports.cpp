@@ -34,63 +34,75 @@ BEGIN_RCPP
 END_RCPP
 }
 // covariance_parameter_count_cpp
-int covariance_parameter_count_cpp(std::string structure, int columns);
+int covariance_parameter_count_cpp(SEXP structure, int columns);
 RcppExport SEXP _tiers_covariance_parameter_count_cpp(SEXP structureSEXP, SEXP columnsSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< std::string >::type structure(structureSEXP);
+    Rcpp::traits::input_parameter< SEXP >::type structure(structureSEXP);
     Rcpp::traits::input_parameter< int >::type columns(columnsSEXP);
     rcpp_result_gen = Rcpp::wrap(covariance_parameter_count_cpp(structure, columns));
     return rcpp_result_gen;
 END_RCPP
 }
 // covariance_parameter_names_cpp
-std::vector<std::string> covariance_parameter_names_cpp(std::string structure, std::vector<std::string> columns);
+std::vector<std::string> covariance_parameter_names_cpp(SEXP structure, std::vector<std::string> columns);
 RcppExport SEXP _tiers_covariance_parameter_names_cpp(SEXP structureSEXP, SEXP columnsSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< std::string >::type structure(structureSEXP);
+    Rcpp::traits::input_parameter< SEXP >::type structure(structureSEXP);
     Rcpp::traits::input_parameter< std::vector<std::string> >::type columns(columnsSEXP);
     rcpp_result_gen = Rcpp::wrap(covariance_parameter_names_cpp(structure, columns));
     return rcpp_result_gen;
 END_RCPP
 }
 // covariance_parameters_cpp
-Rcpp::List covariance_parameters_cpp(std::string structure, int columns);
+Rcpp::List covariance_parameters_cpp(SEXP structure, int columns);
 RcppExport SEXP _tiers_covariance_parameters_cpp(SEXP structureSEXP, SEXP columnsSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< std::string >::type structure(structureSEXP);
+    Rcpp::traits::input_parameter< SEXP >::type structure(structureSEXP);
     Rcpp::traits::input_parameter< int >::type columns(columnsSEXP);
     rcpp_result_gen = Rcpp::wrap(covariance_parameters_cpp(structure, columns));
     return rcpp_result_gen;
 END_RCPP
 }
 // covariance_entries_cpp
-Rcpp::IntegerMatrix covariance_entries_cpp(std::string structure, int columns);
+Rcpp::IntegerMatrix covariance_entries_cpp(SEXP structure, int columns);
 RcppExport SEXP _tiers_covariance_entries_cpp(SEXP structureSEXP, SEXP columnsSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< std::string >::type structure(structureSEXP);
+    Rcpp::traits::input_parameter< SEXP >::type structure(structureSEXP);
     Rcpp::traits::input_parameter< int >::type columns(columnsSEXP);
     rcpp_result_gen = Rcpp::wrap(covariance_entries_cpp(structure, columns));
     return rcpp_result_gen;
 END_RCPP
 }
 // covariance_factor_cpp
-Eigen::MatrixXd covariance_factor_cpp(std::string structure, int columns, const Eigen::VectorXd& natural);
+Eigen::MatrixXd covariance_factor_cpp(SEXP structure, int columns, const Eigen::VectorXd& natural);
 RcppExport SEXP _tiers_covariance_factor_cpp(SEXP structureSEXP, SEXP columnsSEXP, SEXP naturalSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
-    Rcpp::traits::input_parameter< std::string >::type structure(structureSEXP);
+    Rcpp::traits::input_parameter< SEXP >::type structure(structureSEXP);
     Rcpp::traits::input_parameter< int >::type columns(columnsSEXP);
     Rcpp::traits::input_parameter< const Eigen::VectorXd& >::type natural(naturalSEXP);
     rcpp_result_gen = Rcpp::wrap(covariance_factor_cpp(structure, columns, natural));
+    return rcpp_result_gen;
+END_RCPP
+}
+// covariance_natural_cpp
+Rcpp::List covariance_natural_cpp(SEXP structure, const Eigen::MatrixXd& sigma);
+RcppExport SEXP _tiers_covariance_natural_cpp(SEXP structureSEXP, SEXP sigmaSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< SEXP >::type structure(structureSEXP);
+    Rcpp::traits::input_parameter< const Eigen::MatrixXd& >::type sigma(sigmaSEXP);
+    rcpp_result_gen = Rcpp::wrap(covariance_natural_cpp(structure, sigma));
     return rcpp_result_gen;
 END_RCPP
 }
@@ -440,6 +452,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_tiers_covariance_parameters_cpp", (DL_FUNC) &_tiers_covariance_parameters_cpp, 2},
     {"_tiers_covariance_entries_cpp", (DL_FUNC) &_tiers_covariance_entries_cpp, 2},
     {"_tiers_covariance_factor_cpp", (DL_FUNC) &_tiers_covariance_factor_cpp, 3},
+    {"_tiers_covariance_natural_cpp", (DL_FUNC) &_tiers_covariance_natural_cpp, 2},
     {"_tiers_family_names_cpp", (DL_FUNC) &_tiers_family_names_cpp, 0},
     {"_tiers_family_links_cpp", (DL_FUNC) &_tiers_family_links_cpp, 1},
     {"_tiers_first_invalid_response_cpp", (DL_FUNC) &_tiers_first_invalid_response_cpp, 3},

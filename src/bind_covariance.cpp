@@ -1,37 +1,52 @@
 // The registry of covariance structures as R sees it. Called only from R/covariance.R.
 #include <RcppEigen.h>
 
+#include "convert.h"
 #include "core/covariance/covariance_registry.h"
+#include "core/covariance/semidefinite_factor.h"
 
 using Rcpp::_;
+
+namespace {
+
+std::unique_ptr<tiers::CovarianceStructure> structure_from_r(SEXP structure, tiers::Index columns) {
+  tiers::StructureRecipe recipe = recipe_from_r(structure);
+  recipe.visits = columns;
+  return tiers::make_covariance(recipe);
+}
+
+}  // namespace
 
 // [[Rcpp::export]]
 std::vector<std::string> covariance_names_cpp() { return tiers::covariance_names(); }
 
 // [[Rcpp::export]]
-int covariance_parameter_count_cpp(std::string structure, int columns) {
-  return static_cast<int>(tiers::make_covariance(structure, columns)->parameter_count());
+int covariance_parameter_count_cpp(SEXP structure, int columns) {
+  return static_cast<int>(structure_from_r(structure, columns)->parameter_count());
 }
 
 // [[Rcpp::export]]
-std::vector<std::string> covariance_parameter_names_cpp(std::string structure,
+std::vector<std::string> covariance_parameter_names_cpp(SEXP structure,
                                                         std::vector<std::string> columns) {
   const auto size = static_cast<tiers::Index>(columns.size());
-  return tiers::make_covariance(structure, size)->parameter_names(columns);
+  return structure_from_r(structure, size)->parameter_names(columns);
 }
 
 // The natural parameters of a structure of that many columns: what they are, the row and column of
 // the covariance matrix where they stand (from 1; 0: of all columns or pairs), and their bounds.
 // [[Rcpp::export]]
-Rcpp::List covariance_parameters_cpp(std::string structure, int columns) {
-  const auto natural = tiers::make_covariance(structure, columns)->natural_parameters();
+Rcpp::List covariance_parameters_cpp(SEXP structure, int columns) {
+  const auto natural = structure_from_r(structure, columns)->natural_parameters();
   const int size = static_cast<int>(natural.size());
   Rcpp::CharacterVector type(size);
   Rcpp::IntegerVector row(size), column(size);
   Rcpp::NumericVector lower(size), upper(size);
   for (int i = 0; i < size; ++i) {
     const tiers::NaturalParameter& one = natural[i];
-    type[i] = one.kind == tiers::NaturalParameter::Kind::sd ? "sd" : "cor";
+    using Kind = tiers::NaturalParameter::Kind;
+    type[i] = "structure";
+    if (one.kind == Kind::correlation && one.of_pairs) type[i] = "cor";
+    if (one.kind == Kind::sd) type[i] = "sd";
     row[i] = one.common ? 0 : static_cast<int>(one.row) + 1;
     column[i] = one.common ? 0 : static_cast<int>(one.column) + 1;
     lower[i] = one.lower;
@@ -43,8 +58,8 @@ Rcpp::List covariance_parameters_cpp(std::string structure, int columns) {
 
 // Where its parameters stand in the factor, one row each (from 1); no rows: they are no entries.
 // [[Rcpp::export]]
-Rcpp::IntegerMatrix covariance_entries_cpp(std::string structure, int columns) {
-  const auto entries = tiers::make_covariance(structure, columns)->factor_entries();
+Rcpp::IntegerMatrix covariance_entries_cpp(SEXP structure, int columns) {
+  const auto entries = structure_from_r(structure, columns)->factor_entries();
   Rcpp::IntegerMatrix out(static_cast<int>(entries.size()), 2);
   for (int i = 0; i < out.nrow(); ++i) {
     out(i, 0) = static_cast<int>(entries[i].row) + 1;
@@ -55,10 +70,23 @@ Rcpp::IntegerMatrix covariance_entries_cpp(std::string structure, int columns) {
 
 // The factor of given natural values (k x k); 0 x 0 where no covariance matrix has them.
 // [[Rcpp::export]]
-Eigen::MatrixXd covariance_factor_cpp(std::string structure, int columns,
-                                      const Eigen::VectorXd& natural) {
-  const auto made = tiers::make_covariance(structure, columns);
+Eigen::MatrixXd covariance_factor_cpp(SEXP structure, int columns, const Eigen::VectorXd& natural) {
+  const auto made = structure_from_r(structure, columns);
   if (natural.size() != made->parameter_count()) Rcpp::stop("a value is needed for each parameter");
   const tiers::Vector theta = made->from_natural(natural);
   return theta.size() == made->parameter_count() ? made->factor(theta) : Eigen::MatrixXd(0, 0);
+}
+
+// Natural values of a covariance matrix (of the nearest one of the structure), and derivatives of
+// the matrix by them there.
+// [[Rcpp::export]]
+Rcpp::List covariance_natural_cpp(SEXP structure, const Eigen::MatrixXd& sigma) {
+  const tiers::Index k = sigma.rows();
+  const auto made = structure_from_r(structure, k);
+  const tiers::Matrix unit = tiers::Matrix::Identity(k, k);
+  const tiers::Vector natural =
+      made->natural(made->parameters(tiers::semidefinite_factor(sigma)), unit);
+  Rcpp::List directions(static_cast<int>(natural.size()));
+  for (int i = 0; i < directions.size(); ++i) directions[i] = made->natural_derivative(natural, i);
+  return Rcpp::List::create(_["value"] = natural, _["directions"] = directions);
 }

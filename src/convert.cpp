@@ -6,6 +6,28 @@ using Rcpp::List;
 using tiers::Index;
 using tiers::Matrix;
 
+// A name, or a list(name, coordinates, each, nugget, band, lags, smoothness) in which what is
+// missing is left to the name.
+tiers::StructureRecipe recipe_from_r(SEXP what) {
+  tiers::StructureRecipe recipe;
+  if (TYPEOF(what) == STRSXP) {
+    recipe.name = Rcpp::as<std::string>(what);
+    return recipe;
+  }
+  const List list(what);
+  using Scale = tiers::StructureRecipe::Scale;
+  const auto has = [&](const char* name) { return list.containsElementNamed(name); };
+  recipe.name = Rcpp::as<std::string>(list["name"]);
+  if (has("coordinates")) recipe.coordinates = Rcpp::as<Matrix>(list["coordinates"]);
+  if (recipe.coordinates.size() > 0) recipe.dimensions = recipe.coordinates.cols();
+  if (has("each")) recipe.scale = Rcpp::as<bool>(list["each"]) ? Scale::each : Scale::common;
+  if (has("nugget")) recipe.nugget = Rcpp::as<bool>(list["nugget"]);
+  if (has("band")) recipe.band = Rcpp::as<int>(list["band"]);
+  if (has("lags")) recipe.lags = Rcpp::as<std::vector<double>>(list["lags"]);
+  if (has("smoothness")) recipe.smoothness = Rcpp::as<double>(list["smoothness"]);
+  return recipe;
+}
+
 namespace {
 
 // The vector stored in an element of the list, of the right type and length; no copy is made.
@@ -27,7 +49,7 @@ tiers::RandomTerm term_from_r(const List& list, Index n) {
   term.group = Rcpp::as<std::string>(list["group"]);
   term.codes = INTEGER(element<INTSXP>(list, "codes", n));
   term.n_levels = Rcpp::as<int>(list["n_levels"]);
-  term.structure = Rcpp::as<std::string>(list["structure"]);
+  term.recipe = recipe_from_r(list["structure"]);
   term.intercept = Rcpp::as<int>(list["intercept"]);
   for (Index i = 0; i < n; ++i) {
     if (term.codes[i] < 1 || term.codes[i] > term.n_levels) {
@@ -223,6 +245,8 @@ const char* kind_name(tiers::ModelParameter::Kind kind) {
       return "sd";
     case tiers::ModelParameter::Kind::correlation:
       return "cor";
+    case tiers::ModelParameter::Kind::structure:
+      return "structure";
     case tiers::ModelParameter::Kind::sigma:
       return "sigma";
     default:

@@ -8,6 +8,7 @@
 #include "core/engine/fit_model.h"
 #include "interrupt.h"
 
+tiers::StructureRecipe recipe_from_r(SEXP what);
 tiers::Specification specification_from_r(const Rcpp::List& spec);
 std::vector<tiers::RandomTerm> terms_from_r(const Rcpp::List& terms, tiers::Index n);
 std::vector<tiers::Matrix> factors_from_r(const tiers::Specification& spec,

@@ -44,7 +44,7 @@ struct Data {
       out.basis = term.basis.data();
       out.n = n;
       out.intercept = (term.basis.col(0).array() == 1.0).all() ? 1 : 0;
-      out.structure = term.structure;
+      out.recipe.name = term.structure;
       spec.terms.push_back(out);
     }
     return spec;

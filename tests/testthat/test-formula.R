@@ -71,10 +71,16 @@ test_that("unknown and later structures are named, with a suggestion", {
   expect_match(error_text(parse(y ~ uss(x | g))), "did you mean `us`")
   expect_match(error_text(parse(y ~ diagg(x | g))), "did you mean `diag`")
   expect_match(error_text(parse(y ~ ar(x | g))), "did you mean `ar1`")
-  expect_match(error_text(parse(y ~ ar1(x | g))), "not available in this version")
-  expect_match(error_text(parse(y ~ us(x | g, hom = TRUE))), "not available in this version")
+  expect_match(error_text(parse(y ~ hf(x | g))), "not available in this version")
+  expect_match(error_text(parse(y ~ us(x | g, hom = TRUE))), "has a variance for each column")
+  expect_match(error_text(parse(y ~ ar1(x | g, homo = TRUE))), "has no argument")
+  expect_match(error_text(parse(y ~ ar1(x | g, by = arm))), "not available in this version")
+  expect_match(error_text(parse(y ~ ar1(x | g, TRUE))), "without a name")
+  expect_match(error_text(parse(y ~ ar1(x | g, band = 2))), "takes no")
+  expect_match(error_text(parse(y ~ toep(x | g, band = 1.5))), "whole number")
+  expect_match(error_text(parse(y ~ toep(x | g, band = b))), "must be a constant")
   expect_match(error_text(parse(y ~ (us(f) %x% us(h) | g))), "not available in this version")
-  for (formula in c(y ~ uss(x | g), y ~ ar1(x | g), y ~ us(x || g))) {
+  for (formula in c(y ~ uss(x | g), y ~ hf(x | g), y ~ us(x || g))) {
     expect_error(parse(formula), class = "tiers_error_formula")
   }
 })

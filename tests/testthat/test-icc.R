@@ -14,8 +14,7 @@ with_values <- function(fit, values) {
     if (inherits(fit, "tiers_glmm") && has_residual(fit)) fit$sigma <- d
   }
   for (j in seq_along(fit$random)) {
-    k <- length(fit$random[[j]]$columns)
-    root <- covariance_factor(fit$random[[j]]$structure, k, natural[fit$parameters$term == j])
+    root <- covariance_factor(fit$random[[j]], natural[fit$parameters$term == j])
     fit$random[[j]]$Sigma[] <- tcrossprod(root)
     fit$random[[j]]$Lambda[] <- root / random_scale(fit)
   }

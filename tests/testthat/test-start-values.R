@@ -17,18 +17,17 @@ test_that("starting values of any kind lead to the same fit", {
 
 test_that("factors reproduce the standard deviations and correlations", {
   columns <- c("(Intercept)", "x", "z")
-  names <- covariance_parameter_names("us", columns, "g")
+  term <- list(structure = "us", columns = columns, group = "g")
+  names <- covariance_parameter_names(term)
   start <- c("sd_(Intercept)|g" = 3, "sd_x|g" = 0.5, "sd_z|g" = 2, "cor_x.(Intercept)|g" = 0.4,
              "cor_z.(Intercept)|g" = -0.2, "cor_z.x|g" = 0.7)
   expect_setequal(names, names(start))
   basis <- cbind(1, c(1, 2, 3), c(0, 1, 0))
-  term <- list(structure = "us", columns = columns)
   Sigma <- 4 * tcrossprod(start_factor(start, names, term, basis, sigma = 2))
   expect_equal(sqrt(diag(Sigma)), c(3, 0.5, 2))
   expect_equal(cov2cor(Sigma)[lower.tri(Sigma)], c(0.4, -0.2, 0.7))
   term$structure <- "id"
-  one <- start_factor(c("sd|g" = 3), covariance_parameter_names("id", columns, "g"), term,
-                      basis, sigma = 2)
+  one <- start_factor(c("sd|g" = 3), covariance_parameter_names(term), term, basis, sigma = 2)
   expect_equal(one, diag(1.5, 3))
 })
 

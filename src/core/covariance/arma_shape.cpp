@@ -8,7 +8,7 @@
 #include <stdexcept>
 
 #include "isotropic_shape.h"
-#include "jet.h"
+#include "partial_autocorrelations.h"
 #include "shapes.h"
 
 namespace tiers {
@@ -85,40 +85,6 @@ class Arma11Shape final : public IsotropicShape {
   bool bends(Index k, Index l) const override { return k == 0 || l == 0; }
 };
 
-// Coefficients of the autoregression with these partial autocorrelations: of order k from those of
-// order k - 1, a_kj = a_(k-1)j - pi_k a_(k-1)(k-j).
-std::vector<Jet> coefficients(const std::vector<Jet>& partial) {
-  std::vector<Jet> a;
-  for (const Jet& pi : partial) {
-    std::vector<Jet> next;
-    for (std::size_t j = 0; j < a.size(); ++j) next.push_back(a[j] - pi * a[a.size() - 1 - j]);
-    next.push_back(pi);
-    a = next;
-  }
-  return a;
-}
-
-// Autocorrelations 0, ..., `lags` of that autoregression: the first from the same recursion,
-// rho_k = sum_(j<k) a_(k-1)j rho_(k-j) + pi_k prod_(j<k) (1 - pi_j^2).
-std::vector<Jet> autocorrelations(const std::vector<Jet>& partial, std::size_t lags, Index n) {
-  std::vector<Jet> rho{Jet::constant(1.0, n)}, before;
-  Jet left = Jet::constant(1.0, n);
-  for (std::size_t k = 1; k <= partial.size(); ++k) {
-    const Jet& pi = partial[k - 1];
-    Jet sum = pi * left;
-    for (std::size_t j = 1; j < k; ++j) sum = sum + before[j - 1] * rho[k - j];
-    rho.push_back(sum);
-    left = left - left * (pi * pi);
-    before = coefficients({partial.begin(), partial.begin() + static_cast<std::ptrdiff_t>(k)});
-  }
-  while (rho.size() <= lags) {
-    Jet sum = Jet::constant(0.0, n);
-    for (std::size_t j = 0; j < before.size(); ++j) sum = sum + before[j] * rho[rho.size() - 1 - j];
-    rho.push_back(sum);
-  }
-  return rho;
-}
-
 class ArmaShape final : public CovarianceShape {
  public:
   ArmaShape(Index ar, Index ma) : ar_(ar), ma_(ma) {}
@@ -163,6 +129,9 @@ class ArmaShape final : public CovarianceShape {
     for (Index k = 0; k < phi.size(); ++k) out.row(k) = all[k].first.transpose();
     return out;
   }
+  Matrix natural_bend(const Vector& phi, Index i) const override {
+    return both(phi, phi.size())[i].second;
+  }
   // The recursion backwards: pi_k = a_kk, a_(k-1)j = (a_kj + pi_k a_k(k-j)) / (1 - pi_k^2).
   Vector from_natural(const Vector& natural) const override {
     Vector phi(natural.size());
@@ -193,8 +162,9 @@ class ArmaShape final : public CovarianceShape {
  private:
   // The a_j, then the b_j, with derivatives by n parameters (all or none).
   std::vector<Jet> both(const Vector& phi, Index n) const {
-    std::vector<Jet> out = coefficients(partial(phi, 0, ar_, n));
-    for (const Jet& one : coefficients(partial(phi, ar_, ma_, n))) out.push_back(-1.0 * one);
+    std::vector<Jet> out = autoregressive_coefficients(partial(phi, 0, ar_, n));
+    for (const Jet& one : autoregressive_coefficients(partial(phi, ar_, ma_, n)))
+      out.push_back(-1.0 * one);
     return out;
   }
   static std::vector<Jet> partial(const Vector& phi, Index from, Index size, Index n) {
@@ -213,7 +183,8 @@ class ArmaShape final : public CovarianceShape {
     const Index lags = static_cast<Index>(std::lround(longest));
     const auto rho = autocorrelations(partial(phi, 0, ar_, n), lags + ma_, n);
     std::vector<Jet> b{Jet::constant(1.0, n)}, out;
-    for (const Jet& one : coefficients(partial(phi, ar_, ma_, n))) b.push_back(-1.0 * one);
+    for (const Jet& one : autoregressive_coefficients(partial(phi, ar_, ma_, n)))
+      b.push_back(-1.0 * one);
     for (Index h = 0; h <= lags; ++h) {
       Jet sum = Jet::constant(0.0, n);
       for (Index i = 0; i <= ma_; ++i) {

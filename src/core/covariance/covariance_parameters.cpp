@@ -8,7 +8,9 @@ namespace tiers {
 
 CovarianceParameters::CovarianceParameters(const std::vector<RandomTerm>& terms) {
   for (const auto& term : terms) {
-    structures_.push_back(make_covariance(term.structure, term.columns));
+    StructureRecipe recipe = term.recipe;
+    recipe.visits = term.columns;
+    structures_.push_back(make_covariance(recipe));
   }
   place();
 }

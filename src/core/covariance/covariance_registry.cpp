@@ -1,9 +1,11 @@
 #include "covariance_registry.h"
 
-#include <stdexcept>
+#include <algorithm>
 #include <utility>
 
 #include "diagonal.h"
+#include "shape_registry.h"
+#include "shape_structure.h"
 #include "unstructured.h"
 
 namespace tiers {
@@ -26,14 +28,28 @@ const std::vector<std::pair<std::string, Maker>>& registry() {
 std::vector<std::string> covariance_names() {
   std::vector<std::string> names;
   for (const auto& entry : registry()) names.push_back(entry.first);
+  for (const std::string& name : shape_names()) {
+    StructureRecipe recipe;
+    recipe.name = name;
+    const bool known = std::find(names.begin(), names.end(), name) != names.end();
+    if (!known && scale_of(recipe) != StructureRecipe::Scale::by_name) names.push_back(name);
+  }
   return names;
 }
 
-std::unique_ptr<CovarianceStructure> make_covariance(const std::string& name, Index columns) {
+// The first ones have factors of their own, which are linear in theta.
+std::unique_ptr<CovarianceStructure> make_covariance(const StructureRecipe& recipe) {
   for (const auto& entry : registry()) {
-    if (entry.first == name) return entry.second(columns);
+    if (entry.first == recipe.name) return entry.second(recipe.visits);
   }
-  throw std::invalid_argument("no covariance structure is called '" + name + "'");
+  return make_shape_structure(recipe);
+}
+
+std::unique_ptr<CovarianceStructure> make_covariance(const std::string& name, Index columns) {
+  StructureRecipe recipe;
+  recipe.name = name;
+  recipe.visits = columns;
+  return make_covariance(recipe);
 }
 
 }  // namespace tiers

@@ -5,8 +5,12 @@
 
 namespace tiers {
 
+// Structures of random effects.
 std::vector<std::string> covariance_names();
-// Throws std::invalid_argument for a name that is not registered.
+// Of recipe.visits columns. Throws std::invalid_argument for a name that is not registered, and for
+// a recipe that its structure cannot follow.
+std::unique_ptr<CovarianceStructure> make_covariance(const StructureRecipe& recipe);
+// Of a recipe that is a name alone.
 std::unique_ptr<CovarianceStructure> make_covariance(const std::string& name, Index columns);
 
 }  // namespace tiers

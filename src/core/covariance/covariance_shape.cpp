@@ -39,6 +39,14 @@ Matrix CovarianceShape::natural_slope(const Vector& phi) const {
   return out;
 }
 
+Matrix CovarianceShape::natural_bend(const Vector& phi, Index i) const {
+  const ShapeParameter::Map map = parameters()[i].map;
+  Matrix out = Matrix::Zero(phi.size(), phi.size());
+  if (map == ShapeParameter::Map::exponential) out(i, i) = std::exp(phi[i]);
+  if (map == ShapeParameter::Map::square) out(i, i) = 2.0;
+  return out;
+}
+
 Vector CovarianceShape::from_natural(const Vector& natural) const {
   const auto about = parameters();
   Vector out = natural;

@@ -102,6 +102,8 @@ class CovarianceShape {
   virtual Vector natural(const Vector& phi) const;
   virtual Matrix natural_slope(const Vector& phi) const;
   virtual Vector from_natural(const Vector& natural) const;
+  // d2 natural_i / d phi d phi' (count x count).
+  virtual Matrix natural_bend(const Vector& phi, Index i) const;
   // Open box of phi; infinite ends where there is none.
   virtual void box(Vector& lower, Vector& upper) const;
 };

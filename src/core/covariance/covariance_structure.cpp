@@ -3,13 +3,13 @@
 #include <cmath>
 #include <limits>
 
+#include "semidefinite_factor.h"
+
 namespace tiers {
 
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-// Share of a column's variance that is rounding.
-constexpr double kRounding = 1e-12;
 
 using Kind = NaturalParameter::Kind;
 
@@ -17,27 +17,6 @@ using Kind = NaturalParameter::Kind;
 Matrix sigma_derivative(const Matrix& lambda, const Matrix& derivative) {
   const Matrix product = derivative * lambda.transpose();
   return product + product.transpose();
-}
-
-// Lambda of a positive semidefinite Sigma, columns of zero where a pivot is rounding; empty where
-// Sigma is not that.
-Matrix semidefinite_factor(const Matrix& sigma) {
-  const Index k = sigma.rows();
-  Matrix left = sigma, lambda = Matrix::Zero(k, k);
-  for (Index j = 0; j < k; ++j) {
-    const double rounding = kRounding * sigma(j, j);
-    if (!(left(j, j) >= -rounding)) return Matrix();
-    if (left(j, j) <= rounding) {
-      for (Index i = j + 1; i < k; ++i) {
-        if (std::abs(left(i, j)) > std::sqrt(kRounding * sigma(i, i) * sigma(j, j)))
-          return Matrix();
-      }
-      continue;
-    }
-    lambda.col(j).tail(k - j) = left.col(j).tail(k - j) / std::sqrt(left(j, j));
-    left -= lambda.col(j) * lambda.col(j).transpose();
-  }
-  return lambda;
 }
 
 }  // namespace
@@ -60,7 +39,8 @@ std::vector<std::string> CovarianceStructure::parameter_names(
     const std::vector<std::string>& columns) const {
   std::vector<std::string> out;
   for (const NaturalParameter& one : natural_parameters()) {
-    std::string name = one.kind == Kind::sd ? "sd" : "cor";
+    std::string name = one.word;
+    if (name.empty()) name = one.kind == Kind::sd ? "sd" : "cor";
     if (!one.common) name += "_" + columns[one.row];
     if (!one.common && one.kind == Kind::correlation) name += "." + columns[one.column];
     out.push_back(name);
@@ -70,7 +50,7 @@ std::vector<std::string> CovarianceStructure::parameter_names(
 
 bool CovarianceStructure::has_correlation() const {
   for (const NaturalParameter& one : natural_parameters()) {
-    if (one.kind == Kind::correlation) return true;
+    if (one.kind != Kind::sd) return true;
   }
   return false;
 }

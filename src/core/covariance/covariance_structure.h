@@ -16,18 +16,29 @@ namespace tiers {
 constexpr double kUnbounded = std::numeric_limits<double>::infinity();
 
 // A parameter as users know it: the standard deviation of a column of the term, or the correlation
-// of two, read off Sigma.
+// of two, read off Sigma; or what all correlations follow from (a range, say).
 struct NaturalParameter {
-  enum class Kind { sd, correlation };
+  enum class Kind { sd, correlation, other };
   Kind kind;
   Index row, column;  // where it stands in Sigma: (a, a), or below the diagonal
   bool common;        // the same for all columns (or pairs), so that its name has none
   double lower, upper;
+  std::string word = std::string();  // that its name begins with; empty: "sd" or "cor"
+  // Of a correlation: is it that of the pair, or of all pairs where it is common? Else others
+  // follow from it.
+  bool of_pairs = true;
 };
 
 // An entry of Lambda.
 struct FactorEntry {
   Index row, column;
+};
+
+// The correlation matrix as a function of what follows the SDs among the natural parameters, with
+// first and second derivatives (of i and l at i q + l).
+struct CorrelationCurve {
+  Matrix value;
+  std::vector<Matrix> first, second;
 };
 
 struct Boundary {
@@ -48,6 +59,7 @@ class CovarianceStructure {
   virtual std::vector<NaturalParameter> natural_parameters() const = 0;
   // "sd_x", "cor_x.z"; a common one "sd", "cor".
   std::vector<std::string> parameter_names(const std::vector<std::string>& columns) const;
+  // Is there more than standard deviations?
   bool has_correlation() const;
   // Their values in map Sigma map' (map: from the scale of theta to the one asked for, k x k), and
   // d natural / d theta (count x count). An SD of zero has a row of NaN, and so have its
@@ -57,13 +69,21 @@ class CovarianceStructure {
   // Sigma of given values. The default gives a common parameter to all columns or pairs, and no
   // correlation to pairs without one.
   virtual Matrix natural_covariance(const Vector& natural) const;
-  // Its derivative with respect to one of them, correlation matrices being linear in theirs.
-  Matrix natural_derivative(const Vector& natural, Index i) const;
+  // Its derivative with respect to one of them. The default is of correlation matrices that are
+  // linear in theirs.
+  virtual Matrix natural_derivative(const Vector& natural, Index i) const;
+  // False: the correlation matrix is linear in natural parameters. Else the curve there, its value
+  // empty where there is none.
+  virtual bool correlation_curve(const Vector& natural, CorrelationCurve& out) const {
+    static_cast<void>(natural);
+    static_cast<void>(out);
+    return false;
+  }
   // Lower factor of it, columns of zero where a pivot is rounding; empty where no covariance matrix
   // has these values.
   Matrix natural_factor(const Vector& natural) const;
   // theta of given values; empty where no covariance matrix has them.
-  Vector from_natural(const Vector& natural) const;
+  virtual Vector from_natural(const Vector& natural) const;
   // Where theta stands in Lambda, for structures whose parameters are entries of it; empty: others.
   virtual std::vector<FactorEntry> factor_entries() const { return {}; }
 

@@ -75,6 +75,21 @@ class HuynhFeldtShape final : public CovarianceShape {
       out.col(k).head(visits_) = 2.0 * lambda * change(phi, k);
     return out;
   }
+  Matrix natural_bend(const Vector& phi, Index i) const override {
+    const double lambda = std::exp(phi[0]);
+    Matrix out = Matrix::Zero(phi.size(), phi.size());
+    if (i == visits_) {
+      out(0, 0) = lambda;
+      return out;
+    }
+    out(0, 0) = natural(phi)[i];
+    for (Index k = 1; k < phi.size(); ++k) {
+      const Vector slope = change(phi, k);
+      out(0, k) = out(k, 0) = 2.0 * lambda * slope[i];
+      out(k, k) = 2.0 * lambda * (k == 1 ? slope[i] : 1.0);
+    }
+    return out;
+  }
   Vector from_natural(const Vector& natural) const override {
     const double lambda = natural[visits_], t = static_cast<double>(visits_);
     if (!(lambda > 0.0)) return Vector();

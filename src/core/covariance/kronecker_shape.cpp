@@ -85,6 +85,15 @@ class KroneckerShape final : public CovarianceShape {
     out.bottomRightCorner(rights, rights) = right_->natural_slope(rest(phi));
     return out;
   }
+  Matrix natural_bend(const Vector& phi, Index i) const override {
+    const Index rights = right_->parameter_count();
+    Matrix out = Matrix::Zero(phi.size(), phi.size());
+    if (i < lefts())
+      out.topLeftCorner(lefts(), lefts()) = left_->natural_bend(phi.head(lefts()), i);
+    else
+      out.bottomRightCorner(rights, rights) = right_->natural_bend(rest(phi), i - lefts());
+    return out;
+  }
   Vector from_natural(const Vector& natural) const override {
     const Vector a = left_->from_natural(natural.head(lefts())),
                  b = right_->from_natural(rest(natural));

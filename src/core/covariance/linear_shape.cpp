@@ -49,7 +49,7 @@ class LinearShape final : public CovarianceShape {
       right[k] = matrices_[k].cwiseProduct(s).sum();
       for (Index l = 0; l < count; ++l) gram(k, l) = matrices_[k].cwiseProduct(matrices_[l]).sum();
     }
-    const Eigen::LDLT<Matrix> solver(gram);
+    const Eigen::PartialPivLU<Matrix> solver(gram);
     const Vector phi = solver.solve(right);
     value(phi, moments.places, sigma);
     const Eigen::LLT<Matrix> factor(sigma);

@@ -95,7 +95,8 @@ class MaternShape final : public IsotropicShape {
   Index parameter_count() const override { return is_free() ? 2 : 1; }
   std::vector<ShapeParameter> parameters() const override {
     std::vector<ShapeParameter> out = exponential_->parameters();
-    ShapeParameter smoothness{"smoothness", ShapeParameter::Kind::smoothness};
+    ShapeParameter smoothness{"smoothness", ShapeParameter::Kind::smoothness, kLeastSmoothness,
+                              kLargestSmoothness};
     smoothness.map = ShapeParameter::Map::exponential;
     if (is_free()) out.push_back(smoothness);
     return out;

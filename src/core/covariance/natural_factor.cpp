@@ -14,6 +14,7 @@ using Kind = NaturalParameter::Kind;
 constexpr double kInSpan = 1e-10, kConsistent = 1e-5;
 // Part of a row on the diagonal that is rounding: of the cosine of a right angle.
 constexpr double kNoOwnPart = 1e-12;
+constexpr double kRoundingPivot = 1e-12;
 constexpr double kSmallAngle = 1e-2;  // squared, below which series are exact
 const double kWholeTurn = 2.0 * std::acos(-1.0);
 
@@ -110,6 +111,10 @@ NaturalFactor::NaturalFactor(const CovarianceStructure& structure,
     : structure_(&structure), parameters_(structure.natural_parameters()) {
   const Index k = structure.columns();
   rows_.resize(k);
+  CorrelationCurve curve;
+  curved_ =
+      structure.correlation_curve(Vector::Zero(static_cast<Index>(parameters_.size())), curve);
+  if (curved_) return;
   Vector none(static_cast<Index>(parameters_.size()));
   for (Index i = 0; i < none.size(); ++i) none[i] = parameters_[i].kind == Kind::sd ? 1.0 : 0.0;
   const Matrix constant = structure.natural_covariance(none);
@@ -232,7 +237,11 @@ std::vector<Jet> NaturalFactor::lambda(const std::vector<Jet>& natural,
     }
   }
   std::vector<std::vector<Jet>> c(k);
-  for (Index a = 0; a < k; ++a) {
+  if (curved_) {
+    c = curved_rows(natural);
+    if (c.empty()) return {};
+  }
+  for (Index a = 0; a < k && !curved_; ++a) {
     const Row& at = rows_[a];
     c[a].assign(a + 1, Jet::constant(0.0, n));
     Jet left = Jet::constant(1.0, n);
@@ -293,6 +302,50 @@ std::vector<Jet> NaturalFactor::lambda(const std::vector<Jet>& natural,
   if (hides_columns(c)) c = turned(c);
   for (const auto& row : c) out.insert(out.end(), row.begin(), row.end());
   return out;
+}
+
+// The Cholesky factor of C(natural), row by row; a pivot that is rounding makes a column of zeros.
+std::vector<std::vector<Jet>> NaturalFactor::curved_rows(const std::vector<Jet>& natural) const {
+  const Index k = structure_->columns(), n = natural.empty() ? 0 : natural[0].first.size();
+  Vector values(static_cast<Index>(natural.size()));
+  std::vector<const Jet*> inner;
+  for (Index i = 0; i < values.size(); ++i) {
+    values[i] = natural[i].value;
+    if (parameters_[i].kind != Kind::sd) inner.push_back(&natural[i]);
+  }
+  CorrelationCurve curve;
+  structure_->correlation_curve(values, curve);
+  if (curve.value.size() == 0 || !curve.value.allFinite()) return {};
+  const auto entry = [&](Index a, Index b) {
+    Jet out = Jet::constant(curve.value(a, b), n);
+    for (std::size_t i = 0; i < inner.size() && n > 0; ++i) {
+      out.first += curve.first[i](a, b) * inner[i]->first;
+      out.second += curve.first[i](a, b) * inner[i]->second;
+      for (std::size_t l = 0; l < inner.size(); ++l) {
+        out.second += curve.second[i * inner.size() + l](a, b) * inner[i]->first *
+                      inner[l]->first.transpose();
+      }
+    }
+    return out;
+  };
+  std::vector<std::vector<Jet>> c(k);
+  for (Index a = 0; a < k; ++a) {
+    for (Index b = 0; b <= a; ++b) {
+      Jet left = entry(a, b);
+      for (Index l = 0; l < b; ++l) left = left - c[a][l] * c[b][l];
+      if (a == b && left.value < -kRoundingPivot) return {};
+      if (a == b) {
+        c[a].push_back(left.value > kRoundingPivot ? sqrt(left) : Jet::constant(0.0, n));
+      } else if (c[b][b].value > 0.0) {
+        c[a].push_back(left * inverse(c[b][b]));
+      } else if (std::abs(left.value) > kConsistent) {
+        return {};
+      } else {
+        c[a].push_back(Jet::constant(0.0, n));
+      }
+    }
+  }
+  return c;
 }
 
 }  // namespace tiers

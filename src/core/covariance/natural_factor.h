@@ -1,11 +1,12 @@
 // Lambda = S C as a function of standard deviations and correlations, S their diagonal matrix and
 // C C' the correlation matrix, with derivatives: what fits under constraints work with
-// (vignettes/algorithm.Rmd 4.15). For structures whose correlation matrix is linear in its
-// parameters.
+// (vignettes/algorithm.Rmd 4.15).
 //
-// A correlation that is given by its value r makes the row C_a have the product r with an earlier
-// one. What the given ones leave of a row is a point on a sphere, in coordinates z that are zero at
-// a base point: a covariance matrix without full rank, C_aa = 0, is a point like others.
+// Where the correlation matrix is linear in its parameters, a correlation that is given by its
+// value r makes the row C_a have the product r with an earlier one. What the given ones leave of a
+// row is a point on a sphere, in coordinates z that are zero at a base point: a covariance matrix
+// without full rank, C_aa = 0, is a point like others. Where it is a curve, C is its Cholesky
+// factor.
 #pragma once
 
 #include <utility>
@@ -60,11 +61,14 @@ class NaturalFactor {
     Matrix frame;             // a x d; the last column is the row's own
     Matrix tangent;           // d x (d - 1)
   };
+  // Rows of C where the correlation matrix is a curve; empty: there is none.
+  std::vector<std::vector<Jet>> curved_rows(const std::vector<Jet>& natural) const;
   static Matrix tangent_of(const Vector& base);
   void place(Index row, const Matrix& c);
 
   const CovarianceStructure* structure_;
   std::vector<NaturalParameter> parameters_;
+  bool curved_ = false;
   std::vector<Row> rows_;
 };
 

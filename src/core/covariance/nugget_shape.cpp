@@ -67,6 +67,11 @@ class NuggetShape final : public CovarianceShape {
     out.topLeftCorner(last(), last()) = correlation_->natural_slope(own(phi));
     return out;
   }
+  Matrix natural_bend(const Vector& phi, Index i) const override {
+    Matrix out = Matrix::Zero(phi.size(), phi.size());
+    if (i < last()) out.topLeftCorner(last(), last()) = correlation_->natural_bend(own(phi), i);
+    return out;
+  }
   Vector from_natural(const Vector& natural) const override {
     const Vector rest = correlation_->from_natural(own(natural));
     const double nugget = natural[last()];

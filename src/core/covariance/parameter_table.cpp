@@ -16,7 +16,11 @@ constexpr double kAtBound = 1e-8;
 ModelParameter describe(const NaturalParameter& natural, int term, double value, bool zero) {
   ModelParameter out;
   const bool sd = natural.kind == NaturalParameter::Kind::sd;
-  out.kind = sd ? ModelParameter::Kind::sd : ModelParameter::Kind::correlation;
+  const bool pairs = natural.kind == NaturalParameter::Kind::correlation && natural.of_pairs;
+  out.kind = ModelParameter::Kind::structure;
+  if (pairs) out.kind = ModelParameter::Kind::correlation;
+  if (sd) out.kind = ModelParameter::Kind::sd;
+  out.word = natural.word;
   out.term = term;
   if (!natural.common) {
     out.row = natural.row;
@@ -25,8 +29,8 @@ ModelParameter describe(const NaturalParameter& natural, int term, double value,
   out.value = value;
   out.lower = natural.lower;
   out.upper = natural.upper;
-  out.at_boundary =
-      sd ? zero : !(value > natural.lower + kAtBound && value < natural.upper - kAtBound);
+  const double reach = natural.kind == NaturalParameter::Kind::other ? 0.0 : kAtBound;
+  out.at_boundary = sd ? zero : !(value > natural.lower + reach && value < natural.upper - reach);
   return out;
 }
 

@@ -39,14 +39,12 @@ Fall tent(double x) {
   return {1.0 - x, -1.0, 0.0};
 }
 
-// Beyond these phi every correlation is 0 or 1.
-constexpr double kLargestLog = 300.0;
+// Correlations that tell how fast they fall, and a distance at which none does.
+constexpr double kLeastTelling = 0.05, kMostTelling = 0.99, kFarthest = 50.0;
 
 class RangeShape : public IsotropicShape {
  public:
-  // first_slope: -g'(0) of those that fall at once, 1 of the others.
-  RangeShape(Fall (*fall)(double), double first_slope, bool markov)
-      : fall_(fall), first_slope_(first_slope), markov_(markov) {}
+  RangeShape(Fall (*fall)(double), bool markov) : fall_(fall), markov_(markov) {}
 
   Index parameter_count() const override { return 1; }
   std::vector<ShapeParameter> parameters() const override {
@@ -56,46 +54,58 @@ class RangeShape : public IsotropicShape {
   }
   bool markov() const override { return markov_; }
 
-  // Without a rate: a range of half the mean distance.
+  // From each correlation g(h / r) its r, their logarithms weighed by how well they are told:
+  // by g' x of the correlation there. Where none tells: half the mean distance.
   Vector start(const ShapeMoments& moments) const override {
-    const double rate = decay_rate(moments);
-    double range = first_slope_ / rate;
-    if (!(rate > 0.0 && std::isfinite(range))) {
-      double sum = 0.0, count = 0.0;
-      for (const CorrelatedPair& one : correlated_pairs(moments)) {
-        sum += distance(moments.places, one.a, one.b);
-        count += 1.0;
-      }
-      range = sum > 0.0 ? 0.5 * sum / count : 1.0;
+    double sum = 0.0, weights = 0.0, distances = 0.0, count = 0.0;
+    for (const CorrelatedPair& one : correlated_pairs(moments)) {
+      const double h = distance(moments.places, one.a, one.b);
+      distances += h;
+      count += 1.0;
+      if (!(h > 0.0 && one.correlation > kLeastTelling)) continue;
+      const double x = inverse(std::min(one.correlation, kMostTelling));
+      const double slope = x * fall_(x).first;
+      sum += one.weight * slope * slope * std::log(h / x);
+      weights += one.weight * slope * slope;
     }
-    return Vector::Constant(1, std::log(range));
-  }
-  void box(Vector& lower, Vector& upper) const override {
-    lower = Vector::Constant(1, -kLargestLog);
-    upper = Vector::Constant(1, kLargestLog);
+    if (weights > 0.0) return Vector::Constant(1, sum / weights);
+    return Vector::Constant(1, distances > 0.0 ? std::log(0.5 * distances / count) : 0.0);
   }
 
  protected:
   double correlation(const Vector& phi, double h) const override {
-    return fall_(h * std::exp(-phi[0])).value;
+    return fall_(relative(phi, h)).value;
   }
   double slope(const Vector& phi, double h, Index) const override {
-    const double x = h * std::exp(-phi[0]);
+    const double x = relative(phi, h);
     return finite(-x * fall_(x).first);
   }
   double curvature(const Vector& phi, double h, Index, Index) const override {
-    const double x = h * std::exp(-phi[0]);
+    const double x = relative(phi, h);
     const Fall g = fall_(x);
     return finite(x * g.first + x * x * g.second);
   }
   bool bends(Index, Index) const override { return true; }
 
  private:
+  // Zero at the same place, however short the range.
+  static double relative(const Vector& phi, double h) {
+    return h > 0.0 ? h * std::exp(-phi[0]) : 0.0;
+  }
   // Of x so large that x^2 overflows.
   static double finite(double value) { return std::isfinite(value) ? value : 0.0; }
 
+  // x with g(x) = r, by bisection.
+  double inverse(double r) const {
+    double low = 0.0, high = kFarthest;
+    for (int step = 0; step < 60; ++step) {
+      const double middle = 0.5 * (low + high);
+      (fall_(middle).value > r ? low : high) = middle;
+    }
+    return 0.5 * (low + high);
+  }
+
   Fall (*fall_)(double);
-  double first_slope_;
   bool markov_;
 };
 
@@ -115,6 +125,10 @@ class ContinuousShape final : public RangeShape {
     const double rate = std::exp(-phi[0]);
     return Matrix::Constant(1, 1, rate * std::exp(-rate));
   }
+  Matrix natural_bend(const Vector& phi, Index) const override {
+    const double rate = std::exp(-phi[0]);
+    return Matrix::Constant(1, 1, rate * (rate - 1.0) * std::exp(-rate));
+  }
   Vector from_natural(const Vector& natural) const override {
     if (!(natural[0] > 0.0 && natural[0] < 1.0)) return Vector();
     return Vector::Constant(1, -std::log(-std::log(natural[0])));
@@ -124,26 +138,26 @@ class ContinuousShape final : public RangeShape {
 }  // namespace
 
 ShapePointer make_continuous_shape(const StructureRecipe& recipe) {
-  return std::make_unique<ContinuousShape>(exponential, 1.0, recipe.dimensions == 1);
+  return std::make_unique<ContinuousShape>(exponential, recipe.dimensions == 1);
 }
 ShapePointer make_exponential_shape(const StructureRecipe& recipe) {
-  return std::make_unique<RangeShape>(exponential, 1.0, recipe.dimensions == 1);
+  return std::make_unique<RangeShape>(exponential, recipe.dimensions == 1);
 }
 ShapePointer make_gaussian_shape(const StructureRecipe&) {
-  return std::make_unique<RangeShape>(gaussian, 1.0, false);
+  return std::make_unique<RangeShape>(gaussian, false);
 }
 ShapePointer make_ratio_shape(const StructureRecipe&) {
-  return std::make_unique<RangeShape>(ratio, 1.0, false);
+  return std::make_unique<RangeShape>(ratio, false);
 }
 ShapePointer make_spherical_shape(const StructureRecipe& recipe) {
   if (recipe.dimensions > 3)
     throw std::invalid_argument("spherical correlations exist in up to three dimensions");
-  return std::make_unique<RangeShape>(spherical, 1.5, false);
+  return std::make_unique<RangeShape>(spherical, false);
 }
 ShapePointer make_tent_shape(const StructureRecipe& recipe) {
   if (recipe.dimensions > 1)
     throw std::invalid_argument("linearly falling correlations exist in one dimension only");
-  return std::make_unique<RangeShape>(tent, 1.0, false);
+  return std::make_unique<RangeShape>(tent, false);
 }
 
 }  // namespace tiers

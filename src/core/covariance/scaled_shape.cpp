@@ -88,6 +88,15 @@ class ScaledShape final : public CovarianceShape {
     out.bottomRightCorner(rest, rest) = correlation_->natural_slope(own(phi));
     return out;
   }
+  Matrix natural_bend(const Vector& phi, Index i) const override {
+    const Index rest = correlation_->parameter_count();
+    Matrix out = Matrix::Zero(phi.size(), phi.size());
+    if (i < sds_)
+      out(i, i) = std::exp(phi[i]);
+    else
+      out.bottomRightCorner(rest, rest) = correlation_->natural_bend(own(phi), i - sds_);
+    return out;
+  }
   Vector from_natural(const Vector& natural) const override {
     const Vector rest = correlation_->from_natural(own(natural));
     if (rest.size() != correlation_->parameter_count()) return Vector();

@@ -8,7 +8,6 @@ namespace tiers {
 namespace {
 
 constexpr double kLargestCorrelation = 0.99, kLeastEigenvalue = 0.05;
-constexpr double kTellingCorrelation = 0.05;  // smaller ones say nothing of how fast they fall
 constexpr double kSameGap = 1e-8;
 
 bool is_known(const ShapeMoments& moments, Index a, Index b) {
@@ -82,17 +81,6 @@ Matrix completed_covariance(const ShapeMoments& moments) {
       correlation(a, b) *= sd[a] * sd[b] * (a == b ? 1.0 : 1.0 - shrink);
   }
   return correlation;
-}
-
-double decay_rate(const ShapeMoments& moments) {
-  double top = 0.0, bottom = 0.0;
-  for (const CorrelatedPair& one : correlated_pairs(moments)) {
-    if (!(one.correlation > kTellingCorrelation)) continue;
-    const double h = distance(moments.places, one.a, one.b);
-    top -= one.weight * std::log(one.correlation) * h;
-    bottom += one.weight * h * h;
-  }
-  return top / bottom;
 }
 
 double step_correlation(const ShapeMoments& moments) {

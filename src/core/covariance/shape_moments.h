@@ -18,8 +18,6 @@ double mean_variance(const ShapeMoments& moments);
 // Covariances of all places: what is unknown from the mean variance and correlation, correlations
 // shrunk to a matrix whose eigenvalues are at least 0.05.
 Matrix completed_covariance(const ShapeMoments& moments);
-// 1 / r of correlations exp(-h / r) at distances h; NaN where the pairs do not say it.
-double decay_rate(const ShapeMoments& moments);
 // Of one step in time, negative where the nearest places have it so.
 double step_correlation(const ShapeMoments& moments);
 

@@ -10,6 +10,10 @@ namespace {
 
 using RecipeScale = StructureRecipe::Scale;
 
+ShapePointer make_any_toeplitz(const StructureRecipe& recipe) {
+  return recipe.partial ? make_partial_toeplitz_shape(recipe) : make_toeplitz_shape(recipe);
+}
+
 // by_name: the structure has variances of its own.
 struct Entry {
   const char* name;
@@ -27,8 +31,8 @@ constexpr Entry kShapes[] = {
     {"ar1h", make_autoregressive_shape, RecipeScale::each},
     {"ou", make_continuous_shape, RecipeScale::common},
     {"sp_pow", make_continuous_shape, RecipeScale::common},
-    {"toep", make_toeplitz_shape, RecipeScale::common},
-    {"toeph", make_toeplitz_shape, RecipeScale::each},
+    {"toep", make_any_toeplitz, RecipeScale::common},
+    {"toeph", make_any_toeplitz, RecipeScale::each},
     {"ante", make_antedependence_shape, RecipeScale::each},
     {"arma11", make_arma11_shape, RecipeScale::common},
     {"arma", make_arma_shape, RecipeScale::common},
@@ -78,6 +82,13 @@ std::vector<std::string> shape_names() {
   return names;
 }
 
+RecipeScale scale_of(const StructureRecipe& recipe) {
+  if (recipe.name == kProduct) return RecipeScale::by_name;
+  const RecipeScale by_name = find_shape(recipe.name).scale;
+  const bool own = by_name == RecipeScale::by_name || recipe.scale == RecipeScale::by_name;
+  return own ? by_name : recipe.scale;
+}
+
 ShapePointer make_shape(const StructureRecipe& recipe) {
   if (recipe.visits < 1) throw std::invalid_argument("a structure has one position or more");
   if (recipe.name == kProduct) return make_product(recipe);
@@ -91,8 +102,7 @@ ShapePointer make_shape(const StructureRecipe& recipe) {
     return shape;
   }
   if (recipe.nugget) shape = make_nugget_shape(std::move(shape));
-  const RecipeScale scale = recipe.scale == RecipeScale::by_name ? entry.scale : recipe.scale;
-  return make_scaled_shape(std::move(shape), scale, recipe.visits);
+  return make_scaled_shape(std::move(shape), scale_of(recipe), recipe.visits);
 }
 
 }  // namespace tiers

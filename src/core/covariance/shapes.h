@@ -14,6 +14,7 @@ ShapePointer make_independent_shape(const StructureRecipe& recipe);
 ShapePointer make_compound_shape(const StructureRecipe& recipe);
 ShapePointer make_autoregressive_shape(const StructureRecipe& recipe);
 ShapePointer make_toeplitz_shape(const StructureRecipe& recipe);
+ShapePointer make_partial_toeplitz_shape(const StructureRecipe& recipe);
 ShapePointer make_antedependence_shape(const StructureRecipe& recipe);
 ShapePointer make_arma11_shape(const StructureRecipe& recipe);
 ShapePointer make_arma_shape(const StructureRecipe& recipe);

@@ -61,6 +61,26 @@ class UnstructuredShape final : public LoadingShape {
     }
     return out;
   }
+  // With s = Sigma_aa: d2 sd = d2 s / (2 sd) - d s d s' / (4 sd^3). Of r = c / (sd_a sd_b):
+  // d2 c = d2 r sd_a sd_b + ..., by the product rule on r sd_a sd_b.
+  Matrix natural_bend(const Vector& phi, Index i) const override {
+    const Vector value = natural(phi);
+    const Matrix slope = natural_slope(phi);
+    if (i < visits()) return sd_bend(phi, i, value[i], slope.row(i).transpose());
+    Index k = 0;
+    for (Index at = visits(); k < loadings(); ++k) {
+      if (entry(k).first != entry(k).second && at++ == i) break;
+    }
+    const auto& [a, b] = entry(k);
+    const Vector ra = slope.row(a).transpose(), rb = slope.row(b).transpose(),
+                 rr = slope.row(i).transpose();
+    const double sa = value[a], sb = value[b], r = value[i];
+    Matrix mixed =
+        r * (ra * rb.transpose()) + sa * (rr * rb.transpose()) + sb * (rr * ra.transpose());
+    mixed += mixed.transpose().eval();
+    mixed += r * (sb * sd_bend(phi, a, sa, ra) + sa * sd_bend(phi, b, sb, rb));
+    return (entry_bend(phi, a, b) - mixed) / (sa * sb);
+  }
   Vector from_natural(const Vector& natural) const override {
     Matrix sigma = Matrix::Zero(visits(), visits());
     Index at = visits();
@@ -94,6 +114,20 @@ class UnstructuredShape final : public LoadingShape {
   }
 
  private:
+  // d2 Sigma_ab / d phi d phi'.
+  Matrix entry_bend(const Vector& phi, Index a, Index b) const {
+    const Positions all = equally_spaced(visits());
+    Matrix out = Matrix::Zero(phi.size(), phi.size()), d;
+    for (Index k = 0; k < phi.size(); ++k) {
+      for (Index l = 0; l < phi.size(); ++l) {
+        if (second(phi, all, k, l, d)) out(k, l) = d(a, b);
+      }
+    }
+    return out;
+  }
+  Matrix sd_bend(const Vector& phi, Index a, double sd, const Vector& slope) const {
+    return (0.5 * entry_bend(phi, a, a) - slope * slope.transpose()) / sd;
+  }
   bool in_band(Index a, Index b) const {
     for (Index k = 0; k < loadings(); ++k) {
       if (entry(k) == std::make_pair(std::max(a, b), std::min(a, b))) return true;

@@ -7,3 +7,12 @@
 #endif
 
 #include <Eigen/Dense>
+
+namespace tiers {
+
+using Index = Eigen::Index;
+using Matrix = Eigen::MatrixXd;
+using Vector = Eigen::VectorXd;
+using ConstMatrixMap = Eigen::Map<const Eigen::MatrixXd>;
+
+}  // namespace tiers

@@ -19,8 +19,10 @@ struct TermBoundary {
 
 // A parameter beside the fixed effects, on the scale on which users know it.
 struct ModelParameter {
-  enum class Kind { sd, correlation, sigma, dispersion };
+  // structure: what correlations follow from, told apart by its word.
+  enum class Kind { sd, correlation, structure, sigma, dispersion };
   Kind kind;
+  std::string word;
   int term = -1;                // of a random effect
   Index row = -1, column = -1;  // in the term's Sigma; row -1: of all columns or pairs
   double value = 0.0, lower = 0.0, upper = std::numeric_limits<double>::infinity();

@@ -10,14 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "eigen.h"
+#include "structure_recipe.h"
 
 namespace tiers {
-
-using Index = Eigen::Index;
-using Matrix = Eigen::MatrixXd;
-using Vector = Eigen::VectorXd;
-using ConstMatrixMap = Eigen::Map<const Eigen::MatrixXd>;
 
 // May throw to abandon a computation (an interrupt); called at most every few milliseconds of work.
 using Poll = std::function<void()>;
@@ -30,7 +25,7 @@ struct RandomTerm {
   const double* basis = nullptr;  // n x k column-major; nullptr: the single column is 1
   Index n = 0;
   Index intercept = 1;  // 1-based column of the basis that is identically 1; 0: none
-  std::string structure = "us";
+  StructureRecipe recipe;
   Matrix start;  // k x k factor relative to sigma on the user's scale; 0 x 0: none
   double value(Index row, Index column) const { return basis ? basis[row + n * column] : 1.0; }
 };

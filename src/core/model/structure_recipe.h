@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "specification.h"
+#include "eigen.h"
 
 namespace tiers {
 
@@ -20,8 +20,13 @@ struct StructureRecipe {
   Index visits = 1;  // t: positions are among visits 0, ..., t - 1
   // Coordinates of a position, d; of structures by lag (ar1, toep, arma) the time.
   Index dimensions = 1;
+  // Of random effects, whose visits are the columns: where each is (t x d); 0 x 0: at 0, 1, ...
+  Matrix coordinates;
   Scale scale = Scale::by_name;
   bool nugget = false;
+  // toep: searched by partial autocorrelations where all lags are free, which keeps it positive
+  // definite for all visits.
+  bool partial = false;
   Index band = 0;        // us, toep: covariances up to visit or lag band - 1; 0: all
   Index rank = 1;        // fa, rr
   Index ar = 1, ma = 1;  // arma

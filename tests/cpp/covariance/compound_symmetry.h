@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "core/covariance/covariance_structure.h"
+#include "core/covariance/covariance_registry.h"
 
 namespace tiers {
 
@@ -60,6 +60,15 @@ class CompoundSymmetry final : public CovarianceStructure {
   Boundary boundary(const Vector&, const Matrix&) const override { return {}; }
   Vector reopen(const Vector& theta, const Vector&, double) const override { return theta; }
 };
+
+// Structures whose parameters are entries of Lambda.
+inline std::vector<std::string> factor_names() {
+  std::vector<std::string> out;
+  for (const auto& name : covariance_names()) {
+    if (!make_covariance(name, 2)->factor_entries().empty()) out.push_back(name);
+  }
+  return out;
+}
 
 // SDs that differ, correlations that a covariance matrix can have.
 inline Vector some_natural(const CovarianceStructure& structure) {

@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "catch.h"
-#include "core/covariance/covariance_registry.h"
+#include "compound_symmetry.h"
 
 using namespace tiers;
 
@@ -16,7 +16,7 @@ Vector some_parameters(Index count) {
 }  // namespace
 
 TEST_CASE("each structure's derivatives are those of its factor") {
-  for (const auto& name : covariance_names()) {
+  for (const auto& name : factor_names()) {
     for (const Index k : {1, 2, 3}) {
       const auto structure = make_covariance(name, k);
       const Index count = structure->parameter_count();
@@ -54,7 +54,7 @@ TEST_CASE("each structure's derivatives are those of its factor") {
 }
 
 TEST_CASE("each structure finds its zeros and opens them again") {
-  for (const auto& name : covariance_names()) {
+  for (const auto& name : factor_names()) {
     const Index k = 2;
     const auto structure = make_covariance(name, k);
     // The last SD next to zero.
@@ -108,7 +108,7 @@ TEST_CASE("what stays free beside directions that the data do not tell") {
   CHECK(free("diag", first) == Flags{false, true, true});
   CHECK(free("diag", mixed) == Flags{false, true, true});
   CHECK(free("id", mixed) == Flags{true});
-  for (const auto& name : covariance_names()) {
+  for (const auto& name : factor_names()) {
     const auto structure = make_covariance(name, 3);
     CHECK(structure->free_without(Matrix(3, 0)) == Flags(structure->parameter_count(), true));
     CHECK(structure->free_without(all) == Flags(structure->parameter_count(), false));

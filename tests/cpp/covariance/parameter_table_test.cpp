@@ -18,7 +18,7 @@ std::unique_ptr<CovarianceStructure> make(const std::string& name, Index k) {
 }
 
 std::vector<std::string> all_names() {
-  auto names = covariance_names();
+  auto names = factor_names();
   names.push_back("symmetric");
   return names;
 }

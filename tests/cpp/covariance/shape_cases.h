@@ -86,6 +86,13 @@ inline std::vector<ShapeCase> shape_cases() {
       return lag == 0 ? 1.0 : p[which[lag]];
     }).recipe.lags = {1.0, 2.0, 3.0, 4.0, 6.0, 7.0};
   }
+  // By partial autocorrelations 0.5, 0.2: the second correlation is 0.25 + 0.2 (1 - 0.25).
+  ShapeCase& partial = add("toep", {0.5, 0.2}, [](P p, Place i, Place j) {
+    const double lag = std::abs(i.visit - j.visit);
+    return lag == 0.0 ? 1.0 : lag == 1.0 ? p[0] : p[0] * p[0] + p[1] * (1.0 - p[0] * p[0]);
+  });
+  partial.recipe.partial = true;
+  partial.recipe.visits = 3;
   ShapeCase& banded = add("toep", {0.4, 0.1}, [](P p, Place i, Place j) {
     const double lag = lag_of(i, j);
     return lag == 0.0 ? 1.0 : lag > 2.0 ? 0.0 : p[lag == 1.0 ? 0 : 1];
@@ -246,7 +253,7 @@ inline std::vector<ShapeCase> wrapped_shape_cases() {
 // All visits of a case but one, in no order: times 0, 1, 3, 4, 7 (of a product 0, 1, 2).
 inline std::vector<Place> some_places(const ShapeCase& one) {
   const double times[] = {0.0, 1.0, 3.0, 4.0, 7.0};
-  const bool product = !one.recipe.children.empty();
+  const bool product = !one.recipe.children.empty() || one.recipe.partial;
   std::vector<Place> out;
   for (const int visit : {3, 0, 4, 1, 2}) {
     if (visit >= one.recipe.visits || (visit == 1 && one.recipe.visits > 3)) continue;
