@@ -21,8 +21,11 @@ constexpr double kReopenedShare = 0.1;
 constexpr double kFlatTerm = 1e-7;
 // Each reopening ends below the one before; more than one or two are not met, a bound has to be.
 constexpr int kMaxReopenings = 5;
-constexpr Index kCheapColumns =
-    300;  // random columns up to which an evaluation costs next to nothing
+// Random columns up to which an evaluation costs next to nothing. Beyond, a model without a term is
+// looked at unless the deviance would rise by this much if it were the parabola that it is at the
+// optimum: another minimum at zero is met where the data hardly tell the term's variance.
+constexpr Index kCheapColumns = 300;
+constexpr double kSurelyBetter = 30.0;
 
 struct Reduced {
   Vector psi;
@@ -292,14 +295,17 @@ void go_on_from_lower(MixedObjective& objective, const CovarianceParameters& par
   }
 }
 
-std::vector<Vector> without_each_term(const CovarianceParameters& parameters, const Vector& psi,
+std::vector<Vector> without_each_term(const CovarianceParameters& parameters, const Optimum& found,
                                       Index random_columns) {
   std::vector<Vector> out;
-  if (parameters.terms() < 2 || random_columns > kCheapColumns) return out;
+  if (parameters.terms() < 2) return out;
   for (int j = 0; j < parameters.terms(); ++j) {
-    const Vector part = parameters.part(psi, j);
+    const Vector part = parameters.part(found.psi, j);
     if (part.isZero(0.0)) continue;
-    out.push_back(psi);
+    const Index first = parameters.offset(j), count = part.size();
+    const double rise = 0.5 * part.dot(found.curvature.block(first, first, count, count) * part);
+    if (random_columns > kCheapColumns && rise > kSurelyBetter) continue;
+    out.push_back(found.psi);
     out.back().segment(parameters.offset(j), part.size()).setZero();
   }
   return out;

@@ -35,8 +35,9 @@ void go_on_from_lower(MixedObjective& objective, const CovarianceParameters& par
                       const std::vector<Vector>& points, const Control& control,
                       BoundaryOptimum& found);
 
-// What was found with each term alone at zero, where there are several and evaluations are cheap.
-std::vector<Vector> without_each_term(const CovarianceParameters& parameters, const Vector& psi,
+// What was found with each term alone at zero, where there are several and evaluations are cheap,
+// or the term is of so little consequence that the model without it could be better.
+std::vector<Vector> without_each_term(const CovarianceParameters& parameters, const Optimum& found,
                                       Index random_columns);
 
 }  // namespace tiers

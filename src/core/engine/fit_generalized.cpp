@@ -287,7 +287,7 @@ GeneralizedResult fit_once(GeneralizedEngine& engine, const GlmStart& start, con
   BoundaryOptimum& found = end.whole;
   if (!is_constrained(engine)) {
     std::vector<Vector> simpler =
-        without_each_term(engine.parameters, found.optimum.psi, engine.layout.random_columns());
+        without_each_term(engine.parameters, found.optimum, engine.layout.random_columns());
     if (!(found.optimum.value <= -2.0 * start.log_likelihood)) {
       std::vector<bool> allowed;
       simpler.push_back(with_held(engine, whole, allowed));

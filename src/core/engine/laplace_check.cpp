@@ -11,9 +11,10 @@ namespace {
 // its nodes, and for each node that the rows are evaluated at, more where it has several
 // coordinates (measured; families and links differ little).
 constexpr double kBase = 0.6, kNode = 0.09, kCoordinate = 0.75;
-// Parts of the work of the fit: of a comparison, and of a second one where the first leaves open on
-// which side of the limits the fit lies.
-constexpr double kShare = 0.1, kSecondShare = 0.2;
+// Parts of the search's work: of a comparison, and together with a second one where the first
+// leaves open on which side of the limits the fit lies. What else there is to a call takes as long
+// as half of the search and more, so that this is a tenth of it at most.
+constexpr double kShare = 0.1, kBothShares = 0.15;
 // Evaluations of a row, those that go with each unit counted as rows, that pass as nothing beside
 // the rest of a call: about a millisecond, where a call of R's takes ten and more.
 constexpr double kSmall = 2e4, kUnit = 10.0;
@@ -23,16 +24,19 @@ constexpr int kPoints[] = {9, 7, 5, 4, 3};
 // From here on the number of points makes no difference to the verdict.
 constexpr int kSure = 7;
 
-bool affordable(const GeneralizedEngine& engine, int points, double share) {
-  const double nodes = engine.nodes(points);
-  const Index units = engine.layout.chain()[0].units;
+double work(const GeneralizedEngine& engine, int points) {
   double coordinates = 0.0;
   for (const ChainLevel& level : engine.layout.chain())
     coordinates += static_cast<double>(level.columns);
-  const double node = kNode * (1.0 + kCoordinate * (coordinates - 1.0));
-  return nodes * (static_cast<double>(engine.rows.size()) + kUnit * static_cast<double>(units)) <=
-             kSmall ||
-         kBase + node * nodes <= share * engine.mode.steps();
+  return kBase + kNode * (1.0 + kCoordinate * (coordinates - 1.0)) * engine.nodes(points);
+}
+
+// After `before`, of which it is the second.
+bool affordable(const GeneralizedEngine& engine, int points, double share, double before = 0.0) {
+  const double rows = static_cast<double>(engine.rows.size());
+  const double units = static_cast<double>(engine.layout.chain()[0].units);
+  return engine.nodes(points) * (rows + kUnit * units) <= kSmall ||
+         before + work(engine, points) <= share * engine.mode.steps();
 }
 
 // log of the standard deviations of a term's columns, moved to first order by a change of its
@@ -93,7 +97,7 @@ LaplaceCheck check_laplace(GeneralizedEngine& engine, const Vector& psi, double 
     out = compare(engine, points, psi, deviance, covariance);
     if (points >= kSure || !near_limits(out)) return out;
     for (const int more : kPoints) {
-      if (more > points && affordable(engine, more, kSecondShare)) {
+      if (more > points && affordable(engine, more, kBothShares, work(engine, points))) {
         return compare(engine, more, psi, deviance, covariance);
       }
     }

@@ -86,7 +86,7 @@ LinearOptimum search(LinearEngine& engine, const HeldParameters& held, const Con
   found = minimize_with_boundary(objective, engine.parameters, start, control,
                                  engine.saturation.free_parameters(engine.parameters));
   std::vector<Vector> simpler =
-      without_each_term(engine.parameters, found.optimum.psi, engine.layout.random_columns());
+      without_each_term(engine.parameters, found.optimum, engine.layout.random_columns());
   if (known || without < found.optimum.value) simpler.push_back(Vector::Zero(count));
   go_on_from_lower(objective, engine.parameters, simpler, control, found);
   return out;
