@@ -41,6 +41,4 @@
 #include "inference/link_variance.cpp"
 #include "inference/observed_information.cpp"
 #include "inference/quadratic_forms.cpp"
-#include "model/design.cpp"
-#include "model/lower_factor.cpp"
 #include "optimizer/newton.cpp"

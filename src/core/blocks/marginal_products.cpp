@@ -6,6 +6,8 @@
 // and the second derivative of A~_rest counts through W~, the derivative of log|V| by it.
 #include "marginal_products.h"
 
+#include "../model/dense_algebra.h"
+
 namespace tiers {
 
 namespace {
@@ -58,8 +60,7 @@ void MarginalProducts::shrink_units() {
     shrink_[c].resize(chain[c].units * k * k);
     for (Index unit = 0; unit < chain[c].units; ++unit) {
       const Matrix sum = Matrix::Identity(k, k) + alpha(static_cast<int>(c), unit) * g;
-      Eigen::Map<Matrix>(shrink_[c].data() + unit * k * k, k, k) =
-          sum.partialPivLu().solve(Matrix::Identity(k, k));
+      Eigen::Map<Matrix>(shrink_[c].data() + unit * k * k, k, k) = inverse(sum);
     }
   }
 }

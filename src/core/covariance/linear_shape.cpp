@@ -2,6 +2,7 @@
 // factorization.
 #include <stdexcept>
 
+#include "../model/dense_algebra.h"
 #include "shape_moments.h"
 #include "shapes.h"
 
@@ -49,11 +50,10 @@ class LinearShape final : public CovarianceShape {
       right[k] = matrices_[k].cwiseProduct(s).sum();
       for (Index l = 0; l < count; ++l) gram(k, l) = matrices_[k].cwiseProduct(matrices_[l]).sum();
     }
-    const Eigen::PartialPivLU<Matrix> solver(gram);
-    const Vector phi = solver.solve(right);
+    const Vector phi = linear_solution(gram, right);
     value(phi, moments.places, sigma);
-    const Eigen::LLT<Matrix> factor(sigma);
-    if (phi.allFinite() && factor.info() == Eigen::Success) return phi;
+    const CholeskyFactor factor(sigma);
+    if (phi.allFinite() && factor.positive_definite()) return phi;
     double carrying = 0.0;
     for (const Matrix& one : matrices_) carrying += one.trace() > 0.0;
     for (Index k = 0; k < count; ++k) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "../model/dense_algebra.h"
+
 namespace tiers {
 
 namespace {
@@ -110,7 +112,7 @@ bool LoadingShape::second(const Vector&, const Positions& at, Index k, Index l, 
 // unique.
 Vector LoadingShape::start(const ShapeMoments& moments) const {
   const Matrix s = completed_covariance(moments);
-  const Eigen::SelfAdjointEigenSolver<Matrix> parts(s);  // ascending
+  const SymmetricEigen parts(s);  // ascending
   Matrix f(visits_, rank_);
   for (Index b = 0; b < rank_; ++b) {
     const Index at = visits_ - 1 - b;
@@ -118,9 +120,7 @@ Vector LoadingShape::start(const ShapeMoments& moments) const {
   }
   // F_top' = Q R: F Q has the rows R' on top.
   const Matrix top = f.topRows(rank_).transpose();
-  const Eigen::HouseholderQR<Matrix> qr(top);
-  const Matrix q = qr.householderQ();
-  f = f * q;
+  f = f * QrFactor(top).q(rank_);
   for (Index b = 0; b < rank_; ++b) {
     if (f(b, b) < 0.0) f.col(b) *= -1.0;
   }

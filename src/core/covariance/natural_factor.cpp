@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "../model/dense_algebra.h"
+
 namespace tiers {
 
 namespace {
@@ -198,8 +200,7 @@ Matrix NaturalFactor::tangent_of(const Vector& base) {
   for (Index i = 0; i < d; ++i) {
     if (i != largest) start.col(column++) = Vector::Unit(d, i);
   }
-  const Eigen::HouseholderQR<Matrix> qr(start);
-  const Matrix q = qr.householderQ();
+  const Matrix q = QrFactor(start).q(d);
   return q.rightCols(d - 1);
 }
 

@@ -1,5 +1,6 @@
 #include "parameter_map.h"
 
+#include "../model/dense_algebra.h"
 #include "../model/lower_factor.h"
 
 namespace tiers {
@@ -9,8 +10,8 @@ namespace {
 // Share of the largest eigenvalue of the <S_t, S_s> that is rounding.
 constexpr double kFlatDirection = 1e-13;
 
-Matrix pseudo_inverse(const Matrix& gram) {
-  const Eigen::SelfAdjointEigenSolver<Matrix> parts(gram);
+Matrix inverse_where_certain(const Matrix& gram) {
+  const SymmetricEigen parts(gram);
   Vector values = parts.eigenvalues();
   const double least = kFlatDirection * values.cwiseAbs().maxCoeff();
   for (Index i = 0; i < values.size(); ++i) values[i] = values[i] > least ? 1.0 / values[i] : 0.0;
@@ -36,7 +37,7 @@ ParameterMap::ParameterMap(const CovarianceStructure& structure, const Matrix& r
       gram(t, s) = gram(s, t) = sigma_[t].cwiseProduct(sigma_[s]).sum();
     }
   }
-  if (count > 0) inverse_ = pseudo_inverse(gram);
+  if (count > 0) inverse_ = inverse_where_certain(gram);
 }
 
 Vector ParameterMap::entries(const Matrix& m) const {

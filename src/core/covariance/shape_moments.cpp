@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "../model/dense_algebra.h"
+
 namespace tiers {
 
 namespace {
@@ -66,7 +68,7 @@ Matrix completed_covariance(const ShapeMoments& moments) {
   correlation.diagonal().setOnes();
   for (const CorrelatedPair& one : pairs)
     correlation(one.a, one.b) = correlation(one.b, one.a) = one.correlation;
-  const Eigen::SelfAdjointEigenSolver<Matrix> parts(correlation, Eigen::EigenvaluesOnly);
+  const SymmetricEigen parts(correlation, SymmetricEigen::Wanted::values);
   const double least = t > 0 ? parts.eigenvalues()[0] : 1.0;
   // (1 - w) C + w I has the least eigenvalue (1 - w) least + w.
   const double shrink = least < kLeastEigenvalue ? (kLeastEigenvalue - least) / (1.0 - least) : 0.0;

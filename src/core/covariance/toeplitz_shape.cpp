@@ -3,6 +3,7 @@
 #include <cmath>
 #include <sstream>
 
+#include "../model/dense_algebra.h"
 #include "isotropic_shape.h"
 #include "shapes.h"
 
@@ -45,10 +46,9 @@ class ToeplitzShape final : public IsotropicShape {
     Matrix c;
     for (int tries = 0; tries < 200; ++tries, sum *= kShrink) {
       value(sum, moments.places, c);
-      const Eigen::LLT<Matrix> factor(c);
-      if (factor.info() != Eigen::Success) continue;
-      const Matrix lower = factor.matrixL();
-      if (lower.diagonal().cwiseAbs2().minCoeff() > kLeastPivot) return sum;
+      const CholeskyFactor factor(c);
+      if (!factor.positive_definite()) continue;
+      if (factor.lower().diagonal().cwiseAbs2().minCoeff() > kLeastPivot) return sum;
     }
     return Vector::Zero(parameter_count());
   }

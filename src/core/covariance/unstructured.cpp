@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "../model/dense_algebra.h"
 #include "../model/lower_factor.h"
 
 namespace tiers {
@@ -120,9 +121,9 @@ class Unstructured final : public CovarianceStructure {
     if (zeros == 0) return {Matrix(columns(), 0), Vector(0)};
     // Eigenvalues ascend, so the null space comes first; within it any rotation is allowed and
     // the eigenvectors of D restricted to it are the directions that matter.
-    Eigen::SelfAdjointEigenSolver<Matrix> sigma(lambda * lambda.transpose());
+    SymmetricEigen sigma(lambda * lambda.transpose());
     const Matrix null_space = sigma.eigenvectors().leftCols(zeros);
-    Eigen::SelfAdjointEigenSolver<Matrix> restricted(null_space.transpose() * d * null_space);
+    SymmetricEigen restricted(null_space.transpose() * d * null_space);
     return {null_space * restricted.eigenvectors(), restricted.eigenvalues()};
   }
 
@@ -145,7 +146,7 @@ class Unstructured final : public CovarianceStructure {
     const Index k = columns();
     const Vector scale = mean_cross.diagonal().cwiseMax(1e-300).cwiseSqrt();
     const Matrix lambda = scale.asDiagonal() * factor(theta);
-    Eigen::SelfAdjointEigenSolver<Matrix> sigma(lambda * lambda.transpose());
+    SymmetricEigen sigma(lambda * lambda.transpose());
     const Vector values = sigma.eigenvalues().cwiseMax(0.0);  // ascending
     const double largest = values[k - 1];
     const Index rank = (values.array() > 1e-12 * largest).count();

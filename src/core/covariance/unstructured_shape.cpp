@@ -2,6 +2,7 @@
 // a banded Cholesky factor. phi = the factor, column by column; natural are SDs, then correlations.
 #include <cmath>
 
+#include "../model/dense_algebra.h"
 #include "loading_shape.h"
 #include "shapes.h"
 
@@ -89,9 +90,9 @@ class UnstructuredShape final : public LoadingShape {
       const double r = a == b ? 1.0 : natural[at++];
       sigma(a, b) = sigma(b, a) = r * natural[a] * natural[b];
     }
-    const Eigen::LLT<Matrix> llt(sigma);
-    if (llt.info() != Eigen::Success) return Vector();
-    return parameters_of(llt.matrixL());
+    const CholeskyFactor factor(sigma);
+    if (!factor.positive_definite()) return Vector();
+    return parameters_of(factor.lower());
   }
 
   Vector start(const ShapeMoments& moments) const override {
@@ -103,8 +104,8 @@ class UnstructuredShape final : public LoadingShape {
     }
     // Cutting a band off may leave no covariance matrix.
     for (int tries = 0; tries < 200; ++tries) {
-      const Eigen::LLT<Matrix> llt(s);
-      if (llt.info() == Eigen::Success) return parameters_of(llt.matrixL());
+      const CholeskyFactor factor(s);
+      if (factor.positive_definite()) return parameters_of(factor.lower());
       const Vector diagonal = s.diagonal();
       s *= 0.93;
       s.diagonal() = diagonal;

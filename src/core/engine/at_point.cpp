@@ -5,6 +5,7 @@
 #include "../inference/contrast_variance.h"
 #include "../inference/kenward_roger.h"
 #include "../inference/linear_contrasts.h"
+#include "../model/dense_algebra.h"
 #include "linear_engine.h"
 #include "write_result.h"
 
@@ -147,7 +148,7 @@ std::vector<Matrix> conditional_variances(const Specification& spec,
   std::vector<Matrix> map = engine.parameters.factors(theta);
   // b_user = T b_internal / sqrt(w0) relative to sigma_user.
   for (std::size_t j = 0; j < map.size(); ++j) {
-    map[j] = engine.design.internal_map(static_cast<int>(j)).inverse() * map[j];
+    map[j] = inverse(engine.design.internal_map(static_cast<int>(j))) * map[j];
   }
   return level_variances(engine.objective.blocked_factor(theta), engine.layout, map, control.poll);
 }

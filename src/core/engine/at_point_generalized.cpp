@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "../inference/link_variance.h"
+#include "../model/dense_algebra.h"
 #include "../model/lower_factor.h"
 #include "generalized_engine.h"
 #include "write_result.h"
@@ -53,7 +54,7 @@ Vector user_gradient(const CovarianceStructure& structure, const Matrix& map, co
     Eigen::Map<Matrix>(moved.col(i).data(), k, k) =
         lower_factor_derivative(mapped, map * structure.factor_derivative(user, i));
   }
-  return basis.colPivHouseholderQr().solve(moved).transpose() * gradient;
+  return PivotedQr(basis).solve(moved).transpose() * gradient;
 }
 
 }  // namespace
@@ -72,7 +73,7 @@ Vector user_gradient(const GeneralizedEngine& engine, const GeneralizedPoint& po
   if (engine.response.at_limit()) {
     out.tail(d).setZero();
   } else {
-    out.tail(d) = engine.response.coefficient_slope().transpose().inverse() * internal.tail(d);
+    out.tail(d) = inverse(engine.response.coefficient_slope().transpose()) * internal.tail(d);
   }
   return out;
 }

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "../model/dense_algebra.h"
 #include "at_point_generalized.h"
 #include "generalized_engine.h"
 
@@ -19,11 +20,10 @@ struct ClusterColumns {
       map = Matrix::Identity(own.cols(), own.cols());
       return;
     }
-    const Eigen::ColPivHouseholderQR<Matrix> parts(own);
+    const PivotedQr parts(own);
     const Index rank = parts.rank();
-    basis = parts.householderQ() * Matrix::Identity(own.rows(), rank);
-    const Matrix upper = parts.matrixR().topRows(rank).template triangularView<Eigen::Upper>();
-    map = upper * parts.colsPermutation().transpose();
+    basis = parts.q(rank);
+    map = parts.basis_coefficients();
   }
   Matrix basis, map;
 };

@@ -4,6 +4,7 @@
 
 #include "../family/numeric_kernels.h"
 #include "../inference/kenward_roger.h"
+#include "../model/dense_algebra.h"
 #include "linear_engine.h"
 #include "write_result.h"
 
@@ -107,10 +108,10 @@ ResponseProducts DeletionModel::without(const std::vector<Index>& members,
 // In the basis in which the information of all rows is the identity.
 bool DeletionModel::is_lost(const BlockedCholesky& factor) const {
   if (!factor.fixed_definite()) return true;
-  Matrix half = fixed_lower_.triangularView<Eigen::Lower>().solve(
-      Matrix(factor.fixed_information().selfadjointView<Eigen::Lower>()));
-  half = fixed_lower_.triangularView<Eigen::Lower>().solve(Matrix(half.transpose()));
-  const Eigen::SelfAdjointEigenSolver<Matrix> eigen(half, Eigen::EigenvaluesOnly);
+  const Matrix half =
+      lower_solution(fixed_lower_, factor.fixed_information().selfadjointView<Eigen::Lower>());
+  const SymmetricEigen eigen(lower_solution(fixed_lower_, half.transpose()),
+                             SymmetricEigen::Wanted::values);
   return !(eigen.eigenvalues().minCoeff() > kLost);
 }
 
@@ -137,7 +138,7 @@ Vector DeletionModel::scoring_step(const CrossProducts& cross, const ResponsePro
     rest -= start_.psi[a] * form;
   }
   gradient[count] -= rest / s;
-  return traces.second.partialPivLu().solve(gradient);
+  return linear_solution(traces.second, gradient);
 }
 
 // A covariance matrix that is none is taken back to the nearest.
@@ -151,7 +152,7 @@ std::vector<Matrix> DeletionModel::stepped_factors(const Vector& psi, Index unit
       if (start_.forms[a].term == static_cast<int>(j))
         sigma += psi[static_cast<Index>(a)] * start_.forms[a].block;
     }
-    const Eigen::SelfAdjointEigenSolver<Matrix> eigen(sigma);
+    const SymmetricEigen eigen(sigma);
     const Matrix half =
         eigen.eigenvectors() * eigen.eigenvalues().cwiseMax(0.0).cwiseSqrt().asDiagonal();
     out.sigma[j].middleCols(unit * k, k) = half * half.transpose();

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "../model/dense_algebra.h"
 #include "../model/free_parameters.h"
 #include "constrained_search.h"
 #include "generalized_start.h"
@@ -200,7 +201,7 @@ void write_estimates(const GeneralizedEngine& engine, const Vector& psi, const M
     vcov_fixed = vcov.block(objective.fixed_start(), objective.fixed_start(), p, p);
   } else {
     const Matrix& information = engine.mode.factor().fixed_information();
-    vcov_fixed = Matrix(information.selfadjointView<Eigen::Lower>()).inverse();
+    vcov_fixed = inverse(information.selfadjointView<Eigen::Lower>());
   }
   out.coefficients = engine.design.user_coefficients(beta);
   out.vcov = engine.design.user_covariance(vcov_fixed);
@@ -250,7 +251,7 @@ Matrix natural_covariance(const GeneralizedEngine& engine, const Vector& psi, co
   Index at = p;
   const std::vector<Matrix> lambda = parameters.factors(psi);
   for (int j = 0; j < parameters.terms(); ++j) {
-    const Matrix map = engine.design.internal_map(j).inverse();
+    const Matrix map = inverse(engine.design.internal_map(j));
     const Vector theta = parameters.part(psi, j);
     const Index k = map.rows();
     for (Index i = 0; i < theta.size(); ++i) {

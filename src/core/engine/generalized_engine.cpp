@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "../blocks/level_blocks.h"
+#include "../model/dense_algebra.h"
 #include "write_result.h"
 
 namespace tiers {
@@ -122,7 +123,7 @@ Vector GeneralizedEngine::start_at(const GeneralizedPoint& point) {
   std::vector<Matrix> u;
   for (std::size_t j = 0; j < lambda.size(); ++j) {
     const Matrix map = design.mode_map(static_cast<int>(j)) * lambda[j];
-    u.push_back(map.completeOrthogonalDecomposition().solve(point.modes[j].transpose()));
+    u.push_back(pseudo_inverse(map) * point.modes[j].transpose());
   }
   objective->start_mode_at(u);
   return psi;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "../model/dense_algebra.h"
 #include "variance_gram.h"
 
 namespace tiers {
@@ -32,7 +33,7 @@ bool suspect(const VarianceGram& gram, Vector& combination) {
                            .cwiseMax(floor)
                            .cwiseSqrt()
                            .cwiseInverse();
-  const Eigen::SelfAdjointEigenSolver<Matrix> eigen(scale.asDiagonal() * own * scale.asDiagonal());
+  const SymmetricEigen eigen(scaled_both_ways(own, scale));
   combination = scale.cwiseProduct(eigen.eigenvectors().col(0));
   return !(eigen.eigenvalues()[0] > kSuspectEigenvalue);
 }
@@ -70,7 +71,7 @@ class RowProducts {
   const bool projected_;
   const double unit_;
   const Poll& poll_;
-  Eigen::LLT<Matrix> span_;  // of X'WX
+  CholeskyFactor span_;  // of X'WX
 };
 
 void RowProducts::find_span() {
@@ -85,7 +86,7 @@ void RowProducts::find_span() {
 
 // Twice, for what the first leaves.
 void RowProducts::project(Vector& r) const {
-  if (!projected_ || span_.info() != Eigen::Success) return;
+  if (!projected_ || !span_.positive_definite()) return;
   Vector x(design_.rank());
   for (int pass = 0; pass < 2; ++pass) {
     Vector cross = Vector::Zero(design_.rank());
@@ -182,10 +183,10 @@ Unidentified describe(const VarianceGram& gram, const Design& design) {
   for (Index e = 0; e < gram.residual_at(); ++e) {
     const VarianceEntry& p = entries[e];
     out.entries.push_back({p.term, p.row, p.column});
-    const Matrix m = relative(design.internal_map(p.term)), inverse = m.inverse();
+    const Matrix m = relative(design.internal_map(p.term)), from_m = inverse(m);
     Matrix unit = Matrix::Zero(m.rows(), m.rows());
     unit(p.row, p.column) = unit(p.column, p.row) = 1.0;
-    const Matrix internal = m * unit * m.transpose(), user = inverse * unit * inverse.transpose();
+    const Matrix internal = m * unit * m.transpose(), user = from_m * unit * from_m.transpose();
     for (Index h = 0; h < gram.residual_at(); ++h) {
       if (entries[h].term != p.term) continue;
       map(h, e) = internal(entries[h].row, entries[h].column);

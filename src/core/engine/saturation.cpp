@@ -5,6 +5,8 @@
 #include <memory>
 #include <set>
 
+#include "../model/dense_algebra.h"
+
 namespace tiers {
 
 namespace {
@@ -36,7 +38,7 @@ class FixedSpan {
     });
     factor_.compute(cross);
   }
-  bool defined() const { return factor_.info() == Eigen::Success; }
+  bool defined() const { return factor_.positive_definite(); }
   Matrix directions(int term) const;
 
  private:
@@ -44,7 +46,7 @@ class FixedSpan {
 
   const Design& design_;
   const Poll& poll_;
-  Eigen::LLT<Matrix> factor_;  // of X'X
+  CholeskyFactor factor_;  // of X'X
 };
 
 // Null space of sum_l Z_l'M Z_l (k x k), M = I - X (X'X)^-1 X'.
@@ -60,15 +62,14 @@ Matrix FixedSpan::directions(int term) const {
     fixed.middleCols(k * (t.codes[i] - 1), k).noalias() += x * z.transpose();
     own.noalias() += z * z.transpose();
   });
-  factor_.matrixL().solveInPlace(fixed);
+  solve_lower(factor_.lower(), fixed);
   Matrix outside = own;
   for (Index level = 0; level < t.n_levels; ++level) {
     const auto mine = fixed.middleCols(k * level, k);
     outside.noalias() -= mine.transpose() * mine;
   }
   const Vector scale = own.diagonal().cwiseMax(1e-300).cwiseSqrt().cwiseInverse();
-  const Eigen::SelfAdjointEigenSolver<Matrix> eigen(scale.asDiagonal() * outside *
-                                                    scale.asDiagonal());
+  const SymmetricEigen eigen(scaled_both_ways(outside, scale));
   Index count = 0;
   Matrix found(k, k);
   for (Index a = 0; a < k && eigen.eigenvalues()[a] < kSuspect; ++a) {
@@ -76,8 +77,7 @@ Matrix FixedSpan::directions(int term) const {
     if (share_outside(term, direction) < kSaturated) found.col(count++) = direction;
   }
   if (count == 0) return Matrix();
-  Eigen::HouseholderQR<Matrix> basis(found.leftCols(count));
-  return basis.householderQ() * Matrix::Identity(k, count);
+  return QrFactor(found.leftCols(count)).q(count);
 }
 
 // Of a combination of the levels' columns Z_l v with irregular weights: in the span only if all

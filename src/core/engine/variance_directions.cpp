@@ -3,6 +3,8 @@
 #include <cmath>
 #include <map>
 
+#include "../model/dense_algebra.h"
+
 namespace tiers {
 
 namespace {
@@ -53,7 +55,7 @@ Vector generic_natural(const Design& design, const CovarianceParameters& paramet
                        const HeldParameters& held, double correlation) {
   const CovarianceStructure& structure = parameters.structure(term);
   const auto about = structure.natural_parameters();
-  const Matrix unit = design.user_sigma(1.0) * design.internal_map(term).inverse();
+  const Matrix unit = design.user_sigma(1.0) * inverse(design.internal_map(term));
   const Matrix& start = design.specification().terms[term].start;
   Vector out(static_cast<Index>(about.size())), of_start = Vector::Zero(out.size());
   if (start.size() > 0) {

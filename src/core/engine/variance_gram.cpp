@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "../model/dense_algebra.h"
+
 namespace tiers {
 
 VarianceGram::VarianceGram(const CrossProducts& cross,
@@ -60,8 +62,8 @@ void VarianceGram::find_entries(const std::vector<VarianceDirection>& directions
 void VarianceGram::project() {
   const auto& layout = cross_.layout();
   const Index p = cross_.fixed_columns();
-  const Eigen::LLT<Matrix> factor(cross_.fixed());
-  if (factor.info() != Eigen::Success) return;
+  const CholeskyFactor factor(cross_.fixed());
+  if (!factor.positive_definite()) return;
   fixed_.resize(p, layout.random_columns());
   for (std::size_t c = 0; c < layout.chain().size(); ++c) {
     const ChainLevel& level = layout.chain()[c];
@@ -74,7 +76,7 @@ void VarianceGram::project() {
     }
   }
   fixed_.rightCols(layout.remainder_columns()) = cross_.remainder_fixed().transpose();
-  factor.matrixL().solveInPlace(fixed_);
+  solve_lower(factor.lower(), fixed_);
 }
 
 // tr(F_e B F_h B') for F = e_a e_b' + e_b e_a' (a != b) or e_a e_a', B = A_lm, less twice

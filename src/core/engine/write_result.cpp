@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "../model/dense_algebra.h"
+
 namespace tiers {
 
 Vector internal_parameters(const Design& design, const CovarianceParameters& parameters,
@@ -111,7 +113,7 @@ void write_parameters(ParameterTable table, const Matrix& vcov_psi, const HeldPa
       return one.term == j && one.kind == ModelParameter::Kind::correlation && !one.fixed;
     });
     if (out.boundary[j].multipliers.size() == 0 && free && lacks_rank(out.lambda[j])) {
-      const Eigen::SelfAdjointEigenSolver<Matrix> sigma(out.lambda[j] * out.lambda[j].transpose());
+      const SymmetricEigen sigma(out.lambda[j] * out.lambda[j].transpose());
       out.boundary[j] = {sigma.eigenvectors().col(0), Vector::Constant(1, kNaN)};
     }
   }
@@ -120,14 +122,14 @@ void write_parameters(ParameterTable table, const Matrix& vcov_psi, const HeldPa
 UserScale user_scale(const Design& design, double sigma) {
   UserScale out;
   const int terms = static_cast<int>(design.specification().terms.size());
-  for (int j = 0; j < terms; ++j) out.maps.push_back(design.internal_map(j).inverse());
+  for (int j = 0; j < terms; ++j) out.maps.push_back(inverse(design.internal_map(j)));
   out.scale = sigma;
   return out;
 }
 
 Matrix inverse_of_product(const Matrix& lower) {
   Matrix inverse = Matrix::Identity(lower.rows(), lower.rows());
-  lower.triangularView<Eigen::Lower>().solveInPlace(inverse);
+  solve_lower(lower, inverse);
   return inverse.transpose() * inverse;
 }
 

@@ -6,6 +6,8 @@
 
 #include <cmath>
 
+#include "../model/dense_algebra.h"
+
 namespace tiers {
 
 namespace {
@@ -31,7 +33,7 @@ void project_on_cone(const std::vector<Index>& sizes, Vector& x) {
     for (Index b = 0; b < k; ++b) {
       for (Index a = b; a < k; ++a, ++i) full(a, b) = full(b, a) = a == b ? x[i] : x[i] / root_two;
     }
-    const Eigen::SelfAdjointEigenSolver<Matrix> eigen(full);
+    const SymmetricEigen eigen(full);
     if (eigen.eigenvalues()[0] < 0.0) {
       const Matrix inside = eigen.eigenvectors() * eigen.eigenvalues().cwiseMax(0.0).asDiagonal() *
                             eigen.eigenvectors().transpose();
@@ -62,14 +64,15 @@ Vector projected_squares(const Matrix& metric, const std::vector<Index>& sizes, 
   }
   const Matrix scaled =
       scale.cwiseInverse().asDiagonal() * metric * scale.cwiseInverse().asDiagonal();
-  const Eigen::LLT<Matrix> factor(scaled);
-  const double lipschitz = Eigen::SelfAdjointEigenSolver<Matrix>(scaled, Eigen::EigenvaluesOnly)
-                               .eigenvalues()
-                               .maxCoeff();
+  const CholeskyFactor factor(scaled);
+  const double lipschitz =
+      SymmetricEigen(scaled, SymmetricEigen::Wanted::values).eigenvalues().maxCoeff();
+  Matrix white = draws;
+  solve_lower_transposed(factor.lower(), white);
   Vector out(draws.cols());
   for (Index draw = 0; draw < draws.cols(); ++draw) {
     if (poll && (draw & 0xff) == 0) poll();
-    const Vector z = factor.matrixU().solve(draws.col(draw));
+    const Vector z = white.col(draw);
     Vector x = z, before, y;
     project_on_cone(sizes, x);
     y = x;

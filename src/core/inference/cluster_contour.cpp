@@ -9,6 +9,8 @@
 #include <cmath>
 #include <complex>
 
+#include "../model/dense_algebra.h"
+
 namespace tiers {
 
 namespace {
@@ -192,7 +194,7 @@ bool contour_adjusted(const ClusterBlock& block, Matrix& M, const Poll& poll) {
   }
   // S >= (1 - h) V.
   const Matrix gram = block.X.transpose() * solver.solve(0.0, block.X).real();
-  const double h = Eigen::SelfAdjointEigenSolver<Matrix>(0.5 * (gram + gram.transpose()))
+  const double h = SymmetricEigen(0.5 * (gram + gram.transpose()), SymmetricEigen::Wanted::values)
                        .eigenvalues()
                        .maxCoeff();
   if (h > 1.0 - 1e-7) return false;
@@ -213,7 +215,7 @@ bool contour_adjusted(const ClusterBlock& block, Matrix& M, const Poll& poll) {
     const Matrix F = at.leftCols(p).real(), E = at.rightCols(p).imag() / t;
     const Matrix middle = Matrix::Identity(p, p) - block.X.transpose() * F;
     M += (2.0 / kPi * smallest * slope * nodes.width()) *
-         (E + F * middle.partialPivLu().solve(block.X.transpose() * E));
+         (E + F * inverse(middle) * (block.X.transpose() * E));
   }
   return true;
 }

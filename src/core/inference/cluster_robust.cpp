@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "../model/dense_algebra.h"
 #include "cluster_contour.h"
 
 namespace tiers {
@@ -120,9 +121,9 @@ Coordinates reduce(const ClusterBlock& block, const std::vector<std::vector<int>
         const double norm = span.col(a).norm();
         if (norm > 0.0) span.col(a) /= norm;
       }
-      const Eigen::ColPivHouseholderQR<Matrix> parts(span);
+      const PivotedQr parts(span);
       size = parts.rank();
-      own.applyOnTheLeft(parts.householderQ().setLength(parts.nonzeroPivots()).transpose());
+      parts.apply_q_transposed(own);
     }
     all.middleRows(row, size) = own.topRows(size);
     out.variance.segment(row, size).setConstant(block.variance[part.front()]);
@@ -141,16 +142,15 @@ Coordinates reduce(const ClusterBlock& block, const std::vector<std::vector<int>
 Matrix dense_adjusted(const Coordinates& at) {
   Matrix V = at.U * at.U.transpose();
   V.diagonal() += at.variance;
-  const Matrix lower = V.llt().matrixL();
+  const Matrix lower = CholeskyFactor(V).lower();
   Matrix white = at.X;
-  lower.triangularView<Eigen::Lower>().solveInPlace(white);
+  solve_lower(lower, white);
   const Vector shares =
-      Eigen::SelfAdjointEigenSolver<Matrix>(white.transpose() * white, Eigen::EigenvaluesOnly)
-          .eigenvalues();
+      SymmetricEigen(white.transpose() * white, SymmetricEigen::Wanted::values).eigenvalues();
   const Index absorbed = (shares.array() > kAbsorbed).count();
   V -= at.X * at.X.transpose();
   const Matrix inner = lower.transpose() * V * lower;
-  const Eigen::SelfAdjointEigenSolver<Matrix> parts(0.5 * (inner + inner.transpose()));
+  const SymmetricEigen parts(0.5 * (inner + inner.transpose()));
   Vector root = parts.eigenvalues();
   root.head(absorbed).setZero();
   for (Index i = absorbed; i < root.size(); ++i) {
@@ -196,9 +196,9 @@ bool bias_reduced(const ClusterBlock& block, Part& out, Index& size, const Poll&
 bool jackknife(const ClusterBlock& block, Matrix& M) {
   const Index p = block.X.cols();
   const Matrix left = Matrix::Identity(p, p) - block.X.transpose() * block.H;
-  const Eigen::JacobiSVD<Matrix> parts(left);
-  if (p > 0 && parts.singularValues().minCoeff() < 1.0 - kAbsorbed) return false;
-  M = block.H * left.partialPivLu().inverse();
+  const SingularValues parts(left);
+  if (p > 0 && parts.values.minCoeff() < 1.0 - kAbsorbed) return false;
+  M = block.H * inverse(left);
   return true;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "../model/dense_algebra.h"
 #include "quadratic_forms.h"
 
 namespace tiers {
@@ -19,7 +20,7 @@ ContrastVariance::Point::Point(const CrossProducts& cross, const std::vector<Mat
   factor.factorize(lambda, poll);
   const Matrix& lower = factor.fixed_lower();
   Matrix inverse = Matrix::Identity(lower.rows(), lower.rows());
-  lower.triangularView<Eigen::Lower>().solveInPlace(inverse);
+  solve_lower(lower, inverse);
   phi = inverse.transpose() * inverse;
   b = factor.fixed_projection();
   projected = factor.apply_lambda(b, false);

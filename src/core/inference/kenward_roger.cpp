@@ -1,5 +1,6 @@
 #include "kenward_roger.h"
 
+#include "../model/dense_algebra.h"
 #include "../model/scaled_eigen.h"
 
 namespace tiers {
@@ -54,7 +55,7 @@ class TermForms {
  private:
   std::vector<Index> index_;
   Vector size_;
-  Eigen::ColPivHouseholderQR<Matrix> decomposed_;
+  PivotedQr decomposed_;
 };
 
 // psi, and its derivative with respect to (theta, log s): dg = s dg_relative + g dlog s, ds = s
@@ -109,9 +110,8 @@ struct FixedParts {
       : moved(forms.size()), multiplied(forms.size()), small(forms.size()) {
     const Index p = lower.rows();
     if (p == 0) return;
-    const Matrix b = lower.triangularView<Eigen::Lower>()
-                         .solve(products.apply(products.cross_fixed()).transpose())
-                         .transpose();
+    const Matrix b =
+        lower_solution(lower, products.apply(products.cross_fixed()).transpose()).transpose();
     for (std::size_t a = 0; a < forms.size(); ++a) {
       moved[a] = products.spread(forms[a], b);
       multiplied[a] = products.multiply(moved[a]);
@@ -214,7 +214,7 @@ VarianceInformation variance_information(const Design& design, const CrossProduc
   out.expected = 2.0 * free * ScaledEigen(free.transpose() * out.reml * free).pseudo_inverse() *
                  free.transpose();
   Matrix inverse = Matrix::Identity(p, p);
-  lower.triangularView<Eigen::Lower>().solveInPlace(inverse);
+  solve_lower(lower, inverse);
   const Matrix root = inverse.transpose();  // Phi = sigma^2 root root'
   const auto covariance = [&](const Matrix& middle) {
     return design.user_covariance(objective.sigma2() * root * middle * root.transpose());

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "../model/dense_algebra.h"
+
 namespace tiers {
 
 LinearContrasts::LinearContrasts(const CrossProducts& cross, const BlockedCholesky& factor,
@@ -16,10 +18,9 @@ LinearContrasts::LinearContrasts(const CrossProducts& cross, const BlockedCholes
       separate_(layout_.chain().size() == 1 && layout_.remainder_columns() == 0) {
   const Matrix& lower = factor.fixed_lower();
   cross_ = marginal_.apply(marginal_.cross_fixed());
-  const auto triangle = lower.triangularView<Eigen::Lower>();
-  const Matrix half = triangle.solve(Matrix(cross_.transpose()));
+  const Matrix half = lower_solution(lower, cross_.transpose());
   root_ = half.transpose();
-  fixed_ = triangle.transpose().solve(half).transpose();
+  fixed_ = lower_transposed_solution(lower, half).transpose();
   projected_ = spread_variance(cross_);
   std::vector<Matrix> moved, multiplied;
   for (const LevelForm& form : forms_) {

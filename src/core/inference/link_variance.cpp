@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "../model/dense_algebra.h"
+
 namespace tiers {
 
 namespace {
@@ -18,7 +20,7 @@ struct LinkParts {
     }
     const Matrix& lower = factor.fixed_lower();
     Matrix inverse = Matrix::Identity(lower.rows(), lower.rows());
-    lower.triangularView<Eigen::Lower>().solveInPlace(inverse);
+    solve_lower(lower, inverse);
     phi = inverse.transpose() * inverse;
     projected = factor.apply_lambda(factor.fixed_projection(), false);
   }

@@ -1,5 +1,6 @@
 #include "observed_information.h"
 
+#include "../model/dense_algebra.h"
 #include "../model/free_parameters.h"
 
 namespace tiers {
@@ -29,13 +30,12 @@ Inference covariance_inference(ProfiledDeviance& objective, const std::vector<bo
   const FreeParameters all(known);
   const Matrix own = all.size() > size ? joint : profiled;
   // Where nothing was estimated there is nothing to invert.
-  const Matrix inverse_information =
-      own.size() > 0 ? Matrix(own.completeOrthogonalDecomposition().pseudoInverse()) : own;
+  const Matrix inverse_information = own.size() > 0 ? pseudo_inverse(own) : own;
   out.vcov_psi = 2.0 * all.spread(inverse_information);
   const Matrix& lower = objective.factor().fixed_lower();
   const Index p = lower.rows();
   Matrix inverse = Matrix::Identity(p, p);
-  lower.triangularView<Eigen::Lower>().solveInPlace(inverse);
+  solve_lower(lower, inverse);
   const Matrix unscaled = inverse.transpose() * inverse;  // S^-1
   const auto derivatives = objective.fixed_derivatives();
   for (const Matrix& derivative : derivatives)

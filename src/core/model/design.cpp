@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "dense_algebra.h"
 #include "lower_factor.h"
 
 namespace tiers {
@@ -359,11 +360,11 @@ Vector Design::user_coefficients(const Vector& beta) const {
 Vector Design::internal_coefficients(const Vector& user) const {
   Vector kept(rank());
   for (Index a = 0; a < rank(); ++a) kept[a] = user[kept_[a]];
-  return map_.partialPivLu().solve(kept);
+  return linear_solution(map_, kept);
 }
 
 Vector Design::user_gradient(const Vector& gradient) const {
-  return map_.transpose().partialPivLu().solve(gradient);
+  return linear_solution(map_.transpose(), gradient);
 }
 
 Matrix Design::user_covariance(const Matrix& vcov) const {
@@ -390,12 +391,12 @@ Matrix Design::internal_factor(int term, const Matrix& lambda) const {
 }
 
 Matrix Design::internal_map(int term) const {
-  return random_map(term).inverse() * std::sqrt(weight_scale_);
+  return inverse(random_map(term)) * std::sqrt(weight_scale_);
 }
 
 // A direction d has variance d'Sigma d; b_user = T b_internal, so d_user = T^-T d_internal.
 Matrix Design::user_directions(int term, const Matrix& directions) const {
-  Matrix user = random_map(term).inverse().transpose() * directions;
+  Matrix user = inverse(random_map(term)).transpose() * directions;
   for (Index a = 0; a < user.cols(); ++a) user.col(a).normalize();
   return user;
 }
@@ -409,9 +410,7 @@ double Design::user_response(double eta, Index row) const {
 double Design::deviance_shift(bool reml) const {
   const double m = static_cast<double>(used_rows_ - (reml ? rank() : 0));
   double shift = 2.0 * m * std::log(response_scale_);
-  if (reml && rank() > 0) {
-    shift -= 2.0 * map_.partialPivLu().matrixLU().diagonal().array().abs().log().sum();
-  }
+  if (reml && rank() > 0) shift -= 2.0 * log_abs_det(map_);
   return shift;
 }
 

@@ -1,13 +1,14 @@
 #include "lower_factor.h"
 
+#include "dense_algebra.h"
+
 namespace tiers {
 
 Matrix lower_factor(const Matrix& a) {
   const Index k = a.rows();
   Matrix transposed = Matrix::Zero(std::max(a.cols(), k), k);
   transposed.topRows(a.cols()) = a.transpose();
-  Eigen::HouseholderQR<Matrix> qr(transposed);
-  Matrix lower = Matrix(qr.matrixQR().topRows(k).triangularView<Eigen::Upper>()).transpose();
+  Matrix lower = QrFactor(transposed).r().transpose();
   for (Index j = 0; j < k; ++j) {
     if (lower(j, j) < 0.0) lower.col(j) = -lower.col(j);
   }
@@ -19,11 +20,11 @@ Matrix lower_factor(const Matrix& a) {
 // that is zero feels none of it.
 Matrix lower_factor_derivative(const Matrix& a, const Matrix& da) {
   const Index k = a.rows();
-  const Eigen::HouseholderQR<Matrix> qr(a.transpose());
+  const QrFactor qr(a.transpose());
   const Matrix lower = lower_factor(a);
-  Matrix turn = qr.householderQ();
+  Matrix turn = qr.q(a.cols());
   for (Index j = 0; j < k; ++j) {
-    if (qr.matrixQR()(j, j) < 0.0) turn.col(j) = -turn.col(j);
+    if (qr.r()(j, j) < 0.0) turn.col(j) = -turn.col(j);
   }
   Matrix out = da * turn, skew = Matrix::Zero(k, k);
   for (Index i = 0; i < k; ++i) {

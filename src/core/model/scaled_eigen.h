@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-#include "specification.h"
+#include "dense_algebra.h"
 
 namespace tiers {
 
@@ -16,7 +16,7 @@ struct ScaledEigen {
     for (Index i = 0; i < scale.size(); ++i) {
       scale[i] = 1.0 / std::sqrt(std::max(std::abs(matrix(i, i)), largest * 1e-14 + 1e-300));
     }
-    eigen.compute(scale.asDiagonal() * matrix * scale.asDiagonal());
+    eigen.compute(scaled_both_ways(matrix, scale));
   }
   // Absolute values, none below `floor` times the largest.
   Vector positive_values(double floor) const {
@@ -33,7 +33,7 @@ struct ScaledEigen {
     return half * inverse.asDiagonal() * half.transpose();
   }
   Vector scale;
-  Eigen::SelfAdjointEigenSolver<Matrix> eigen;
+  SymmetricEigen eigen;
 };
 
 }  // namespace tiers

@@ -5,6 +5,8 @@
 #include <limits>
 #include <map>
 
+#include "../model/dense_algebra.h"
+
 namespace tiers {
 
 namespace {
@@ -43,7 +45,7 @@ ConstrainedObjective::ConstrainedObjective(MixedObjective& inner,
   for (int j = 0; j < parameters.terms(); ++j) {
     const CovarianceStructure& structure = parameters.structure(j);
     const auto about = structure.natural_parameters();
-    const Matrix map = unit * maps_[j].inverse();
+    const Matrix map = unit * inverse(maps_[j]);
     const Vector values = structure.natural(parameters.part(start, j), map);
     const Index k = structure.columns();
     const bool any_sigma = structure.parameter_count() == k * (k + 1) / 2;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "../blocks/level_blocks.h"
+#include "../model/dense_algebra.h"
 
 namespace tiers {
 
@@ -71,7 +72,7 @@ bool LaplaceDeviance::integrate(Integral& out) {
     Matrix inner;
     if (!near_zero(static_cast<int>(f))) {
       inner = static_cast<double>(levels) * Matrix::Identity(k, k) - inverse_sum[f];
-      inner = 2.0 * lambda()[f].transpose().triangularView<Eigen::Upper>().solve(inner);
+      inner = 2.0 * lower_transposed_solution(lambda()[f], inner);
     }
     out.variance.push_back(inner);
   }
@@ -88,11 +89,9 @@ std::vector<Matrix> LaplaceDeviance::sigma_gradient_beside_zero(const Adjoint& a
   std::vector<Matrix> out;
   for (std::size_t f = 0; f < factors.size(); ++f) {
     const Index k = factors[f].columns, levels = factors[f].levels;
-    const auto upper = moved[f].transpose().triangularView<Eigen::Upper>();
     const Matrix inner = static_cast<double>(levels) * Matrix::Identity(k, k) - inverse_sum[f];
-    const Matrix half = upper.solve(inner);
-    const Matrix half_transposed = half.transpose();
-    Matrix d = upper.solve(half_transposed);
+    const Matrix half = lower_transposed_solution(moved[f], inner);
+    Matrix d = lower_transposed_solution(moved[f], half.transpose());
     const Eigen::Map<const Matrix> z_f(at_mode.z.data() + factors[f].offset, k, levels);
     const Eigen::Map<const Matrix> tau_f(at_mode.tau.data() + factors[f].offset, k, levels);
     d += (tau_f - z_f) * z_f.transpose();

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "../blocks/level_blocks.h"
+#include "../model/dense_algebra.h"
 #include "../model/scaled_eigen.h"
 
 namespace tiers {
@@ -242,8 +243,7 @@ Vector ModalDeviance::gradient() {
 
 // D from df/dLambda = 2 D Lambda.
 Matrix ModalDeviance::sigma_gradient(const Matrix& by_lambda, const Matrix& lambda) {
-  const Matrix transposed =
-      lambda.transpose().triangularView<Eigen::Upper>().solve(Matrix(by_lambda.transpose()));
+  const Matrix transposed = lower_transposed_solution(lambda, by_lambda.transpose());
   return 0.25 * (transposed + transposed.transpose());
 }
 

@@ -5,6 +5,7 @@
 
 #include "../blocks/level_blocks.h"
 #include "../family/numeric_kernels.h"
+#include "../model/dense_algebra.h"
 #include "../model/lower_factor.h"
 
 namespace tiers {
@@ -73,9 +74,11 @@ void ProfiledDeviance::forget() {
 double ProfiledDeviance::value_without() const {
   double residual = cross_.response_square(), log_det = 0.0;
   if (design_.rank() > 0) {
-    const Eigen::LLT<Matrix> factor(cross_.fixed());  // reads the lower triangle
-    residual -= factor.matrixL().solve(cross_.fixed_response()).squaredNorm();
-    log_det = 2.0 * factor.matrixLLT().diagonal().array().log().sum();
+    const CholeskyFactor factor(cross_.fixed());  // reads the lower triangle
+    Matrix fixed = cross_.fixed_response();
+    solve_lower(factor.lower(), fixed);
+    residual -= fixed.squaredNorm();
+    log_det = factor.log_det();
   }
   const double m = static_cast<double>(degrees_);
   if (!(residual > 0.0)) return std::numeric_limits<double>::infinity();
@@ -122,13 +125,11 @@ namespace {
 Matrix shift_map(const Matrix& lambda, const Matrix& lambda0, const Vector& size, Matrix& rest) {
   rest = Matrix::Zero(lambda.rows(), lambda.cols());
   if (lambda == lambda0) return Matrix::Identity(lambda.rows(), lambda.cols());
-  const Eigen::JacobiSVD<Matrix> svd(size.asDiagonal() * lambda,
-                                     Eigen::ComputeFullU | Eigen::ComputeFullV);
-  const Vector& values = svd.singularValues();
-  if (values.minCoeff() >= 1.0) return lambda.triangularView<Eigen::Lower>().solve(lambda0);
+  const SingularValues svd(size.asDiagonal() * lambda);
+  const Vector& values = svd.values;
+  if (values.minCoeff() >= 1.0) return lower_solution(lambda, lambda0);
   const Vector inverse = (values.array() >= 1.0).select(values.cwiseInverse(), values);
-  const Matrix out = svd.matrixV() * inverse.asDiagonal() * svd.matrixU().transpose() *
-                     size.asDiagonal() * lambda0;
+  const Matrix out = svd.v * inverse.asDiagonal() * svd.u.transpose() * size.asDiagonal() * lambda0;
   rest = lambda * out - lambda0;
   return out;
 }
@@ -265,8 +266,8 @@ void ProfiledDeviance::find_m(const Solution& solution) {
     m_[f] -= scale_ * (u * u.transpose());
     if (!reml_ || !fixed) continue;
     // sum_l B_l S^-1 B_l' with B L_XX^-T column by column.
-    const Matrix half = factor.fixed_lower().triangularView<Eigen::Lower>().solve(
-        Matrix(projection_.middleRows(factors[f].offset, k * levels).transpose()));
+    const Matrix half = lower_solution(
+        factor.fixed_lower(), projection_.middleRows(factors[f].offset, k * levels).transpose());
     for (Index x = 0; x < half.rows(); ++x) {
       const Vector row = half.row(x).transpose();
       const Eigen::Map<const Matrix> b(row.data(), k, levels);
@@ -282,10 +283,8 @@ Vector ProfiledDeviance::theta_gradient() {
   const std::vector<Matrix> term_lambda = parameters_.factors(theta_);
   for (int j = 0; j < parameters_.terms(); ++j) {
     const Matrix lambda = places_.block(floored_->lambda, j);
-    const auto upper = lambda.transpose().triangularView<Eigen::Upper>();
-    const Matrix half = upper.solve(places_.block(m_, j));  // Lambda^-T M
-    const Matrix half_transposed = half.transpose();
-    Matrix d = upper.solve(half_transposed);
+    const Matrix half = lower_transposed_solution(lambda, places_.block(m_, j));  // Lambda^-T M
+    Matrix d = lower_transposed_solution(lambda, half.transpose());
     d = (0.5 * (d + d.transpose())).eval();
     sigma_gradient_[j] = d;
     by_factor[j] = 2.0 * d * term_lambda[j];
@@ -299,7 +298,7 @@ Matrix ProfiledDeviance::theta_information(const Solution& solution) {
   Vector z = solution.u;  // Z'e = Lambda^-T u
   for (std::size_t f = 0; f < factors.size(); ++f) {
     Eigen::Map<Matrix> z_f(z.data() + factors[f].offset, factors[f].columns, factors[f].levels);
-    floored_->lambda[f].transpose().triangularView<Eigen::Upper>().solveInPlace(z_f);
+    solve_lower_transposed(floored_->lambda[f], z_f);
   }
   std::vector<Matrix> by_residual(parameters_.terms());
   for (int j = 0; j < parameters_.terms(); ++j) {
@@ -326,7 +325,7 @@ Matrix ProfiledDeviance::average_information(const Matrix& directions) const {
     for (std::size_t f = 0; f < factors.size(); ++f) {
       Eigen::Map<Matrix> part(random.col(column).data() + factors[f].offset, factors[f].columns,
                               factors[f].levels);
-      floored_->lambda[f].triangularView<Eigen::Lower>().solveInPlace(part);
+      solve_lower(floored_->lambda[f], part);
     }
   }
   Matrix out = random.transpose() * random;
@@ -386,7 +385,7 @@ std::vector<Matrix> ProfiledDeviance::fixed_derivatives() const {
     std::vector<Matrix> b(p), g(p);
     for (Index x = 0; x < p; ++x) {
       b[x] = places_.part(projection_.col(x), j);
-      g[x] = lambda.transpose().triangularView<Eigen::Upper>().solve(b[x]);
+      g[x] = lower_transposed_solution(lambda, b[x]);
     }
     for (Index i = 0; i < theta.size(); ++i) {
       const Matrix derivative = parameters_.structure(j).factor_derivative(theta, i);
@@ -416,8 +415,7 @@ Vector ProfiledDeviance::follow_path(const Vector& theta, const Vector& step) co
       change += move[i] * parameters_.structure(j).factor_derivative(part, i);
     }
     const Matrix product = factors[j] * change.transpose();
-    Eigen::SelfAdjointEigenSolver<Matrix> eigen(factors[j] * factors[j].transpose() + product +
-                                                product.transpose());
+    SymmetricEigen eigen(factors[j] * factors[j].transpose() + product + product.transpose());
     next[j] = lower_factor(eigen.eigenvectors() *
                            eigen.eigenvalues().cwiseMax(0.0).cwiseSqrt().asDiagonal());
   }
@@ -434,7 +432,7 @@ Vector ProfiledDeviance::safe_step(const Vector&) {
     const Index k = lambda.rows();
     const Matrix inner =
         Matrix::Identity(k, k) - m / static_cast<double>(factors[places_.factor(j)].levels);
-    Eigen::SelfAdjointEigenSolver<Matrix> eigen(inner);
+    SymmetricEigen eigen(inner);
     const Matrix root =
         eigen.eigenvectors() * eigen.eigenvalues().cwiseMax(0.0).cwiseSqrt().asDiagonal();
     next[j] = lower_factor(lambda * root);

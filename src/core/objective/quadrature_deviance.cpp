@@ -4,6 +4,8 @@
 #include <limits>
 #include <stdexcept>
 
+#include "../model/dense_algebra.h"
+
 namespace tiers {
 
 namespace {
@@ -124,7 +126,7 @@ double QuadratureDeviance::descend(int c, Index unit, Point& point, Index& visit
              (mode().factor().unit_ancestors(c, unit) * point.shift.tail(above));
   }
   Matrix moved = rules_[c].nodes.colwise() - centre;
-  lower.transpose().triangularView<Eigen::Upper>().solveInPlace(moved);
+  solve_lower_transposed(lower, moved);
   {
     Visit& visit = visits_[visit_index];
     visit.shift.noalias() = lambda()[layout.chain()[c].factor] * moved;
@@ -281,9 +283,9 @@ bool QuadratureDeviance::couple_levels(Integral& out) {
     for (Index unit = 0; unit < level.units; ++unit) {
       const ConstMatrixMap lower = mode().factor().unit_lower(c, unit);
       Matrix& t = products_[c][unit];
-      lower.triangularView<Eigen::Lower>().solveInPlace(t);
+      solve_lower(lower, t);
       auto mine = forward.segment(factor.offset + unit * k, k);
-      lower.triangularView<Eigen::Lower>().solveInPlace(mine);
+      solve_lower(lower, mine);
       Matrix& coupling = coupling_[c][unit];
       coupling.resize(level.ancestor_columns, k);
       Index above = unit;
@@ -337,7 +339,7 @@ void QuadratureDeviance::spread_over_rows(Integral& out) {
     for (int c = 0; c < depth; ++c) {
       const Index above = total - start_[c + 1];
       auto mine = y.middleRows(start_[c], layout.chain()[c].columns);
-      mode().factor().unit_lower(c, unit[c]).triangularView<Eigen::Lower>().solveInPlace(mine);
+      solve_lower(mode().factor().unit_lower(c, unit[c]), mine);
       if (above > 0) y.bottomRows(above).noalias() -= coupling_[c][unit[c]] * mine;
     }
     spread = y;
@@ -355,12 +357,7 @@ void QuadratureDeviance::spread_over_rows(Integral& out) {
       const Index above = total - start_[c + 1];
       auto mine = spread.middleRows(start_[c], layout.chain()[c].columns);
       if (above > 0) mine.noalias() -= coupling_[c][unit[c]].transpose() * spread.bottomRows(above);
-      mode()
-          .factor()
-          .unit_lower(c, unit[c])
-          .transpose()
-          .triangularView<Eigen::Upper>()
-          .solveInPlace(mine);
+      solve_lower_transposed(mode().factor().unit_lower(c, unit[c]), mine);
       out.variance[layout.chain()[c].factor].noalias() +=
           2.0 * (random(c) * mode().w().segment(first, count).asDiagonal()) * mine.transpose();
     }

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "../blocks/level_blocks.h"
+#include "../model/dense_algebra.h"
 
 namespace tiers {
 
@@ -100,8 +101,7 @@ std::vector<LevelForm> TermPlaces::variance_forms(const Vector& psi,
     const Matrix own = block(lambda, j);
     const Vector theta = parameters_.part(psi, j);
     for (Index i = 0; i < theta.size(); ++i) {
-      const Matrix half = own.triangularView<Eigen::Lower>().solve(
-          parameters_.structure(j).factor_derivative(theta, i));
+      const Matrix half = lower_solution(own, parameters_.structure(j).factor_derivative(theta, i));
       Matrix form = Matrix::Zero(all, all);
       form.block(column_[j], column_[j], own.rows(), own.rows()) = half + half.transpose();
       forms.push_back({factor_[j], form});

@@ -2,6 +2,7 @@
 // Ldot_i
 // + (.)' on the levels of its factor, Z'V^-1Z becomes N = I - Omega^-1 and Z'V^-1X becomes B; with
 // b = B L_XX^-T, P = V^-1 - V^-1 X S^-1 X'V^-1 becomes N - b b'.
+#include "../model/dense_algebra.h"
 #include "profiled_deviance.h"
 
 namespace tiers {
@@ -25,8 +26,7 @@ Matrix ProfiledDeviance::random_traces(const std::vector<LevelForm>& forms) cons
 ProfiledDeviance::FixedForms ProfiledDeviance::fixed_forms(
     const std::vector<LevelForm>& forms) const {
   const Index p = design_.rank();
-  const Matrix half = floored_->factor->fixed_lower().triangularView<Eigen::Lower>().solve(
-      Matrix(projection_.transpose()));
+  const Matrix half = lower_solution(floored_->factor->fixed_lower(), projection_.transpose());
   const Matrix b = half.transpose();
   FixedForms out;
   for (const auto& form : forms) {

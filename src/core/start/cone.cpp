@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "../model/dense_algebra.h"
+
 namespace tiers {
 
 namespace {
@@ -81,13 +83,12 @@ class NonNegativeSum {
     }
     Matrix chosen(r, k);
     for (Index i = 0; i < k; ++i) chosen.col(i) = rows_.col(set_[i]);
-    const Eigen::HouseholderQR<Matrix> factor(chosen);
+    const QrFactor factor(chosen);
     const Index rank = std::min(r, k);
-    basis_ = factor.householderQ() * Matrix::Identity(r, rank);
-    const Matrix upper = factor.matrixQR().topLeftCorner(rank, rank);
+    basis_ = factor.q(rank);
+    const Matrix lower = factor.r().leftCols(rank).transpose();
     Vector out = Vector::Zero(k);
-    out.head(rank) =
-        upper.triangularView<Eigen::Upper>().solve(Vector(-(basis_.transpose() * start_)));
+    out.head(rank) = lower_transposed_solution(lower, -(basis_.transpose() * start_));
     return out;
   }
 
@@ -102,11 +103,11 @@ class NonNegativeSum {
 
 // Part of `within` on which all columns of `rows` (r x m, in coordinates of `within`) vanish.
 Matrix remaining(const Matrix& rows, const Matrix& within) {
-  const Eigen::ColPivHouseholderQR<Matrix> factor(rows);
+  const PivotedQr factor(rows);
   const Index most = std::min(rows.rows(), rows.cols());
   Index rank = 0;
-  while (rank < most && std::fabs(factor.matrixQR()(rank, rank)) > kConeTolerance) ++rank;
-  const Matrix all = factor.householderQ() * Matrix::Identity(rows.rows(), rows.rows());
+  while (rank < most && std::fabs(factor.r()(rank, rank)) > kConeTolerance) ++rank;
+  const Matrix all = factor.q(rows.rows());
   return within * all.rightCols(rows.rows() - rank);
 }
 

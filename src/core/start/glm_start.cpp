@@ -3,6 +3,8 @@
 #include <cmath>
 #include <limits>
 
+#include "../model/dense_algebra.h"
+
 namespace tiers {
 
 namespace {
@@ -29,14 +31,14 @@ Vector solve_semidefinite(const Matrix& h, const Vector& g) {
   for (Index j = 0; j < scale.size(); ++j) {
     scale[j] = scale[j] > 0.0 && std::isfinite(scale[j]) ? 1.0 / scale[j] : 0.0;
   }
-  Matrix scaled = scale.asDiagonal() * h * scale.asDiagonal();
+  const Matrix scaled = scaled_both_ways(h, scale);
   const Vector right = scale.cwiseProduct(g);
   if (!scaled.allFinite() || !right.allFinite()) return Vector::Zero(g.size());
-  Eigen::LLT<Matrix> factor(scaled);
-  if (factor.info() == Eigen::Success && factor.matrixLLT().diagonal().minCoeff() > 1e-6) {
+  const CholeskyFactor factor(scaled);
+  if (factor.positive_definite() && factor.lower().diagonal().minCoeff() > 1e-6) {
     return scale.cwiseProduct(factor.solve(right));
   }
-  const Eigen::SelfAdjointEigenSolver<Matrix> parts(scaled);
+  const SymmetricEigen parts(scaled);
   const double largest = parts.eigenvalues().cwiseAbs().maxCoeff();
   Vector along = parts.eigenvectors().transpose() * right;
   for (Index j = 0; j < along.size(); ++j) {

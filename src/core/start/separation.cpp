@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "../model/dense_algebra.h"
 #include "cone.h"
 
 namespace tiers {
@@ -85,9 +86,9 @@ Matrix fixed_and_other_effects(const PackedRows& rows, int factor) {
     }
     at += factors[f].levels * factors[f].columns;
   }
-  const Eigen::ColPivHouseholderQR<Matrix> qr(wide);
+  const PivotedQr qr(wide);
   Matrix out(qr.rank(), rows.size());
-  for (Index a = 0; a < out.rows(); ++a) out.row(a) = wide.col(qr.colsPermutation().indices()[a]);
+  for (Index a = 0; a < out.rows(); ++a) out.row(a) = wide.col(qr.permutation()[a]);
   return out;
 }
 
@@ -231,8 +232,7 @@ Separation find_separation(const ResponseFamily& family, const ResponseRows& row
   }
   out.direction = scale.cwiseProduct(out.direction).normalized();
   out.unidentified = scale.asDiagonal() * cone.null_space;
-  const Eigen::HouseholderQR<Matrix> factor(out.unidentified);
-  out.unidentified = factor.householderQ() * Matrix::Identity(p, out.unidentified.cols());
+  out.unidentified = QrFactor(out.unidentified).q(out.unidentified.cols());
   return out;
 }
 

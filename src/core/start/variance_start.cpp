@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "../model/dense_algebra.h"
+
 namespace tiers {
 
 namespace {
@@ -26,7 +28,7 @@ Matrix standardized_fixed(const CrossProducts& cross) {
   const Matrix full = cross.fixed().selfadjointView<Eigen::Lower>();
   Vector scale = full.diagonal();
   for (Index j = 0; j < p; ++j) scale[j] = scale[j] > 0.0 ? 1.0 / std::sqrt(scale[j]) : 0.0;
-  const Eigen::SelfAdjointEigenSolver<Matrix> parts(scale.asDiagonal() * full * scale.asDiagonal());
+  const SymmetricEigen parts(scaled_both_ways(full, scale));
   Vector root = parts.eigenvalues();
   const double largest = root.maxCoeff();
   for (Index j = 0; j < p; ++j)
@@ -128,9 +130,9 @@ Vector solve_scaled(const VarianceSystem& system) {
     const double diagonal = system.square(i, i);
     scale[i] = diagonal > 0.0 ? 1.0 / std::sqrt(diagonal) : 0.0;
   }
-  const Matrix scaled = scale.asDiagonal() * system.square * scale.asDiagonal();
+  const Matrix scaled = scaled_both_ways(system.square, scale);
   if (m == 0 || !scaled.allFinite()) return Vector::Zero(m);
-  const Eigen::SelfAdjointEigenSolver<Matrix> parts(scaled);
+  const SymmetricEigen parts(scaled);
   Vector along = parts.eigenvectors().transpose() * scale.cwiseProduct(system.excess);
   for (Index i = 0; i < m; ++i) {
     const double value = parts.eigenvalues()[i];
