@@ -95,8 +95,8 @@ void MarginalProducts::shrink_remainder() {
     const Index k = own.columns, start = own.offset - layout_.remainder_offset();
     for (Index at = start; at < start + own.levels * k; at += k) {
       Matrix rows = dense_inverse_.middleRows(at, k);
-      lambda.triangularView<Eigen::Lower>().solveInPlace(rows);
-      lambda.transpose().triangularView<Eigen::Upper>().solveInPlace(rows);
+      solve_lower(lambda, rows);
+      solve_lower_transposed(lambda, rows);
       dense_shrink_.middleRows(at, k) = rows;
     }
   }

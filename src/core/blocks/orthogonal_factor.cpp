@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "../model/dense_algebra.h"
 #include "level_blocks.h"
 
 namespace tiers {
@@ -232,8 +233,9 @@ Matrix OrthogonalFactor::gather(const Unit& unit, const Matrix& of_root) const {
 }
 
 Matrix OrthogonalFactor::follow(const Unit& unit) const {
-  return unit.own.triangularView<Eigen::Upper>().solve(
-      Matrix(unit.beside.leftCols(static_cast<Index>(unit.columns.size()))));
+  Matrix out = unit.beside.leftCols(static_cast<Index>(unit.columns.size()));
+  solve_upper(unit.own, out);
+  return out;
 }
 
 void OrthogonalFactor::solve_forward(Matrix& random, Matrix& fixed) const {
@@ -242,23 +244,20 @@ void OrthogonalFactor::solve_forward(Matrix& random, Matrix& fixed) const {
     const Unit& unit = units_[u];
     const Index beside = static_cast<Index>(unit.columns.size());
     auto own = random.middleRows(static_cast<Index>(u) * k, k);
-    unit.own.transpose().triangularView<Eigen::Lower>().solveInPlace(own);
+    solve_upper_transposed(unit.own, own);
     const Matrix shed = unit.beside.transpose() * own;
     for (Index a = 0; a < beside; ++a) random.row(first_ + unit.columns[a]) -= shed.row(a);
     if (fixed.rows() > 0) fixed -= shed.bottomRows(fixed_);
   }
   auto root = random.bottomRows(random_);
-  root_.topLeftCorner(random_, random_)
-      .transpose()
-      .triangularView<Eigen::Lower>()
-      .solveInPlace(root);
+  solve_upper_transposed(root_.topLeftCorner(random_, random_), root);
   if (fixed.rows() == 0) return;
   fixed -= root_.topRightCorner(random_, fixed_).transpose() * root;
-  fixed_lower_.triangularView<Eigen::Lower>().solveInPlace(fixed);
+  solve_lower(fixed_lower_, fixed);
 }
 
 void OrthogonalFactor::solve_backward(Matrix& random, Matrix& fixed) const {
-  if (fixed.rows() > 0) fixed_lower_.transpose().triangularView<Eigen::Upper>().solveInPlace(fixed);
+  if (fixed.rows() > 0) solve_lower_transposed(fixed_lower_, fixed);
   solve_random(random, fixed);
 }
 
@@ -267,14 +266,14 @@ void OrthogonalFactor::solve_random(Matrix& random, const Matrix& fixed) const {
   const Index k = leaf_columns_;
   auto root = random.bottomRows(random_);
   if (fixed.rows() > 0) root -= root_.topRightCorner(random_, fixed_) * fixed;
-  root_random().solveInPlace(root);
+  solve_upper(root_.topLeftCorner(random_, random_), root);
   const Matrix above = root;
   for (std::size_t u = 0; u < units_.size() && k > 0; ++u) {
     const Unit& unit = units_[u];
     auto own = random.middleRows(static_cast<Index>(u) * k, k);
     own -= unit.beside.leftCols(static_cast<Index>(unit.columns.size())) * gather(unit, above);
     if (fixed.rows() > 0) own -= unit.beside.rightCols(fixed_) * fixed;
-    unit.own.triangularView<Eigen::Upper>().solveInPlace(own);
+    solve_upper(unit.own, own);
   }
 }
 
@@ -289,7 +288,7 @@ namespace {
 
 Matrix inverse_of(const Matrix& upper) {
   Matrix out = Matrix::Identity(upper.rows(), upper.cols());
-  upper.triangularView<Eigen::Upper>().solveInPlace(out);
+  solve_upper(upper, out);
   return out;
 }
 

@@ -48,9 +48,6 @@ class OrthogonalFactor final : public PenalizedFactor {
   void solve_random(Matrix& random, const Matrix& fixed) const;
   // own^-1 beside over the random columns: how the unit's effects follow the root's (sign apart).
   Matrix follow(const Unit& unit) const;
-  auto root_random() const {
-    return root_.topLeftCorner(random_, random_).triangularView<Eigen::Upper>();
-  }
 
   const CrossProducts& cross_;
   const Index leaf_columns_;  // k; 0: there is no leaf

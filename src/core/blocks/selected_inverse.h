@@ -5,6 +5,7 @@
 // Only entries on the pattern of the factor are ever formed.
 #pragma once
 
+#include "../model/dense_algebra.h"
 #include "blocked_cholesky.h"
 #include "dense_kernels.h"
 
@@ -18,10 +19,7 @@ struct BlockedCholesky::ScaledInverse {
 
 // l^-1 m l^-T
 inline Matrix whiten(const ConstMatrixMap& l, const Matrix& m) {
-  const auto lower = l.triangularView<Eigen::Lower>();
-  const Matrix half = lower.solve(m);
-  const Matrix transposed = half.transpose();
-  return lower.solve(transposed);
+  return lower_solution(l, lower_solution(l, m).transpose());
 }
 
 // W~ over (ancestors, cells) of one unit, assembled from the levels above.
@@ -112,9 +110,7 @@ void BlockedCholesky::visit_level(int c, ScaledInverse& inverse, const Visitor& 
       inverse.own[c][unit] = h * inner * h.transpose();
       if (size == 0) inverse.panel[c][unit] = Matrix(0, k);
     }
-    result = l.transpose().triangularView<Eigen::Upper>().solve(inner);
-    const Matrix transposed = result.transpose();
-    result = l.transpose().triangularView<Eigen::Upper>().solve(transposed);
+    result = lower_transposed_solution(l, lower_transposed_solution(l, inner).transpose());
     visit(unit, result, inner, c > 0 || leaf_block ? block : no_block);
   }
 }

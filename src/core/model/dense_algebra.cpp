@@ -124,6 +124,14 @@ void solve_lower_transposed(const Eigen::Ref<const Matrix>& lower, Eigen::Ref<Ma
   lower.transpose().triangularView<Eigen::Upper>().solveInPlace(b);
 }
 
+void solve_upper(const Eigen::Ref<const Matrix>& upper, Eigen::Ref<Matrix> b) {
+  upper.triangularView<Eigen::Upper>().solveInPlace(b);
+}
+
+void solve_upper_transposed(const Eigen::Ref<const Matrix>& upper, Eigen::Ref<Matrix> b) {
+  upper.transpose().triangularView<Eigen::Lower>().solveInPlace(b);
+}
+
 Matrix lower_solution(const Eigen::Ref<const Matrix>& lower, Matrix b) {
   solve_lower(lower, b);
   return b;
@@ -132,6 +140,10 @@ Matrix lower_solution(const Eigen::Ref<const Matrix>& lower, Matrix b) {
 Matrix lower_transposed_solution(const Eigen::Ref<const Matrix>& lower, Matrix b) {
   solve_lower_transposed(lower, b);
   return b;
+}
+
+void add_square(Matrix& a, const Eigen::Ref<const Matrix>& b) {
+  a.selfadjointView<Eigen::Lower>().rankUpdate(b);
 }
 
 Matrix scaled_both_ways(const Matrix& a, const Vector& scale) {

@@ -86,9 +86,14 @@ Matrix pseudo_inverse(const Matrix& a);
 // Of a lower triangular L, in place: B <- L^-1 B and B <- L^-T B.
 void solve_lower(const Eigen::Ref<const Matrix>& lower, Eigen::Ref<Matrix> b);
 void solve_lower_transposed(const Eigen::Ref<const Matrix>& lower, Eigen::Ref<Matrix> b);
+// The same of an upper triangular R.
+void solve_upper(const Eigen::Ref<const Matrix>& upper, Eigen::Ref<Matrix> b);
+void solve_upper_transposed(const Eigen::Ref<const Matrix>& upper, Eigen::Ref<Matrix> b);
 // L^-1 B and L^-T B.
 Matrix lower_solution(const Eigen::Ref<const Matrix>& lower, Matrix b);
 Matrix lower_transposed_solution(const Eigen::Ref<const Matrix>& lower, Matrix b);
+// Lower triangle of A <- A + B B'.
+void add_square(Matrix& a, const Eigen::Ref<const Matrix>& b);
 // diag(scale) A diag(scale).
 Matrix scaled_both_ways(const Matrix& a, const Vector& scale);
 

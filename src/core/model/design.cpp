@@ -207,7 +207,7 @@ Matrix Design::fixed_gram(const std::vector<Index>& order) const {
     for (Index a = 0; a < p; ++a) {
       for (Index i = 0; i < rows; ++i) chunk(a, i) = scaled_fixed(start + i, order[a]);
     }
-    gram.selfadjointView<Eigen::Lower>().rankUpdate(chunk.leftCols(rows));
+    add_square(gram, chunk.leftCols(rows));
   }
   return gram;
 }

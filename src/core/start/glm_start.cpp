@@ -57,7 +57,7 @@ Matrix weighted_square(const ConstMatrixMap& x, const Vector& weight) {
     const Index size = std::min(kStrip, n - start);
     part.leftCols(size) =
         x.middleCols(start, size) * weight.segment(start, size).cwiseSqrt().asDiagonal();
-    square.selfadjointView<Eigen::Lower>().rankUpdate(part.leftCols(size));
+    add_square(square, part.leftCols(size));
   }
   return square.selfadjointView<Eigen::Lower>();
 }

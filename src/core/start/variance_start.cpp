@@ -46,7 +46,7 @@ class SystemBuilder {
     out_.excess = Vector::Zero(columns_);
     for (Index at = 0; at < layout_.random_columns(); ++at) {
       const int i = column_[at];
-      gram_[i].selfadjointView<Eigen::Lower>().rankUpdate(fixed_.col(at));
+      add_square(gram_[i], fixed_.col(at));
       out_.excess[i] += random_score[at] * random_score[at] + fixed_.col(at).squaredNorm();
     }
     for (Matrix& gram : gram_) gram = Matrix(gram.selfadjointView<Eigen::Lower>());
