@@ -8,6 +8,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "../model/dense_algebra.h"
 #include "semidefinite_factor.h"
 #include "shape_registry.h"
 
@@ -268,7 +269,7 @@ class ShapeStructure final : public CovarianceStructure {
       Matrix change;
       correlation_->first(phi(theta), at_, k, change);
       const double inward = theta[sds_ + k] > 0.0 ? -half(k) : half(k);
-      const Eigen::SelfAdjointEigenSolver<Matrix> sigma(sd.asDiagonal() * c * sd.asDiagonal());
+      const SymmetricEigen sigma(scaled_both_ways(c, sd));
       add(sigma.eigenvectors().col(0), inward * sd.dot(d.cwiseProduct(change) * sd));
     }
     return {directions.leftCols(count), multipliers.head(count)};
@@ -314,8 +315,7 @@ class ShapeStructure final : public CovarianceStructure {
   // d phi / d natural.
   Matrix natural_inverse(const Vector& at) const {
     if (phis_ == 0) return Matrix(0, 0);
-    const Eigen::PartialPivLU<Matrix> slope(correlation_->natural_slope(at));
-    return slope.solve(Matrix::Identity(phis_, phis_));
+    return inverse(correlation_->natural_slope(at));
   }
 
   Vector phi(const Vector& theta) const {
@@ -391,8 +391,7 @@ class ShapeStructure final : public CovarianceStructure {
       const Vector right = slopes.transpose() * Eigen::Map<const Vector>(change.data(), k * k);
       Matrix gram = slopes.transpose() * slopes;
       gram.diagonal().array() += 1e-14 * gram.trace() + std::numeric_limits<double>::min();
-      const Eigen::PartialPivLU<Matrix> solver(gram);
-      Vector step = solver.solve(right);
+      Vector step = linear_solution(gram, right);
       bool lower = false;
       for (int halving = 0; halving < 20 && !lower; ++halving, step *= 0.5) {
         const Vector next = (at + step).cwiseMax(lower_).cwiseMin(upper_);

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "../model/dense_algebra.h"
+
 namespace tiers {
 
 namespace {
@@ -20,11 +22,10 @@ Vector hermite_values(double x, int n) {
 HermiteRule hermite_rule(int points, Index k) {
   // Nodes are the eigenvalues of the Jacobi matrix, polished by Newton's method on h_Q; the weights
   // 1 / sum_j h_j(x)^2 keep their relative accuracy far out, where eigenvectors lose it.
-  Vector diagonal = Vector::Zero(points), beside(std::max(points - 1, 0));
-  for (int j = 1; j < points; ++j) beside[j - 1] = std::sqrt(j);
-  Eigen::SelfAdjointEigenSolver<Matrix> eigen;
-  eigen.computeFromTridiagonal(diagonal, beside, Eigen::EigenvaluesOnly);
-  Vector node = eigen.eigenvalues(), log_weight(points);
+  Matrix jacobi = Matrix::Zero(points, points);
+  for (int j = 1; j < points; ++j) jacobi(j, j - 1) = std::sqrt(j);
+  Vector node = SymmetricEigen(jacobi, SymmetricEigen::Wanted::values).eigenvalues();
+  Vector log_weight(points);
   for (int q = 0; q < points; ++q) {
     for (int step = 0; step < 3; ++step) {
       const Vector h = hermite_values(node[q], points);
