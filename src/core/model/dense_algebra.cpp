@@ -1,6 +1,7 @@
 #include "dense_algebra.h"
 
 #include <cmath>
+#include <limits>
 
 namespace tiers {
 
@@ -98,13 +99,14 @@ void PivotedQr::apply_q_transposed(Matrix& b) const {
 }
 
 SingularValues::SingularValues(const Matrix& a) {
-  const Eigen::JacobiSVD<Matrix> svd(a, Eigen::ComputeFullU | Eigen::ComputeFullV);
+  const Eigen::JacobiSVD<Matrix, Eigen::NoQRPreconditioner> svd(
+      a, Eigen::ComputeFullU | Eigen::ComputeFullV);
   u = svd.matrixU();
   v = svd.matrixV();
   values = svd.singularValues();
 }
 
-Matrix inverse(const Matrix& a) { return a.inverse(); }
+Matrix inverse(const Matrix& a) { return linear_solution(a, Matrix::Identity(a.rows(), a.rows())); }
 
 Matrix linear_solution(const Matrix& a, const Matrix& b) { return a.partialPivLu().solve(b); }
 
@@ -113,7 +115,15 @@ double log_abs_det(const Matrix& a) {
 }
 
 Matrix pseudo_inverse(const Matrix& a) {
-  return a.completeOrthogonalDecomposition().pseudoInverse();
+  if (a.size() == 0) return a;
+  const SingularValues parts(a);
+  const double zero =
+      std::numeric_limits<double>::epsilon() * static_cast<double>(a.rows()) * parts.values[0];
+  Matrix half = parts.v;
+  for (Index j = 0; j < a.rows(); ++j) {
+    half.col(j) *= parts.values[j] > zero ? 1.0 / parts.values[j] : 0.0;
+  }
+  return half * parts.u.transpose();
 }
 
 void solve_lower(const Eigen::Ref<const Matrix>& lower, Eigen::Ref<Matrix> b) {

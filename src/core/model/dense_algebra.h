@@ -71,7 +71,7 @@ class PivotedQr {
   Index rank_ = 0, reflections_ = 0;
 };
 
-// A = U diag(values) V'; values descend.
+// A = U diag(values) V' of a square A; values descend.
 struct SingularValues {
   explicit SingularValues(const Matrix& a);
   Matrix u, v;
@@ -81,7 +81,7 @@ struct SingularValues {
 Matrix inverse(const Matrix& a);
 Matrix linear_solution(const Matrix& a, const Matrix& b);  // A^-1 B
 double log_abs_det(const Matrix& a);
-Matrix pseudo_inverse(const Matrix& a);
+Matrix pseudo_inverse(const Matrix& a);  // of a square A
 
 // Of a lower triangular L, in place: B <- L^-1 B and B <- L^-T B.
 void solve_lower(const Eigen::Ref<const Matrix>& lower, Eigen::Ref<Matrix> b);
