@@ -9,8 +9,6 @@ namespace tiers {
 
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
 using Kind = NaturalParameter::Kind;
 
 // d Sigma / d theta_i = Ldot Lambda' + Lambda Ldot'.

@@ -10,7 +10,6 @@ namespace tiers {
 
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 // Of the largest change that a direction brings to a linear predictor: rounding is below it.
 constexpr double kNegligible = 1e-9;
 

@@ -13,8 +13,6 @@
 
 namespace tiers {
 
-inline constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();  // not known
-
 // What the structures allow; under constraints on single parameters no more than a scale for each
 // column.
 std::vector<Rescaling> rescaling_of(const CovarianceParameters& parameters,

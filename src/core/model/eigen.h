@@ -7,6 +7,7 @@
 #endif
 
 #include <Eigen/Dense>
+#include <limits>
 
 namespace tiers {
 
@@ -14,5 +15,8 @@ using Index = Eigen::Index;
 using Matrix = Eigen::MatrixXd;
 using Vector = Eigen::VectorXd;
 using ConstMatrixMap = Eigen::Map<const Eigen::MatrixXd>;
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();  // not known
 
 }  // namespace tiers

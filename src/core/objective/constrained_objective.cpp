@@ -11,8 +11,7 @@ namespace tiers {
 
 namespace {
 
-constexpr double kLeastShare = 0.1;  // of a standard deviation that a step may leave
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr double kLeastShare = 0.1;     // of a standard deviation that a step may leave
 constexpr double kLargestGrowth = 4.0;  // of a standard deviation in one step
 constexpr double kLargestTurn = 0.5;    // of an arc sine
 constexpr double kLargestStart = 1.4;   // of an arc sine

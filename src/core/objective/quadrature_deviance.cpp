@@ -10,8 +10,6 @@ namespace tiers {
 
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
 // Probabilities from log terms, in place; returns the log of their sum.
 double normalize(Vector& log_terms) {
   const double largest = log_terms.maxCoeff();

@@ -12,8 +12,6 @@ namespace tiers {
 
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
 // Of a deviance that nobody reports: with it a search has converged, and only polishes.
 constexpr double kSmallGain = 1e-8;
 constexpr int kSecantPairs = 5;   // older ones are of another region

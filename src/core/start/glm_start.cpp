@@ -9,8 +9,6 @@ namespace tiers {
 
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
 // beta given phi, then phi given beta: a start needs no more rounds, and the fit goes on from it.
 constexpr int kMaxRounds = 4;
 // Scoring has converged long before, unless a row's predictor runs away, by one unit a step.
