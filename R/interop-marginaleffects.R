@@ -19,6 +19,8 @@ get_coef.tiers_fit <- function(model, ...) {
 #' @exportS3Method marginaleffects::set_coef
 set_coef.tiers_fit <- function(model, coefs, ...) {
   check_given(!missing(coefs), "coefs", "set_coef")
+  force_arguments("coefs")
+  validate_fit(model)
   kept <- names(kept_coefficients(model))
   if (is.null(names(coefs)) && length(coefs) == length(kept)) names(coefs) <- kept
   if (!is.numeric(coefs) || !all(names(coefs) %in% kept)) {

@@ -154,7 +154,8 @@ test_that("a misspelt argument is an error of every method, with a suggestion", 
                              "vif", "find_formula", "get_variance", "r2", "vcovCR", "estfun",
                              "bread", "recover_data", "emm_basis", "find_parameters",
                              "get_parameters", "get_statistic", "get_df", "get_loglikelihood",
-                             "get_intercept", "model_parameters", "model_performance"))
+                             "get_intercept", "model_parameters", "model_performance", "get_coef",
+                             "get_vcov"))
   for (i in seq_len(nrow(methods))) {
     fun <- method_of(methods$generic[i], methods$class[i])
     if (!"..." %in% names(formals(fun))) next

@@ -7,7 +7,6 @@
 #include "cluster_contour.h"
 
 #include <cmath>
-#include <complex>
 
 #include "../model/dense_algebra.h"
 
@@ -15,10 +14,43 @@ namespace tiers {
 
 namespace {
 
-using ComplexMatrix = Eigen::MatrixXcd;
-using ComplexVector = Eigen::VectorXcd;
+// By its two parts: complex templates would have to be compiled for this file alone.
+struct ComplexMatrix {
+  Matrix real, imaginary;
+  static ComplexMatrix zero(Index rows, Index columns) {
+    return {Matrix::Zero(rows, columns), Matrix::Zero(rows, columns)};
+  }
+};
 
-// Of the dense complex block of a cluster, which is factorized at every node: a second each.
+// A'diag(d)B for real A, B.
+ComplexMatrix product(const Matrix& A, const ComplexMatrix& d, const Matrix& B) {
+  const Matrix transposed = A.transpose();
+  return {transposed * (d.real.col(0).asDiagonal() * B),
+          transposed * (d.imaginary.col(0).asDiagonal() * B)};
+}
+
+// A -= B C.
+void subtract_product(ComplexMatrix& A, const ComplexMatrix& B, const ComplexMatrix& C) {
+  A.real -= B.real * C.real;
+  A.real += B.imaginary * C.imaginary;
+  A.imaginary -= B.real * C.imaginary;
+  A.imaginary -= B.imaginary * C.real;
+}
+
+// A^-1 B, as a real system of twice the size.
+ComplexMatrix solution(const ComplexMatrix& A, const ComplexMatrix& B) {
+  const Index k = A.real.rows();
+  Matrix left(2 * k, 2 * k), right(2 * k, B.real.cols());
+  left.topLeftCorner(k, k) = left.bottomRightCorner(k, k) = A.real;
+  left.bottomLeftCorner(k, k) = A.imaginary;
+  left.topRightCorner(k, k) = -A.imaginary;
+  right.topRows(k) = B.real;
+  right.bottomRows(k) = B.imaginary;
+  const Matrix both = linear_solution(left, right);
+  return {both.topRows(k), both.bottomRows(k)};
+}
+
+// Of the dense block of a cluster, which is factorized at every node: two seconds each.
 constexpr Index kMostOuterColumns = 1500;
 constexpr double kPi = 3.14159265358979323846;
 
@@ -36,13 +68,6 @@ class ShiftedSolver {
     std::vector<int> columns;  // outer columns that its rows meet
     Matrix u, outer;           // rows x k; rows x columns
   };
-  // to += weight A'diag(d)B for real A, B and complex d.
-  static ComplexMatrix product(const Matrix& A, const ComplexVector& d, const Matrix& B) {
-    return (A.transpose() * d.real().asDiagonal() * B).cast<std::complex<double>>() +
-           std::complex<double>(0.0, 1.0) *
-               (A.transpose() * d.imag().asDiagonal() * B).cast<std::complex<double>>();
-  }
-
   const ClusterBlock& block_;
   Index inner_ = -1, outer_ = 0;
   std::vector<Unit> units_;
@@ -97,47 +122,66 @@ ShiftedSolver::ShiftedSolver(const ClusterBlock& block) : block_(block) {
 
 ComplexMatrix ShiftedSolver::solve(double t, const Matrix& right) const {
   const Index c = right.cols();
-  const ComplexVector d =
-      (block_.variance.cast<std::complex<double>>().array() - std::complex<double>(0.0, t))
-          .inverse();
-  ComplexMatrix outer = ComplexMatrix::Identity(outer_, outer_);
-  ComplexMatrix outer_right = ComplexMatrix::Zero(outer_, c);
+  // d = 1 / (variance - it).
+  const Vector size = block_.variance.cwiseAbs2().array() + t * t;
+  const Vector d_real = block_.variance.cwiseQuotient(size), d_imaginary = t * size.cwiseInverse();
+  ComplexMatrix outer{Matrix::Identity(outer_, outer_), Matrix::Zero(outer_, outer_)};
+  ComplexMatrix outer_right = ComplexMatrix::zero(outer_, c);
   // Per unit (I + U'DU)^-1 U'D [outer columns, right side].
   std::vector<ComplexMatrix> solved(units_.size());
   for (std::size_t l = 0; l < units_.size(); ++l) {
     const Unit& unit = units_[l];
     const Index m = static_cast<Index>(unit.rows.size()), k = unit.u.cols(), o = unit.outer.cols();
     Matrix both(m, o + c);
-    ComplexVector own(m);
+    ComplexMatrix own = ComplexMatrix::zero(m, 1);
     both.leftCols(o) = unit.outer;
     for (Index i = 0; i < m; ++i) {
       both.row(i).tail(c) = right.row(unit.rows[i]);
-      own[i] = d[unit.rows[i]];
+      own.real(i, 0) = d_real[unit.rows[i]];
+      own.imaginary(i, 0) = d_imaginary[unit.rows[i]];
     }
     const ComplexMatrix cross = product(unit.u, own, both);
-    const ComplexMatrix pivot = ComplexMatrix::Identity(k, k) + product(unit.u, own, unit.u);
-    solved[l] = k > 0 ? ComplexMatrix(pivot.partialPivLu().solve(cross)) : cross;
+    ComplexMatrix pivot = product(unit.u, own, unit.u);
+    pivot.real.diagonal().array() += 1.0;
+    solved[l] = k > 0 ? solution(pivot, cross) : cross;
     if (o == 0) continue;
-    const ComplexMatrix left =
-        product(unit.outer, own, both) - cross.leftCols(o).transpose() * solved[l];
+    ComplexMatrix left = product(unit.outer, own, both);
+    subtract_product(left,
+                     {cross.real.leftCols(o).transpose(), cross.imaginary.leftCols(o).transpose()},
+                     solved[l]);
     for (Index a = 0; a < o; ++a) {
-      for (Index b = 0; b < o; ++b) outer(unit.columns[a], unit.columns[b]) += left(a, b);
-      outer_right.row(unit.columns[a]) += left.row(a).tail(c);
+      const Index row = unit.columns[a];
+      for (Index b = 0; b < o; ++b) {
+        outer.real(row, unit.columns[b]) += left.real(a, b);
+        outer.imaginary(row, unit.columns[b]) += left.imaginary(a, b);
+      }
+      for (Index b = 0; b < c; ++b) {
+        outer_right.real(row, b) += left.real(a, o + b);
+        outer_right.imaginary(row, b) += left.imaginary(a, o + b);
+      }
     }
   }
-  if (outer_ > 0) outer_right = ComplexMatrix(outer.partialPivLu().solve(outer_right));
-  ComplexMatrix out(block_.rows(), c);
+  if (outer_ > 0) outer_right = solution(outer, outer_right);
+  ComplexMatrix out = ComplexMatrix::zero(block_.rows(), c);
   for (std::size_t l = 0; l < units_.size(); ++l) {
     const Unit& unit = units_[l];
-    const Index o = unit.outer.cols();
-    ComplexMatrix met(o, c);
-    for (Index a = 0; a < o; ++a) met.row(a) = outer_right.row(unit.columns[a]);
-    const ComplexMatrix effects = solved[l].rightCols(c) - solved[l].leftCols(o) * met;
-    for (std::size_t i = 0; i < unit.rows.size(); ++i) {
-      const Index row = unit.rows[i], at = static_cast<Index>(i);
-      out.row(row) = d[row] * (right.row(row).cast<std::complex<double>>() -
-                               unit.u.row(at).cast<std::complex<double>>() * effects -
-                               unit.outer.row(at).cast<std::complex<double>>() * met);
+    const Index o = unit.outer.cols(), m = static_cast<Index>(unit.rows.size());
+    ComplexMatrix met = ComplexMatrix::zero(o, c);
+    for (Index a = 0; a < o; ++a) {
+      met.real.row(a) = outer_right.real.row(unit.columns[a]);
+      met.imaginary.row(a) = outer_right.imaginary.row(unit.columns[a]);
+    }
+    ComplexMatrix effects{solved[l].real.rightCols(c), solved[l].imaginary.rightCols(c)};
+    subtract_product(effects, {solved[l].real.leftCols(o), solved[l].imaginary.leftCols(o)}, met);
+    const Matrix explained = unit.u * effects.real + unit.outer * met.real;
+    const Matrix turned = unit.u * effects.imaginary + unit.outer * met.imaginary;
+    for (Index i = 0; i < m; ++i) {
+      const Index row = unit.rows[i];
+      for (Index b = 0; b < c; ++b) {
+        const double left = right(row, b) - explained(i, b), beside = -turned(i, b);
+        out.real(row, b) = d_real[row] * left - d_imaginary[row] * beside;
+        out.imaginary(row, b) = d_real[row] * beside + d_imaginary[row] * left;
+      }
     }
   }
   return out;
@@ -193,7 +237,7 @@ bool contour_adjusted(const ClusterBlock& block, Matrix& M, const Poll& poll) {
         block.variance.asDiagonal() * block.H + block.expand(block.project(block.H));
   }
   // S >= (1 - h) V.
-  const Matrix gram = block.X.transpose() * solver.solve(0.0, block.X).real();
+  const Matrix gram = block.X.transpose() * solver.solve(0.0, block.X).real;
   const double h = SymmetricEigen(0.5 * (gram + gram.transpose()), SymmetricEigen::Wanted::values)
                        .eigenvalues()
                        .maxCoeff();
@@ -212,7 +256,7 @@ bool contour_adjusted(const ClusterBlock& block, Matrix& M, const Poll& poll) {
     nodes.node(j, t, slope);
     t *= smallest;
     const ComplexMatrix at = solver.solve(t, right);
-    const Matrix F = at.leftCols(p).real(), E = at.rightCols(p).imag() / t;
+    const Matrix F = at.real.leftCols(p), E = at.imaginary.rightCols(p) / t;
     const Matrix middle = Matrix::Identity(p, p) - block.X.transpose() * F;
     M += (2.0 / kPi * smallest * slope * nodes.width()) *
          (E + F * inverse(middle) * (block.X.transpose() * E));
