@@ -14,7 +14,7 @@ namespace {
 constexpr double kMaxDenseBytes = 16e9;
 
 // parent[level of inner] = level of outer, or empty if inner is not nested in outer.
-std::vector<int> nesting(const Factor& inner, const Factor& outer, Index rows) {
+std::vector<int> nesting(const Grouping& inner, const Grouping& outer, Index rows) {
   std::vector<int> parent(inner.levels, -1);
   for (Index i = 0; i < rows; ++i) {
     int& found = parent[inner.codes[i] - 1];
@@ -47,18 +47,18 @@ void BlockLayout::merge_terms(const Design& design) {
   const auto& terms = design.specification().terms;
   const Index n = design.rows();
   for (std::size_t j = 0; j < terms.size(); ++j) {
-    Factor* home = nullptr;
-    for (auto& factor : factors_) {
-      if (factor.levels != terms[j].n_levels) continue;
-      if (factor.codes == terms[j].codes ||
-          std::equal(factor.codes, factor.codes + n, terms[j].codes)) {
-        home = &factor;
+    Grouping* home = nullptr;
+    for (auto& grouping : groupings_) {
+      if (grouping.levels != terms[j].n_levels) continue;
+      if (grouping.codes == terms[j].codes ||
+          std::equal(grouping.codes, grouping.codes + n, terms[j].codes)) {
+        home = &grouping;
         break;
       }
     }
     if (!home) {
-      factors_.emplace_back();
-      home = &factors_.back();
+      groupings_.emplace_back();
+      home = &groupings_.back();
       home->codes = terms[j].codes;
       home->levels = terms[j].n_levels;
     }
@@ -68,23 +68,23 @@ void BlockLayout::merge_terms(const Design& design) {
   }
 }
 
-// The chain of nested factors with most columns, leaf first.
+// The chain of nested groupings with most columns, leaf first.
 void BlockLayout::choose_chain(Index rows) {
-  const int count = static_cast<int>(factors_.size());
+  const int count = static_cast<int>(groupings_.size());
   if (count == 0) return;
   std::vector<int> by_levels(count);
   std::iota(by_levels.begin(), by_levels.end(), 0);
   std::stable_sort(by_levels.begin(), by_levels.end(),
-                   [&](int a, int b) { return factors_[a].levels < factors_[b].levels; });
+                   [&](int a, int b) { return groupings_[a].levels < groupings_[b].levels; });
   std::vector<Index> weight(count);
   std::vector<int> next(count, -1);
   for (int i = 0; i < count; ++i) {
     const int inner = by_levels[i];
-    weight[inner] = factors_[inner].levels * factors_[inner].columns;
+    weight[inner] = groupings_[inner].levels * groupings_[inner].columns;
     Index best = 0;
     for (int j = 0; j < i; ++j) {
       const int outer = by_levels[j];
-      if (weight[outer] > best && !nesting(factors_[inner], factors_[outer], rows).empty()) {
+      if (weight[outer] > best && !nesting(groupings_[inner], groupings_[outer], rows).empty()) {
         best = weight[outer];
         next[inner] = outer;
       }
@@ -95,23 +95,23 @@ void BlockLayout::choose_chain(Index rows) {
   for (int f : by_levels) {
     if (weight[f] > weight[leaf]) leaf = f;
   }
-  for (int f = leaf; f >= 0; f = next[f]) chain_factors_.push_back(f);
+  for (int f = leaf; f >= 0; f = next[f]) chain_groupings_.push_back(f);
   for (int f = 0; f < count; ++f) {
-    if (std::find(chain_factors_.begin(), chain_factors_.end(), f) == chain_factors_.end()) {
+    if (std::find(chain_groupings_.begin(), chain_groupings_.end(), f) == chain_groupings_.end()) {
       remainder_.push_back(f);
     }
   }
 }
 
-// Coordinates: the chain's factors leaf first, then the remainder's.
-void BlockLayout::place_factors() {
-  const auto place = [this](const std::vector<int>& factors) {
-    for (const int f : factors) {
-      factors_[f].offset = random_columns_;
-      random_columns_ += factors_[f].levels * factors_[f].columns;
+// Coordinates: the chain's groupings leaf first, then the remainder's.
+void BlockLayout::place_groupings() {
+  const auto place = [this](const std::vector<int>& groupings) {
+    for (const int f : groupings) {
+      groupings_[f].offset = random_columns_;
+      random_columns_ += groupings_[f].levels * groupings_[f].columns;
     }
   };
-  place(chain_factors_);
+  place(chain_groupings_);
   const Index in_chain = random_columns_;
   place(remainder_);
   remainder_columns_ = random_columns_ - in_chain;
@@ -123,11 +123,11 @@ void BlockLayout::place_factors() {
 // Rows by the leaf's units, in data order within one; first of each unit in that order.
 std::vector<std::int64_t> BlockLayout::order_rows(Index n) {
   row_order_.resize(n);
-  if (chain_factors_.empty()) {
+  if (chain_groupings_.empty()) {
     std::iota(row_order_.begin(), row_order_.end(), 0);
     return {};
   }
-  const Factor& leaf = factors_[chain_factors_[0]];
+  const Grouping& leaf = groupings_[chain_groupings_[0]];
   std::vector<std::int64_t> start(leaf.levels + 1, 0);
   for (Index i = 0; i < n; ++i) ++start[leaf.codes[i]];
   std::partial_sum(start.begin(), start.end(), start.begin());
@@ -137,28 +137,28 @@ std::vector<std::int64_t> BlockLayout::order_rows(Index n) {
 }
 
 void BlockLayout::link_chain(Index n) {
-  const int depth = static_cast<int>(chain_factors_.size());
+  const int depth = static_cast<int>(chain_groupings_.size());
   chain_.resize(depth);
   for (int c = 0; c < depth; ++c) {
     ChainLevel& level = chain_[c];
-    const Factor& factor = factors_[chain_factors_[c]];
-    level.factor = chain_factors_[c];
-    level.units = factor.levels;
-    level.columns = factor.columns;
+    const Grouping& grouping = groupings_[chain_groupings_[c]];
+    level.grouping = chain_groupings_[c];
+    level.units = grouping.levels;
+    level.columns = grouping.columns;
     for (int up = c + 1; up < depth; ++up) {
-      level.ancestor_columns += factors_[chain_factors_[up]].columns;
+      level.ancestor_columns += groupings_[chain_groupings_[up]].columns;
     }
-    if (c + 1 < depth) level.parent = nesting(factor, factors_[chain_factors_[c + 1]], n);
+    if (c + 1 < depth) level.parent = nesting(grouping, groupings_[chain_groupings_[c + 1]], n);
     level.cell_start.assign(level.units + 1, 0);
   }
 }
 
-// Columns of the factor of the remainder that a coordinate of it belongs to.
+// Columns of the grouping of the remainder that a coordinate of it belongs to.
 Index BlockLayout::remainder_width(Index coordinate) const {
   for (const int f : remainder_) {
-    const Index position = coordinate - factors_[f].offset;
-    if (position >= 0 && position < factors_[f].levels * factors_[f].columns) {
-      return factors_[f].columns;
+    const Index position = coordinate - groupings_[f].offset;
+    if (position >= 0 && position < groupings_[f].levels * groupings_[f].columns) {
+      return groupings_[f].columns;
     }
   }
   return 1;
@@ -174,7 +174,7 @@ void BlockLayout::find_leaf_cells(const std::vector<std::int64_t>& row_start) {
     for (std::int64_t at = row_start[unit]; at < row_start[unit + 1]; ++at) {
       const int row = row_order_[at];
       for (const int f : remainder_) {
-        found.push_back(static_cast<int>(coordinate(f, factors_[f].codes[row] - 1) - base));
+        found.push_back(static_cast<int>(coordinate(f, groupings_[f].codes[row] - 1) - base));
       }
     }
     std::sort(found.begin(), found.end());
@@ -229,7 +229,7 @@ void BlockLayout::place_panels() {
 }
 
 void BlockLayout::build_chain(Index n) {
-  place_factors();
+  place_groupings();
   const std::vector<std::int64_t> row_start = order_rows(n);
   link_chain(n);
   if (!remainder_.empty()) {  // then there is a chain too

@@ -1,10 +1,10 @@
 // Which blocks of the penalized normal equations exist and in which order they are eliminated.
 //
-// Terms with the same grouping are one factor. A chain of nested factors (leaf first: pupil,
-// class, school) is eliminated level by level without fill outside each unit's own ancestors and
-// cells; all other factors form one dense remainder. The chain is the one with most columns.
+// Terms of the same grouping factor are one Grouping. A chain of nested groupings (leaf first:
+// pupil, class, school) is eliminated level by level without fill outside each unit's own ancestors
+// and cells; all other groupings form one dense remainder. The chain is the one with most columns.
 //
-// A "unit" is a level of a chain factor. Its panel holds one k-vector for each column of: its
+// A "unit" is a level of a chain grouping. Its panel holds one k-vector for each column of: its
 // ancestors (in chain order), the remainder's columns that it meets (its "cells"), and X.
 #pragma once
 
@@ -15,16 +15,16 @@
 
 namespace tiers {
 
-struct Factor {
+struct Grouping {
   std::vector<int> terms;
-  std::vector<Index> first_column;  // of each term within the factor
+  std::vector<Index> first_column;  // of each term within the grouping
   const int* codes = nullptr;
   Index levels = 0, columns = 0;  // q, k
   Index offset = 0;               // first coordinate in a z-vector
 };
 
 struct ChainLevel {
-  int factor = 0;
+  int grouping = 0;
   Index units = 0, columns = 0;
   Index ancestor_columns = 0;
   std::vector<int> parent;                // unit of the next level up
@@ -48,7 +48,7 @@ class BlockLayout {
  public:
   explicit BlockLayout(const Design& design);
 
-  const std::vector<Factor>& factors() const { return factors_; }
+  const std::vector<Grouping>& groupings() const { return groupings_; }
   const std::vector<ChainLevel>& chain() const { return chain_; }
   const std::vector<int>& remainder() const { return remainder_; }
   Index random_columns() const { return random_columns_; }        // q
@@ -66,7 +66,7 @@ class BlockLayout {
     Index above = unit;
     for (std::size_t up = c + 1; up < chain_.size(); ++up) {
       above = chain_[up - 1].parent[above];
-      const Index at = factors_[chain_[up].factor].offset + above * chain_[up].columns;
+      const Index at = groupings_[chain_[up].grouping].offset + above * chain_[up].columns;
       for (Index a = 0; a < chain_[up].columns; ++a) f(at + a);
     }
     const Index base = remainder_offset();
@@ -74,16 +74,16 @@ class BlockLayout {
       f(base + level.cell_column[cell]);
     }
   }
-  // Coordinate in a z-vector of column `column` of level `level` (0-based) of a factor.
-  Index coordinate(int factor, Index level) const {
-    return factors_[factor].offset + level * factors_[factor].columns;
+  // Coordinate in a z-vector of column `column` of level `level` (0-based) of a grouping.
+  Index coordinate(int grouping, Index level) const {
+    return groupings_[grouping].offset + level * groupings_[grouping].columns;
   }
 
  private:
   void merge_terms(const Design& design);
   void choose_chain(Index rows);
   void build_chain(Index rows);
-  void place_factors();
+  void place_groupings();
   std::vector<std::int64_t> order_rows(Index rows);
   void link_chain(Index rows);
   Index remainder_width(Index coordinate) const;
@@ -92,18 +92,18 @@ class BlockLayout {
   void find_in_parents(ChainLevel& child, const ChainLevel& above) const;
   void place_panels();
 
-  std::vector<Factor> factors_;
+  std::vector<Grouping> groupings_;
   std::vector<ChainLevel> chain_;
   std::vector<int> remainder_;
-  std::vector<int> chain_factors_;
+  std::vector<int> chain_groupings_;
   std::vector<int> row_order_;
   Index random_columns_ = 0, remainder_columns_ = 0, fixed_columns_ = 0;
 };
 
-// Values of the random columns of a factor in one row: the terms side by side (k values).
-inline void factor_row(const Design& design, const Factor& factor, Index row, double* z) {
-  for (std::size_t t = 0; t < factor.terms.size(); ++t) {
-    design.random_row(factor.terms[t], row, z + factor.first_column[t]);
+// Values of the random columns of a grouping in one row: the terms side by side (k values).
+inline void grouping_row(const Design& design, const Grouping& grouping, Index row, double* z) {
+  for (std::size_t t = 0; t < grouping.terms.size(); ++t) {
+    design.random_row(grouping.terms[t], row, z + grouping.first_column[t]);
   }
 }
 

@@ -172,7 +172,7 @@ template <int K>
 bool BlockedCholesky::eliminate_level(int c, const Poll& poll) {
   const ChainLevel& level = cross_.layout().chain()[c];
   const Index k = level.columns, p = cross_.fixed_columns();
-  const Square<K> lambda = lambda_[level.factor];
+  const Square<K> lambda = lambda_[level.grouping];
   lower_[c].resize(level.units * k * k);
   spread_[c].resize(level.units * k * k);
   std::vector<double> buffer;
@@ -209,7 +209,7 @@ void BlockedCholesky::scale_remainder_columns(const Matrix& right, Index at) {
     remainder_.middleCols(at, k).bottomRows(q - at) = scaled;
   }
   for (const int g : layout.remainder()) {
-    const Factor& row_factor = layout.factors()[g];
+    const Grouping& row_factor = layout.groupings()[g];
     const Index kr = row_factor.columns;
     const Index end = row_factor.offset - base + row_factor.levels * kr;
     if (end <= at) continue;
@@ -233,9 +233,9 @@ bool BlockedCholesky::factorize_remainder(const Poll& poll) {
   const Index base = layout.remainder_offset();
   if (layout.remainder_columns() == 0) return true;
   for (const int f : layout.remainder()) {
-    const Factor& factor = layout.factors()[f];
-    const Index k = factor.columns, start = factor.offset - base;
-    for (Index at = start; at < start + factor.levels * k; at += k) {
+    const Grouping& grouping = layout.groupings()[f];
+    const Index k = grouping.columns, start = grouping.offset - base;
+    for (Index at = start; at < start + grouping.levels * k; at += k) {
       scale_remainder_columns(lambda_[f], at);
       const Matrix part = lambda_[f].transpose() * remainder_fixed_.middleRows(at, k);
       remainder_fixed_.middleRows(at, k) = part;

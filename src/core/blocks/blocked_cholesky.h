@@ -19,7 +19,7 @@ class BlockedCholesky final : public PenalizedFactor {
  public:
   explicit BlockedCholesky(const CrossProducts& cross) : cross_(cross) {}
 
-  // One k x k lower factor for each Factor of the layout. Returns false where
+  // One k x k lower factor for each Grouping of the layout. Returns false where
   // Omega = Lambda'A_ZZ Lambda + I is not positive definite to machine precision.
   bool factorize(const std::vector<Matrix>& lambda, const Poll& poll) override;
   // Whether X'V^-1X is positive definite too. With weights of both signs it need not be.
@@ -58,7 +58,7 @@ class BlockedCholesky final : public PenalizedFactor {
   // Lambda u, or Lambda'v.
   Matrix apply_lambda(const Matrix& u, bool transposed) const;
 
-  // Calls visit(factor, level, block) with each k x k diagonal block of Omega^-1.
+  // Calls visit(grouping, level, block) with each k x k diagonal block of Omega^-1.
   template <class Visitor>
   void visit_inverse_blocks(const Visitor& visit, const Poll& poll) const {
     visit_inverse(
@@ -71,7 +71,7 @@ class BlockedCholesky final : public PenalizedFactor {
     visit_inverse(visit, local, true, poll);
   }
 
-  // Sum over levels of those blocks, for each factor.
+  // Sum over levels of those blocks, for each grouping.
   std::vector<Matrix> inverse_sums(const Poll& poll) const override;
 
   // tr(E_i Omega^-1 E_j Omega^-1) for all pairs of forms.
@@ -84,7 +84,7 @@ class BlockedCholesky final : public PenalizedFactor {
   };
   // What LocalInverse needs of forms, whatever the places.
   struct FormsAbove {
-    std::vector<int> own_level;     // in the chain; its depth for factors of the remainder
+    std::vector<int> own_level;     // in the chain; its depth for groupings of the remainder
     std::vector<Carried> carried;   // above that level
     Matrix inverse;                 // Lambda Omega^-1 Lambda' of the remainder, full
     std::vector<Matrix> remainder;  // Lambda Omega^-1 E Omega^-1 Lambda' there, full

@@ -7,7 +7,7 @@
 namespace tiers {
 
 Matrix BlockedCholesky::apply_lambda(const Matrix& u, bool transposed) const {
-  return apply_factors(cross_.layout(), lambda_, u, transposed);
+  return apply_lambdas(cross_.layout(), lambda_, u, transposed);
 }
 
 // `shed` gathers A~ H c of the units already solved, per coordinate above them, unscaled.
@@ -16,8 +16,8 @@ void BlockedCholesky::forward_level(int c, Matrix& random, Matrix& shed, Matrix&
   const BlockLayout& layout = cross_.layout();
   const ChainLevel& level = layout.chain()[c];
   const Index k = level.columns, p = shed_fixed.rows();
-  const Index offset = layout.factors()[level.factor].offset;
-  const Square<K> lambda = lambda_[level.factor];
+  const Index offset = layout.groupings()[level.grouping].offset;
+  const Square<K> lambda = lambda_[level.grouping];
   for (Index column = 0; column < random.cols(); ++column) {
     double* values = random.col(column).data();
     double* out = shed.col(column).data();
@@ -72,8 +72,8 @@ void BlockedCholesky::backward_level(int c, Matrix& random, Matrix& scaled,
   const BlockLayout& layout = cross_.layout();
   const ChainLevel& level = layout.chain()[c];
   const Index k = level.columns, p = fixed.rows();
-  const Index offset = layout.factors()[level.factor].offset;
-  const Square<K> lambda = lambda_[level.factor];
+  const Index offset = layout.groupings()[level.grouping].offset;
+  const Square<K> lambda = lambda_[level.grouping];
   Column<K> sum(k);
   for (Index column = 0; column < random.cols(); ++column) {
     double* values = random.col(column).data();
@@ -111,10 +111,11 @@ void BlockedCholesky::solve_backward(Matrix& random, Matrix& fixed) const {
     solve_lower_transposed_in_place(remainder_, dense);
     random.bottomRows(q) = dense;
     for (const int f : layout.remainder()) {
-      const Factor& factor = layout.factors()[f];
-      for (Index level = 0; level < factor.levels; ++level) {
-        const Index at = factor.offset + level * factor.columns;
-        scaled.middleRows(at, factor.columns) = lambda_[f] * random.middleRows(at, factor.columns);
+      const Grouping& grouping = layout.groupings()[f];
+      for (Index level = 0; level < grouping.levels; ++level) {
+        const Index at = grouping.offset + level * grouping.columns;
+        scaled.middleRows(at, grouping.columns) =
+            lambda_[f] * random.middleRows(at, grouping.columns);
       }
     }
   }

@@ -23,8 +23,11 @@ void for_blocks(Index size, const Poll& poll, Add add) {
 class DesignRows {
  public:
   DesignRows(const Design& design, const BlockLayout& layout)
-      : design_(design), layout_(layout), x_(layout.fixed_columns()), z_(layout.factors().size()) {
-    for (std::size_t f = 0; f < z_.size(); ++f) z_[f].resize(layout.factors()[f].columns);
+      : design_(design),
+        layout_(layout),
+        x_(layout.fixed_columns()),
+        z_(layout.groupings().size()) {
+    for (std::size_t f = 0; f < z_.size(); ++f) z_[f].resize(layout.groupings()[f].columns);
   }
   void move_to(Index i) {
     row_ = layout_.row_order()[i];
@@ -32,16 +35,16 @@ class DesignRows {
     if (!(weight_ > 0.0)) return;
     design_.fixed_row(row_, x_.data());
     for (std::size_t f = 0; f < z_.size(); ++f)
-      factor_row(design_, layout_.factors()[f], row_, z_[f].data());
+      grouping_row(design_, layout_.groupings()[f], row_, z_[f].data());
   }
   double weight() const { return weight_; }
   const double* fixed() const { return x_.data(); }
   const double* random(int f) const { return z_[f].data(); }
-  Index level(int f) const { return layout_.factors()[f].codes[row_] - 1; }
+  Index level(int f) const { return layout_.groupings()[f].codes[row_] - 1; }
   Index first(int f) const { return layout_.coordinate(f, level(f)); }
   Index leaf_cell(Index r) const {
     const ChainLevel& leaf = layout_.chain()[0];
-    const Index unit = level(leaf.factor);
+    const Index unit = level(leaf.grouping);
     const int* cells = leaf.cell_column.data() + leaf.cell_start[unit];
     const int column = static_cast<int>(first(layout_.remainder()[r]) - layout_.remainder_offset());
     return std::lower_bound(cells, cells + leaf.cells(unit), column) - cells;
@@ -131,7 +134,7 @@ void CrossProducts::flush_fixed() {
   }
 }
 
-// to (k x columns) += w z other', for a row's values z of one factor and `other` of another.
+// to (k x columns) += w z other', for a row's values z of one grouping and `other` of another.
 void CrossProducts::add_product(double w, const double* z, Index k, const double* other,
                                 Index columns, double* to) {
   for (Index j = 0; j < columns; ++j) {
@@ -141,24 +144,24 @@ void CrossProducts::add_product(double w, const double* z, Index k, const double
   }
 }
 
-// One row's part of its unit of chain level c: own block and panel. cell: of each factor of the
+// One row's part of its unit of chain level c: own block and panel. cell: of each grouping of the
 // remainder the row's place among the unit's cells, moved on to that among its parent's.
 template <class Rows>
 void CrossProducts::add_to_unit(const Rows& rows, int c, std::vector<Index>& cell) {
   const auto& chain = layout_.chain();
   const auto& remainder = layout_.remainder();
   const ChainLevel& level = chain[c];
-  const Index k = level.columns, unit = rows.level(level.factor);
+  const Index k = level.columns, unit = rows.level(level.grouping);
   const double w = rows.weight();
-  const double* z = rows.random(level.factor);
+  const double* z = rows.random(level.grouping);
   add_product(w, z, k, z, k, own_[c].data() + unit * k * k);
   double* panel = panel_[c].data() + level.panel_start[unit];
   for (std::size_t up = c + 1; up < chain.size(); ++up) {
-    add_product(w, z, k, rows.random(chain[up].factor), chain[up].columns, panel);
+    add_product(w, z, k, rows.random(chain[up].grouping), chain[up].columns, panel);
     panel += chain[up].columns * k;
   }
   for (std::size_t r = 0; r < remainder.size(); ++r) {
-    add_product(w, z, k, rows.random(remainder[r]), layout_.factors()[remainder[r]].columns,
+    add_product(w, z, k, rows.random(remainder[r]), layout_.groupings()[remainder[r]].columns,
                 panel + cell[r] * k);
     if (c + 1 < static_cast<int>(chain.size())) {
       cell[r] = level.cell_in_parent[level.cell_start[unit] + cell[r]];
@@ -168,21 +171,21 @@ void CrossProducts::add_to_unit(const Rows& rows, int c, std::vector<Index>& cel
   add_product(w, z, k, rows.fixed(), fixed_columns_, panel);
 }
 
-// One row's part of the dense remainder. first: its first column of each factor there.
+// One row's part of the dense remainder. first: its first column of each grouping there.
 template <class Rows>
 void CrossProducts::add_to_remainder(const Rows& rows, const std::vector<Index>& first) {
-  const auto& factors = layout_.factors();
+  const auto& groupings = layout_.groupings();
   const auto& remainder = layout_.remainder();
   const double* x = rows.fixed();
   for (std::size_t r = 0; r < remainder.size(); ++r) {
     const double* z = rows.random(remainder[r]);
-    for (Index a = 0; a < factors[remainder[r]].columns; ++a) {
+    for (Index a = 0; a < groupings[remainder[r]].columns; ++a) {
       const double wz = rows.weight() * z[a];
       const Index i_at = first[r] + a;
       for (Index b = 0; b <= a; ++b) remainder_(i_at, first[r] + b) += wz * z[b];
       for (std::size_t other = 0; other < r; ++other) {
         const double* theirs = rows.random(remainder[other]);
-        for (Index b = 0; b < factors[remainder[other]].columns; ++b) {
+        for (Index b = 0; b < groupings[remainder[other]].columns; ++b) {
           remainder_(i_at, first[other] + b) += wz * theirs[b];
         }
       }
@@ -224,12 +227,12 @@ void CrossProducts::set_response(const Vector& r) {
     response_square_ += wr * r[row];
     design_.fixed_row(row, x.data());
     fixed_response_ += wr * x;
-    for (const auto& factor : layout_.factors()) {
-      z.resize(factor.columns);
-      factor_row(design_, factor, row, z.data());
+    for (const auto& grouping : layout_.groupings()) {
+      z.resize(grouping.columns);
+      grouping_row(design_, grouping, row, z.data());
       double* to =
-          random_response_.data() + factor.offset + (factor.codes[row] - 1) * factor.columns;
-      for (Index a = 0; a < factor.columns; ++a) to[a] += wr * z[a];
+          random_response_.data() + grouping.offset + (grouping.codes[row] - 1) * grouping.columns;
+      for (Index a = 0; a < grouping.columns; ++a) to[a] += wr * z[a];
     }
   }
 }
@@ -245,7 +248,7 @@ void CrossProducts::multiply(const Matrix& w, Matrix& random, Matrix& fixed) con
     double* to_fixed = fixed.col(column).data();
     for (std::size_t c = 0; c < chain.size(); ++c) {
       const ChainLevel& level = chain[c];
-      const Index k = level.columns, offset = layout_.factors()[level.factor].offset;
+      const Index k = level.columns, offset = layout_.groupings()[level.grouping].offset;
       for (Index unit = 0; unit < level.units; ++unit) {
         const double* mine = from + offset + unit * k;
         double* result = to + offset + unit * k;
@@ -276,23 +279,23 @@ void CrossProducts::multiply(const Matrix& w, Matrix& random, Matrix& fixed) con
   }
 }
 
-Matrix CrossProducts::remainder_own(int factor, Index level) const {
-  const Factor& f = layout_.factors()[factor];
+Matrix CrossProducts::remainder_own(int grouping, Index level) const {
+  const Grouping& f = layout_.groupings()[grouping];
   const Index at = f.offset - layout_.remainder_offset() + level * f.columns;
   return remainder_.block(at, at, f.columns, f.columns).selfadjointView<Eigen::Lower>();
 }
 
-Matrix CrossProducts::mean_own(int factor) const {
-  const Factor& f = layout_.factors()[factor];
+Matrix CrossProducts::mean_own(int grouping) const {
+  const Grouping& f = layout_.groupings()[grouping];
   Matrix sum = Matrix::Zero(f.columns, f.columns);
   for (std::size_t c = 0; c < layout_.chain().size(); ++c) {
-    if (layout_.chain()[c].factor != factor) continue;
+    if (layout_.chain()[c].grouping != grouping) continue;
     for (Index unit = 0; unit < f.levels; ++unit) {
       sum += ConstMatrixMap(own_[c].data() + unit * f.columns * f.columns, f.columns, f.columns);
     }
     return sum / static_cast<double>(f.levels);
   }
-  for (Index level = 0; level < f.levels; ++level) sum += remainder_own(factor, level);
+  for (Index level = 0; level < f.levels; ++level) sum += remainder_own(grouping, level);
   return sum / static_cast<double>(f.levels);
 }
 

@@ -40,10 +40,10 @@ class CrossProducts {
 
   // A_ZZ w (q x m) and A_XZ w (p x m).
   void multiply(const Matrix& w, Matrix& random, Matrix& fixed) const;
-  // Mean over the levels of a factor of Z_l'WZ_l (k x k).
-  Matrix mean_own(int factor) const;
-  // Z_l'WZ_l of the factor in position `i` of the remainder.
-  Matrix remainder_own(int factor, Index level) const;
+  // Mean over the levels of a grouping of Z_l'WZ_l (k x k).
+  Matrix mean_own(int grouping) const;
+  // Z_l'WZ_l of the grouping in position `i` of the remainder.
+  Matrix remainder_own(int grouping, Index level) const;
 
  private:
   template <class Rows>

@@ -16,19 +16,19 @@ void BlockedCholesky::start_levels(ScaledInverse& inverse) const {
 void BlockedCholesky::scale_remainder(Matrix& m, bool transposed) const {
   const BlockLayout& layout = cross_.layout();
   for (const int f : layout.remainder()) {
-    const Factor& factor = layout.factors()[f];
-    const Index start = factor.offset - layout.remainder_offset(), k = factor.columns;
+    const Grouping& grouping = layout.groupings()[f];
+    const Index start = grouping.offset - layout.remainder_offset(), k = grouping.columns;
     if (k == 1) {
-      m.middleCols(start, factor.levels) *= lambda_[f](0, 0);
-      m.middleRows(start, factor.levels) *= lambda_[f](0, 0);
+      m.middleCols(start, grouping.levels) *= lambda_[f](0, 0);
+      m.middleRows(start, grouping.levels) *= lambda_[f](0, 0);
       continue;
     }
     const Matrix left = transposed ? Matrix(lambda_[f].transpose()) : lambda_[f];
-    for (Index at = start; at < start + factor.levels * k; at += k) {
+    for (Index at = start; at < start + grouping.levels * k; at += k) {
       const Matrix columns = m.middleCols(at, k) * left.transpose();
       m.middleCols(at, k) = columns;
     }
-    for (Index at = start; at < start + factor.levels * k; at += k) {
+    for (Index at = start; at < start + grouping.levels * k; at += k) {
       const Matrix rows = left * m.middleRows(at, k);
       m.middleRows(at, k) = rows;
     }
@@ -111,9 +111,9 @@ Matrix BlockedCholesky::remainder_form(const LevelForm& form, int own_level, Car
     multiply_subtract_transposed(out, minus, inverse, poll);
     return out;
   }
-  const Factor& factor = layout.factors()[form.factor];
-  const Index k = factor.columns, start = factor.offset - layout.remainder_offset();
-  for (Index at = start; at < start + factor.levels * k; at += k) {
+  const Grouping& grouping = layout.groupings()[form.grouping];
+  const Index k = grouping.columns, start = grouping.offset - layout.remainder_offset();
+  for (Index at = start; at < start + grouping.levels * k; at += k) {
     out.middleRows(at, k) = form.block * inverse.middleRows(at, k);
   }
   return out;
@@ -188,7 +188,7 @@ Matrix BlockedCholesky::inverse_products(const std::vector<LevelForm>& forms,
   std::vector<Carried> carried(count);
   for (int i = 0; i < count; ++i) {
     for (int c = 0; c < depth; ++c) {
-      if (chain[c].factor == forms[i].factor) own_level[i] = c;
+      if (chain[c].grouping == forms[i].grouping) own_level[i] = c;
     }
     if (own_level[i] < depth) carry_form(forms[i], own_level[i], carried[i], poll);
   }

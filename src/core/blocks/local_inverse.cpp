@@ -22,7 +22,7 @@ void BlockedCholesky::forms_above(const std::vector<LevelForm>& forms, FormsAbov
   out.carried.resize(count);
   for (int i = 0; i < count; ++i) {
     for (int c = 0; c < depth; ++c) {
-      if (layout.chain()[c].factor == forms[i].factor) out.own_level[i] = c;
+      if (layout.chain()[c].grouping == forms[i].grouping) out.own_level[i] = c;
     }
     if (out.own_level[i] < depth) carry_form(forms[i], out.own_level[i], out.carried[i], poll);
   }
@@ -45,8 +45,8 @@ LocalInverse::LocalInverse(const BlockedCholesky& factor, std::vector<LevelForm>
                            const Poll& poll)
     : factor_(factor), layout_(factor.layout()), forms_(std::move(forms)) {
   const int depth = static_cast<int>(layout_.chain().size());
-  chain_level_.assign(layout_.factors().size(), depth);
-  for (int c = 0; c < depth; ++c) chain_level_[layout_.chain()[c].factor] = c;
+  chain_level_.assign(layout_.groupings().size(), depth);
+  for (int c = 0; c < depth; ++c) chain_level_[layout_.chain()[c].grouping] = c;
   factor.forms_above(forms_, above_, poll);
   position_.assign(layout_.remainder_columns(), -1);
   form_.resize(forms_.size());
@@ -86,7 +86,7 @@ void LocalInverse::collect(const std::vector<LevelPlace>& places) {
         nodes_.push_back({c, unit, Matrix::Zero(chain[c].columns, count), Matrix(), Matrix()});
     };
     for (const LevelPlace& place : places) {
-      if (chain_level_[place.factor] == c) add(place.level);
+      if (chain_level_[place.grouping] == c) add(place.level);
     }
     const std::size_t known = nodes_.size();
     for (std::size_t i = 0; c > 0 && i < known; ++i) {
@@ -95,11 +95,11 @@ void LocalInverse::collect(const std::vector<LevelPlace>& places) {
   }
   for (Index i = 0; i < count; ++i) {
     const LevelPlace& place = places[i];
-    const int c = chain_level_[place.factor];
+    const int c = chain_level_[place.grouping];
     if (c < depth) {
       node(c, place.level)->s(place.column, i) = 1.0;
     } else {
-      const Index at = layout_.coordinate(place.factor, place.level) + place.column;
+      const Index at = layout_.coordinate(place.grouping, place.level) + place.column;
       const Index position = touch(at - layout_.remainder_offset());
       asked_[position][i] = 1.0;
     }

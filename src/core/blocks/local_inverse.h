@@ -1,7 +1,7 @@
 // Omega^-1 and Omega^-1 E Omega^-1 at the few coordinates that a row of data touches, in the metric
 // of b = Lambda u:
 //   K = Lambda Omega^-1 Lambda',   K_i = Lambda Omega^-1 E_i Omega^-1 Lambda',
-// E_i a form that repeats one block on all levels of a factor. What a place costs is its path to
+// E_i a form that repeats one block on all levels of a grouping. What a place costs is its path to
 // the root of the chain and the square of the remainder's columns that the path meets; nothing
 // grows with the number of levels (vignettes/algorithm.Rmd 4.10).
 #pragma once
@@ -10,9 +10,9 @@
 
 namespace tiers {
 
-// One coordinate: a column of a level of a factor.
+// One coordinate: a column of a level of a grouping.
 struct LevelPlace {
-  int factor;
+  int grouping;
   Index level, column;
 };
 
@@ -49,7 +49,7 @@ class LocalInverse {
   const BlockLayout& layout_;
   const std::vector<LevelForm> forms_;
   BlockedCholesky::FormsAbove above_;
-  std::vector<int> chain_level_;  // of each factor; depth: in the remainder
+  std::vector<int> chain_level_;  // of each grouping; depth: in the remainder
 
   std::vector<Node> nodes_;     // leaf to root
   std::vector<int> position_;   // of a remainder column among the touched ones; -1: not touched

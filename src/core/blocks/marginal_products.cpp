@@ -12,7 +12,7 @@ namespace tiers {
 
 namespace {
 
-// Above it a factor's own Lambda is not divided by.
+// Above it a grouping's own Lambda is not divided by.
 constexpr double kWorstCondition = 1e5;
 
 bool well_conditioned(const Matrix& lambda) {
@@ -55,7 +55,7 @@ void MarginalProducts::shrink_units() {
   shrink_.resize(chain.size());
   for (std::size_t c = 0; c < chain.size(); ++c) {
     const Index k = chain[c].columns;
-    const Matrix& lambda = factor_.lambda_[chain[c].factor];
+    const Matrix& lambda = factor_.lambda_[chain[c].grouping];
     const Matrix g = lambda * lambda.transpose();
     shrink_[c].resize(chain[c].units * k * k);
     for (Index unit = 0; unit < chain[c].units; ++unit) {
@@ -91,7 +91,7 @@ void MarginalProducts::shrink_remainder() {
   for (const int f : layout_.remainder()) {
     const Matrix& lambda = factor_.lambda_[f];
     if (!well_conditioned(lambda)) continue;
-    const Factor& own = layout_.factors()[f];
+    const Grouping& own = layout_.groupings()[f];
     const Index k = own.columns, start = own.offset - layout_.remainder_offset();
     for (Index at = start; at < start + own.levels * k; at += k) {
       Matrix rows = dense_inverse_.middleRows(at, k);
@@ -107,7 +107,7 @@ Matrix MarginalProducts::cross_fixed() const {
   const Index p = cross_.fixed_columns(), q = layout_.remainder_columns();
   Matrix out(layout_.random_columns(), p);
   for (std::size_t c = 0; c < chain.size(); ++c) {
-    const Index k = chain[c].columns, offset = layout_.factors()[chain[c].factor].offset;
+    const Index k = chain[c].columns, offset = layout_.groupings()[chain[c].grouping].offset;
     for (Index unit = 0; unit < chain[c].units; ++unit) {
       const Index before = chain[c].ancestor_columns + chain[c].cells(unit);
       out.middleRows(offset + unit * k, k) = ConstMatrixMap(
@@ -122,7 +122,7 @@ Matrix MarginalProducts::apply(Matrix t) const {
   const auto& chain = layout_.chain();
   const Index q = layout_.remainder_columns();
   for (std::size_t c = 0; c < chain.size(); ++c) {
-    const Index k = chain[c].columns, offset = layout_.factors()[chain[c].factor].offset;
+    const Index k = chain[c].columns, offset = layout_.groupings()[chain[c].grouping].offset;
     for (Index unit = 0; unit < chain[c].units; ++unit) {
       const int level = static_cast<int>(c);
       const ConstMatrixMap h = factor_.unit_spread(level, unit);
@@ -139,7 +139,7 @@ Matrix MarginalProducts::apply(Matrix t) const {
   }
   Matrix above;
   for (int c = static_cast<int>(chain.size()) - 1; c >= 0; --c) {
-    const Index k = chain[c].columns, offset = layout_.factors()[chain[c].factor].offset;
+    const Index k = chain[c].columns, offset = layout_.groupings()[chain[c].grouping].offset;
     for (Index unit = 0; unit < chain[c].units; ++unit) {
       const auto a = panel(c, unit);
       above.resize(a.cols(), t.cols());
@@ -166,7 +166,7 @@ MarginalProducts::Own MarginalProducts::own_level(Index level) const {
 }
 
 Matrix MarginalProducts::spread(const Form& form, const Matrix& w) const {
-  const Factor& own = layout_.factors()[form.factor];
+  const Grouping& own = layout_.groupings()[form.grouping];
   Matrix out = Matrix::Zero(w.rows(), w.cols());
   for (Index x = 0; x < w.cols(); ++x) {
     Eigen::Map<Matrix>(out.col(x).data() + own.offset, own.columns, own.levels).noalias() =
@@ -228,7 +228,7 @@ void MarginalProducts::remainder_traces(const std::vector<Form>& forms,
     if (own_level[i] < depth) {
       left[i] = product(carried[i].dense, dense_inverse_);
     } else {
-      const Factor& own = layout_.factors()[forms[i].factor];
+      const Grouping& own = layout_.groupings()[forms[i].grouping];
       const Index k = own.columns, start = own.offset - layout_.remainder_offset();
       left[i] = Matrix::Zero(q, q);
       for (Index at = start; at < start + own.levels * k; at += k)
@@ -245,7 +245,7 @@ void MarginalProducts::remainder_traces(const std::vector<Form>& forms,
     const Matrix moved = product(dense_shrink_, carried[i].dense);  // C D_i
     for (int j = 0; j < count; ++j) {
       if (own_level[j] < depth) continue;
-      const Factor& own = layout_.factors()[forms[j].factor];
+      const Grouping& own = layout_.groupings()[forms[j].grouping];
       const Index k = own.columns, start = own.offset - layout_.remainder_offset();
       Matrix sum = Matrix::Zero(k, k);
       for (Index at = start; at < start + own.levels * k; at += k)
@@ -335,7 +335,7 @@ MarginalProducts::Traces MarginalProducts::traces(const std::vector<Form>& forms
   std::vector<Carried> carried(count);
   for (int i = 0; i < count; ++i) {
     for (int c = 0; c < depth; ++c) {
-      if (chain[c].factor == forms[i].factor) own_level[i] = c;
+      if (chain[c].grouping == forms[i].grouping) own_level[i] = c;
     }
     if (own_level[i] < depth) carry(forms[i], own_level[i], carried[i]);
   }

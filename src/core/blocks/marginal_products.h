@@ -2,8 +2,8 @@
 // (inverse_products.cpp) what belongs to a variance of zero is zero times infinity; here nothing is
 // divided by Lambda.
 //
-// For one unit of the chain with A~ = [alpha a] (see blocked_cholesky.h), G of its factor and W~ =
-// Lambda Omega^-1 Lambda' of everything above it,
+// For one unit of the chain with A~ = [alpha a] (see blocked_cholesky.h), G of its grouping and W~
+// = Lambda Omega^-1 Lambda' of everything above it,
 //   C = (I + alpha G)^-1,  S = G C = H H',  m = C alpha
 // give M_uu = m - C a W~ a'C'; so does the remainder with its whole A~ for alpha.
 #pragma once
@@ -24,13 +24,13 @@ class MarginalProducts {
   Matrix apply(Matrix t) const;
   // M w (q x m).
   Matrix multiply(const Matrix& w) const;
-  // Of one level where the factor is alone: I - m G = (I + alpha G)^-1 and its diagonal block m of
-  // M. No other block of that factor differs from zero.
+  // Of one level where the grouping is alone: I - m G = (I + alpha G)^-1 and its diagonal block m
+  // of M. No other block of that grouping differs from zero.
   struct Own {
     Matrix rest, product;
   };
   Own own_level(Index level) const;
-  // E w: the form's block applied to each level of its factor, zeros elsewhere.
+  // E w: the form's block applied to each level of its grouping, zeros elsewhere.
   Matrix spread(const Form& form, const Matrix& w) const;
 
   struct Traces {

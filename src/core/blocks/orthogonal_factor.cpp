@@ -76,7 +76,7 @@ std::vector<std::vector<int>> rows_by_unit(const Design& design, const BlockLayo
   std::vector<std::vector<int>> out(leaf ? layout.chain()[0].units : 1);
   for (const int row : layout.row_order()) {
     if (!(design.weight(row) > 0.0)) continue;
-    out[leaf ? layout.factors()[layout.chain()[0].factor].codes[row] - 1 : 0].push_back(row);
+    out[leaf ? layout.groupings()[layout.chain()[0].grouping].codes[row] - 1 : 0].push_back(row);
   }
   return out;
 }
@@ -98,12 +98,12 @@ OrthogonalFactor::OrthogonalFactor(const CrossProducts& cross, const Poll& poll)
       factor_(random_),
       in_level_(random_) {
   const BlockLayout& layout = cross.layout();
-  for (std::size_t f = 0; f < layout.factors().size(); ++f) {
-    const Factor& factor = layout.factors()[f];
-    if (factor.offset < first_) continue;
-    for (Index at = 0; at < factor.levels * factor.columns; ++at) {
-      factor_[factor.offset - first_ + at] = static_cast<int>(f);
-      in_level_[factor.offset - first_ + at] = at % factor.columns;
+  for (std::size_t f = 0; f < layout.groupings().size(); ++f) {
+    const Grouping& grouping = layout.groupings()[f];
+    if (grouping.offset < first_) continue;
+    for (Index at = 0; at < grouping.levels * grouping.columns; ++at) {
+      factor_[grouping.offset - first_ + at] = static_cast<int>(f);
+      in_level_[grouping.offset - first_ + at] = at % grouping.columns;
     }
   }
   const auto rows = rows_by_unit(cross.design(), layout);
@@ -151,12 +151,12 @@ void OrthogonalFactor::add_unit(Index level, const std::vector<int>& rows) {
   Vector x(fixed_), values(width);
   for (std::size_t i = 0; i < rows.size(); ++i) {
     values.setZero();
-    for (std::size_t f = 0; f < layout.factors().size(); ++f) {
-      const Factor& factor = layout.factors()[f];
-      z.resize(factor.columns);
-      factor_row(design, factor, rows[i], z.data());
-      const Index at = layout.coordinate(static_cast<int>(f), factor.codes[rows[i]] - 1) - first_;
-      for (Index a = 0; a < factor.columns; ++a) values[at < 0 ? a : place[at + a]] = z[a];
+    for (std::size_t f = 0; f < layout.groupings().size(); ++f) {
+      const Grouping& grouping = layout.groupings()[f];
+      z.resize(grouping.columns);
+      grouping_row(design, grouping, rows[i], z.data());
+      const Index at = layout.coordinate(static_cast<int>(f), grouping.codes[rows[i]] - 1) - first_;
+      for (Index a = 0; a < grouping.columns; ++a) values[at < 0 ? a : place[at + a]] = z[a];
     }
     design.fixed_row(rows[i], x.data());
     values.tail(fixed_) = x;
@@ -178,7 +178,7 @@ Matrix OrthogonalFactor::scaled_rows(const Unit& unit, const std::vector<Matrix>
   out.topRows(r) = unit.rows;
   out.bottomRows(k).setZero();
   if (k > 0) {
-    const int leaf = cross_.layout().chain()[0].factor;
+    const int leaf = cross_.layout().chain()[0].grouping;
     out.topLeftCorner(r, k) = unit.rows.leftCols(k) * lambda[leaf];
     out.bottomLeftCorner(k, k).setIdentity();
   }
@@ -304,7 +304,7 @@ std::vector<Matrix> OrthogonalFactor::inverse_sums(const Poll& poll) const {
     out[factor_[a]] += rows * rows.transpose();
   }
   if (leaf_columns_ == 0) return out;
-  Matrix& leaf = out[cross_.layout().chain()[0].factor];
+  Matrix& leaf = out[cross_.layout().chain()[0].grouping];
   Index count = 0;
   for (const Unit& unit : units_) {
     if (poll && count++ % kPollUnits == 0) poll();
@@ -319,13 +319,13 @@ std::vector<Matrix> OrthogonalFactor::inverse_sums(const Poll& poll) const {
 Matrix OrthogonalFactor::inverse_products(const std::vector<LevelForm>& forms,
                                           const Poll& poll) const {
   const Index count = static_cast<Index>(forms.size());
-  const int leaf = leaf_columns_ > 0 ? cross_.layout().chain()[0].factor : -1;
+  const int leaf = leaf_columns_ > 0 ? cross_.layout().chain()[0].grouping : -1;
   const Matrix half = inverse_of(root_.topLeftCorner(random_, random_));
   std::vector<Matrix> over_root(forms.size(), Matrix::Zero(random_, random_));
   Matrix out = Matrix::Zero(count, count);
   for (Index i = 0; i < count; ++i) {
-    for (Index a = 0; a < random_ && forms[i].factor != leaf; ++a) {
-      if (factor_[a] != forms[i].factor || in_level_[a] > 0) continue;
+    for (Index a = 0; a < random_ && forms[i].grouping != leaf; ++a) {
+      if (factor_[a] != forms[i].grouping || in_level_[a] > 0) continue;
       const Index k = forms[i].block.rows();
       over_root[i].block(a, a, k, k) = forms[i].block;
     }
@@ -337,7 +337,7 @@ Matrix OrthogonalFactor::inverse_products(const std::vector<LevelForm>& forms,
     const Matrix own = inverse_of(unit.own), f = follow(unit), spread = f * gather(unit, half);
     const Matrix block = own * own.transpose(), shared = spread * spread.transpose();
     for (Index i = 0; i < count; ++i) {
-      if (forms[i].factor != leaf) continue;
+      if (forms[i].grouping != leaf) continue;
       const Matrix moved = f.transpose() * forms[i].block * f;
       for (std::size_t a = 0; a < unit.columns.size(); ++a) {
         for (std::size_t b = 0; b < unit.columns.size(); ++b)
@@ -345,7 +345,7 @@ Matrix OrthogonalFactor::inverse_products(const std::vector<LevelForm>& forms,
       }
       const Matrix left = forms[i].block * block;
       for (Index j = 0; j < count; ++j) {
-        if (forms[j].factor != leaf) continue;
+        if (forms[j].grouping != leaf) continue;
         out(i, j) += (left * forms[j].block * (block + 2.0 * shared)).trace();
       }
     }

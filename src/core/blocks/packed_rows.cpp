@@ -16,20 +16,21 @@ constexpr Index kTrial = 4096;
 constexpr double kWorthwhile = 0.05;
 
 // The values of a row that decide whether it equals another: X, and level and columns of every
-// factor.
+// grouping.
 class RowValues {
  public:
   RowValues(const Design& design, const BlockLayout& layout)
       : design_(design), layout_(layout), values_(design.rank()) {
-    for (const auto& factor : layout.factors()) values_.resize(values_.size() + factor.columns + 1);
+    for (const auto& grouping : layout.groupings())
+      values_.resize(values_.size() + grouping.columns + 1);
   }
   const std::vector<double>& read(int row) {
     design_.fixed_row(row, values_.data());
     double* to = values_.data() + design_.rank();
-    for (const auto& factor : layout_.factors()) {
-      *to++ = factor.codes[row];
-      factor_row(design_, factor, row, to);
-      to += factor.columns;
+    for (const auto& grouping : layout_.groupings()) {
+      *to++ = grouping.codes[row];
+      grouping_row(design_, grouping, row, to);
+      to += grouping.columns;
     }
     return values_;
   }
@@ -62,8 +63,8 @@ class TwinSearch {
         same_(same),
         source_(source),
         searching_(static_cast<bool>(same)),
-        leaf_(layout.chain().empty() ? nullptr : layout.factors()[layout.chain()[0].factor].codes) {
-  }
+        leaf_(layout.chain().empty() ? nullptr
+                                     : layout.groupings()[layout.chain()[0].grouping].codes) {}
 
   // The packed row that equals this one; -1 if there is none, and then it is packed next.
   int find(int row) {
@@ -109,7 +110,7 @@ class TwinSearch {
 
 PackedRows::PackedRows(const Design& design, const BlockLayout& layout, const Same& same)
     : layout_(layout),
-      factors_(static_cast<Index>(layout.factors().size())),
+      groupings_(static_cast<Index>(layout.groupings().size())),
       remainder_(static_cast<Index>(layout.remainder().size())) {
   if (layout.random_columns() > std::numeric_limits<int>::max()) {
     throw std::length_error("too many random effects");
@@ -141,24 +142,24 @@ void PackedRows::choose_rows(const Design& design, const Same& same) {
 
 void PackedRows::pack(const Design& design) {
   const BlockLayout& layout = layout_;
-  const auto& factors = layout.factors();
+  const auto& groupings = layout.groupings();
   Index columns = 0;
-  for (const auto& factor : factors) {
+  for (const auto& grouping : groupings) {
     random_start_.push_back(columns);
-    columns += factor.columns;
+    columns += grouping.columns;
   }
   fixed_.resize(design.rank(), size());
   random_.resize(columns, size());
-  level_.resize(size() * factors_);
+  level_.resize(size() * groupings_);
   cell_.resize(size() * remainder_);
-  const Factor* leaf = layout.chain().empty() ? nullptr : &factors[layout.chain()[0].factor];
+  const Grouping* leaf = layout.chain().empty() ? nullptr : &groupings[layout.chain()[0].grouping];
   unit_start_.assign(leaf ? leaf->levels + 1 : 1, 0);
   for (Index i = 0; i < size(); ++i) {
     const int row = source_[i];
     design.fixed_row(row, fixed_.col(i).data());
-    for (Index f = 0; f < factors_; ++f) {
-      factor_row(design, factors[f], row, random_.col(i).data() + random_start_[f]);
-      level_[i * factors_ + f] = factors[f].codes[row] - 1;
+    for (Index f = 0; f < groupings_; ++f) {
+      grouping_row(design, groupings[f], row, random_.col(i).data() + random_start_[f]);
+      level_[i * groupings_ + f] = groupings[f].codes[row] - 1;
     }
     if (!leaf) continue;
     const Index unit = leaf->codes[row] - 1;
@@ -176,8 +177,8 @@ void PackedRows::pack(const Design& design) {
 }
 
 void PackedRows::add_random(const Vector& b, Index start, Index count, Vector& to) const {
-  for (Index f = 0; f < factors_; ++f) {
-    const Index k = layout_.factors()[f].columns, column = random_start_[f];
+  for (Index f = 0; f < groupings_; ++f) {
+    const Index k = layout_.groupings()[f].columns, column = random_start_[f];
     for (Index i = start; i < start + count; ++i) {
       const double* z = random_.data() + i * random_.rows() + column;
       const double* mine = b.data() + first(i, static_cast<int>(f));
@@ -195,8 +196,8 @@ Vector PackedRows::project_random(const Vector& r) const {
 }
 
 void PackedRows::project_random(const Vector& r, Index start, Index count, Vector& to) const {
-  for (Index f = 0; f < factors_; ++f) {
-    const Index k = layout_.factors()[f].columns, column = random_start_[f];
+  for (Index f = 0; f < groupings_; ++f) {
+    const Index k = layout_.groupings()[f].columns, column = random_start_[f];
     const double* z = random_.data() + start * random_.rows() + column;
     for (Index i = start; i < start + count;) {
       const Index at = first(i, static_cast<int>(f));
@@ -220,12 +221,12 @@ void PackedRows::project_random(const Vector& r, Index start, Index count, Vecto
 LocalRows::LocalRows(const PackedRows& rows) : rows_(rows) {
   const BlockLayout& layout = rows.layout();
   auto add = [&](int f) {
-    for (Index a = 0; a < layout.factors()[f].columns; ++a) {
+    for (Index a = 0; a < layout.groupings()[f].columns; ++a) {
       place_.push_back(static_cast<Index>(place_.size()));
       source_.push_back(rows.random_start(f) + a);
     }
   };
-  for (const auto& level : layout.chain()) add(level.factor);
+  for (const auto& level : layout.chain()) add(level.grouping);
   ancestors_ = static_cast<Index>(place_.size());
   for (const int f : layout.remainder()) {
     remainder_at_.push_back(static_cast<Index>(place_.size()));

@@ -26,16 +26,16 @@ class PackedRows {
   const Matrix& fixed() const { return fixed_; }  // p x n
   const Matrix& random() const {
     return random_;
-  }  // all factors' columns side by side, k_total x n
-  Index random_start(int factor) const {
-    return random_start_[factor];
-  }  // first of a factor's columns
-  Index level(Index row, int factor) const { return level_[row * factors_ + factor]; }
-  // First coordinate of a row's level of a factor.
-  Index first(Index row, int factor) const {
-    return layout_.coordinate(factor, level(row, factor));
+  }  // all groupings' columns side by side, k_total x n
+  Index random_start(int grouping) const {
+    return random_start_[grouping];
+  }  // first of a grouping's columns
+  Index level(Index row, int grouping) const { return level_[row * groupings_ + grouping]; }
+  // First coordinate of a row's level of a grouping.
+  Index first(Index row, int grouping) const {
+    return layout_.coordinate(grouping, level(row, grouping));
   }
-  // Place among the leaf unit's cells of a row's level of the r-th factor of the remainder.
+  // Place among the leaf unit's cells of a row's level of the r-th grouping of the remainder.
   Index cell(Index row, Index r) const { return cell_[row * remainder_ + r]; }
   // Rows of one leaf unit: [unit_start(u), unit_start(u + 1)).
   Index unit_start(Index unit) const { return unit_start_[unit]; }
@@ -58,7 +58,7 @@ class PackedRows {
   void pack(const Design& design);
 
   const BlockLayout& layout_;
-  Index factors_ = 0, remainder_ = 0;
+  Index groupings_ = 0, remainder_ = 0;
   std::vector<int> source_, packed_;
   Vector frequency_;
   Matrix fixed_, random_;
@@ -83,7 +83,7 @@ class LocalRows {
  private:
   const PackedRows& rows_;
   std::vector<Index> place_,
-      remainder_at_;  // remainder_at_: first entry of each factor of the remainder
+      remainder_at_;  // remainder_at_: first entry of each grouping of the remainder
   std::vector<double> value_;
   std::vector<Index> source_;  // entry -> row of PackedRows::random()
   Index ancestors_ = 0;        // leaf's columns and its ancestors'

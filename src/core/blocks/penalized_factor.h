@@ -8,9 +8,9 @@
 
 namespace tiers {
 
-// A symmetric k x k matrix repeated on the diagonal blocks of all levels of one factor.
+// A symmetric k x k matrix repeated on the diagonal blocks of all levels of one grouping.
 struct LevelForm {
-  int factor;
+  int grouping;
   Matrix block;
 };
 
@@ -18,8 +18,8 @@ class PenalizedFactor {
  public:
   virtual ~PenalizedFactor() = default;
 
-  // One k x k lower factor for each Factor of the layout. Returns false where Omega is not positive
-  // definite to machine precision.
+  // One k x k lower factor for each Grouping of the layout. Returns false where Omega is not
+  // positive definite to machine precision.
   virtual bool factorize(const std::vector<Matrix>& lambda, const Poll& poll) = 0;
   // Whether X'V^-1X is positive definite too. With weights of both signs it need not be.
   virtual bool fixed_definite() const = 0;
@@ -32,7 +32,7 @@ class PenalizedFactor {
   virtual void solve_backward(Matrix& random, Matrix& fixed) const = 0;
   // B = Omega^-1 Lambda'Z'WX (q x p).
   virtual Matrix fixed_projection() const = 0;
-  // Sum over levels of the k x k diagonal blocks of Omega^-1, for each factor.
+  // Sum over levels of the k x k diagonal blocks of Omega^-1, for each grouping.
   virtual std::vector<Matrix> inverse_sums(const Poll& poll) const = 0;
   // tr(E_i Omega^-1 E_j Omega^-1) for all pairs of forms.
   virtual Matrix inverse_products(const std::vector<LevelForm>& forms, const Poll& poll) const = 0;

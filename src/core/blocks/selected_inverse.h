@@ -124,10 +124,10 @@ void BlockedCholesky::visit_inverse(const Visitor& visit, const Local& local, bo
   if (layout.remainder_columns() > 0) {
     inverse_from_cholesky(remainder_, inverse.dense, poll);
     for (const int f : layout.remainder()) {
-      const Factor& factor = layout.factors()[f];
-      for (Index level = 0; level < factor.levels; ++level) {
-        const Index at = factor.offset - base + level * factor.columns;
-        visit(f, level, inverse.dense.block(at, at, factor.columns, factor.columns));
+      const Grouping& grouping = layout.groupings()[f];
+      for (Index level = 0; level < grouping.levels; ++level) {
+        const Index at = grouping.offset - base + level * grouping.columns;
+        visit(f, level, inverse.dense.block(at, at, grouping.columns, grouping.columns));
       }
     }
     scale_remainder(inverse.dense, false);
@@ -135,7 +135,7 @@ void BlockedCholesky::visit_inverse(const Visitor& visit, const Local& local, bo
   start_levels(inverse);
   Matrix scaled;
   for (int c = static_cast<int>(layout.chain().size()) - 1; c >= 0; --c) {
-    const int f = layout.chain()[c].factor;
+    const int f = layout.chain()[c].grouping;
     const Index k = layout.chain()[c].columns;
     visit_level(
         c, inverse,

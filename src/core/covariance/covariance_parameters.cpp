@@ -34,29 +34,29 @@ std::vector<Rescaling> CovarianceParameters::rescaling() const {
   return out;
 }
 
-std::vector<Matrix> CovarianceParameters::factors(const Vector& theta) const {
+std::vector<Matrix> CovarianceParameters::lambdas(const Vector& theta) const {
   std::vector<Matrix> out;
   for (int j = 0; j < terms(); ++j) out.push_back(structures_[j]->factor(part(theta, j)));
   return out;
 }
 
-Vector CovarianceParameters::parameters(const std::vector<Matrix>& factors) const {
+Vector CovarianceParameters::parameters(const std::vector<Matrix>& lambdas) const {
   Vector theta(size_);
   for (int j = 0; j < terms(); ++j) {
     theta.segment(offset_[j], structures_[j]->parameter_count()) =
-        structures_[j]->parameters(factors[j]);
+        structures_[j]->parameters(lambdas[j]);
   }
   return theta;
 }
 
 Vector CovarianceParameters::gradient(const Vector& theta,
-                                      const std::vector<Matrix>& by_factor) const {
+                                      const std::vector<Matrix>& by_lambda) const {
   Vector out(size_);
   for (int j = 0; j < terms(); ++j) {
     const Vector mine = part(theta, j);
     for (Index i = 0; i < mine.size(); ++i) {
       out[offset_[j] + i] =
-          structures_[j]->factor_derivative(mine, i).cwiseProduct(by_factor[j]).sum();
+          structures_[j]->factor_derivative(mine, i).cwiseProduct(by_lambda[j]).sum();
     }
   }
   return out;

@@ -1,5 +1,5 @@
 // The covariance parameters of all terms of a model as one vector theta, and the chain rule
-// between it and the terms' factors. Shared by every objective with random effects.
+// between it and the terms' lambdas. Shared by every objective with random effects.
 #pragma once
 
 #include "covariance_structure.h"
@@ -20,11 +20,11 @@ class CovarianceParameters {
   }
 
   std::vector<Rescaling> rescaling() const;  // per term
-  std::vector<Matrix> factors(const Vector& theta) const;
-  Vector parameters(const std::vector<Matrix>& factors) const;
+  std::vector<Matrix> lambdas(const Vector& theta) const;
+  Vector parameters(const std::vector<Matrix>& lambdas) const;
 
   // d f / d theta from G_j = d f / d Lambda_j (full k x k; only its product with dLambda counts).
-  Vector gradient(const Vector& theta, const std::vector<Matrix>& by_factor) const;
+  Vector gradient(const Vector& theta, const std::vector<Matrix>& by_lambda) const;
   // <D_j, d2 Sigma_j / dtheta dtheta'>: block diagonal over terms (size x size).
   Matrix second_derivative_product(const Vector& theta, const std::vector<Matrix>& d) const;
 

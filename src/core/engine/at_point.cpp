@@ -131,12 +131,12 @@ DevianceAt evaluate(const Specification& spec, const std::vector<Matrix>& lambda
   Matrix curvature;
   objective.derivatives(internal, curvature);
   // Sigma_internal = M Sigma_user M', so D_user = M'D M.
-  std::vector<Matrix> by_factor;
+  std::vector<Matrix> by_grouping;
   for (int j = 0; j < parameters.terms(); ++j) {
     const Matrix map = engine.design.internal_map(j);
-    by_factor.push_back(2.0 * map.transpose() * objective.sigma_gradient()[j] * map * lambda[j]);
+    by_grouping.push_back(2.0 * map.transpose() * objective.sigma_gradient()[j] * map * lambda[j]);
   }
-  out.gradient = parameters.gradient(parameters.parameters(lambda), by_factor);
+  out.gradient = parameters.gradient(parameters.parameters(lambda), by_grouping);
   return out;
 }
 
@@ -145,7 +145,7 @@ std::vector<Matrix> conditional_variances(const Specification& spec,
                                           const Control& control) {
   LinearEngine engine(spec, control);
   const Vector theta = internal_parameters(engine.design, engine.parameters, lambda);
-  std::vector<Matrix> map = engine.parameters.factors(theta);
+  std::vector<Matrix> map = engine.parameters.lambdas(theta);
   // b_user = T b_internal / sqrt(w0) relative to sigma_user.
   for (std::size_t j = 0; j < map.size(); ++j) {
     map[j] = inverse(engine.design.internal_map(static_cast<int>(j))) * map[j];

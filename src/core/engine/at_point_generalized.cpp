@@ -31,7 +31,7 @@ void check_parameters(const GeneralizedEngine& engine, const Matrix& vcov_psi) {
 
 // Per term what takes u to b on the user's scale.
 std::vector<Matrix> user_maps(const GeneralizedEngine& engine, const Vector& psi) {
-  std::vector<Matrix> out = engine.parameters.factors(psi);
+  std::vector<Matrix> out = engine.parameters.lambdas(psi);
   for (std::size_t j = 0; j < out.size(); ++j) {
     out[j] = engine.design.mode_map(static_cast<int>(j)) * out[j];
   }
@@ -85,7 +85,7 @@ Vector link_variances(const GeneralizedSpecification& spec, const GeneralizedPoi
   check_parameters(engine, vcov_psi);
   const ContrastRows internal = internal_contrasts(engine.design, rows);
   return link_variances(*engine.objective, TermPlaces(engine.layout, engine.parameters),
-                        engine.parameters.factors(psi), internal, vcov_psi);
+                        engine.parameters.lambdas(psi), internal, vcov_psi);
 }
 
 Matrix link_covariance(const GeneralizedSpecification& spec, const GeneralizedPoint& point,
@@ -125,18 +125,18 @@ RandomMoments random_moments(const GeneralizedSpecification& spec, const General
   RandomMoments out;
   out.means.resize(maps.size());
   out.variances.resize(maps.size());
-  for (std::size_t f = 0; f < engine.layout.factors().size(); ++f) {
-    const Factor& factor = engine.layout.factors()[f];
+  for (std::size_t f = 0; f < engine.layout.groupings().size(); ++f) {
+    const Grouping& grouping = engine.layout.groupings()[f];
     const Matrix &mean = engine.quadrature->means()[f],
                  &square = engine.quadrature->second_moments()[f];
-    for (std::size_t t = 0; t < factor.terms.size(); ++t) {
-      const int j = factor.terms[t];
-      const Index k = maps[j].cols(), first = factor.first_column[t];
+    for (std::size_t t = 0; t < grouping.terms.size(); ++t) {
+      const int j = grouping.terms[t];
+      const Index k = maps[j].cols(), first = grouping.first_column[t];
       const auto mean_j = mean.middleRows(first, k);
       out.means[j] = (maps[j] * mean_j).transpose();
-      out.variances[j].resize(k, k * factor.levels);
-      for (Index level = 0; level < factor.levels; ++level) {
-        const Matrix about_zero = square.block(first, level * factor.columns + first, k, k);
+      out.variances[j].resize(k, k * grouping.levels);
+      for (Index level = 0; level < grouping.levels; ++level) {
+        const Matrix about_zero = square.block(first, level * grouping.columns + first, k, k);
         out.variances[j].middleCols(level * k, k) =
             maps[j] * (about_zero - mean_j.col(level) * mean_j.col(level).transpose()) *
             maps[j].transpose();

@@ -106,7 +106,7 @@ GeneralizedPoint moved(const GeneralizedPoint& point, const CovarianceParameters
   } else if (parameter < p + thetas) {
     Vector theta = parameters.parameters(point.lambda);
     theta[parameter - p] += step;
-    out.lambda = parameters.factors(theta);
+    out.lambda = parameters.lambdas(theta);
   } else {
     out.dispersion[parameter - p - thetas] += step;
   }

@@ -35,7 +35,7 @@ class DeletionModel {
         unit_(engine_.design.user_sigma(1.0) * engine_.design.user_sigma(1.0)) {
     engine_.objective.value(internal_parameters(engine_.design, engine_.parameters, start.lambda));
     find_residuals();
-    lambda_ = factors(start.lambda);
+    lambda_ = lambdas(start.lambda);
     BlockedCholesky factor(engine_.cross);
     factor.factorize(lambda_, control.poll);
     fixed_lower_ = factor.fixed_lower();
@@ -68,14 +68,14 @@ class DeletionModel {
     all_.square = -minus_weighted_.dot(residual_);
   }
   // Of the layout, from those of the terms on the user's scale.
-  std::vector<Matrix> factors(const std::vector<Matrix>& lambda) const {
-    return places_.factors(internal_parameters(engine_.design, engine_.parameters, lambda));
+  std::vector<Matrix> lambdas(const std::vector<Matrix>& lambda) const {
+    return places_.lambdas(internal_parameters(engine_.design, engine_.parameters, lambda));
   }
   ResponseProducts without(const std::vector<Index>& members, CrossProducts& cross) const;
   bool is_lost(const BlockedCholesky& factor) const;
   Vector scoring_step(const CrossProducts& cross, const ResponseProducts& response,
                       double rows_left, const BlockedCholesky& factor, const Poll& poll) const;
-  std::vector<Matrix> stepped_factors(const Vector& psi, Index unit, DeletionSteps& out) const;
+  std::vector<Matrix> stepped_lambdas(const Vector& psi, Index unit, DeletionSteps& out) const;
   double deviance(const std::vector<Matrix>& lambda, double sigma2, const Vector& beta,
                   const Poll& poll) const;
 
@@ -142,7 +142,7 @@ Vector DeletionModel::scoring_step(const CrossProducts& cross, const ResponsePro
 }
 
 // A covariance matrix that is none is taken back to the nearest.
-std::vector<Matrix> DeletionModel::stepped_factors(const Vector& psi, Index unit,
+std::vector<Matrix> DeletionModel::stepped_lambdas(const Vector& psi, Index unit,
                                                    DeletionSteps& out) const {
   std::vector<Matrix> lambda;
   for (std::size_t j = 0; j < spec_.terms.size(); ++j) {
@@ -192,7 +192,7 @@ void DeletionModel::remove(Index unit, DeletionSteps& out, const Poll& poll) con
   const Vector psi = start_.psi - step;
   const double s = psi[psi.size() - 1], sigma2 = s / unit_;
   if (!step.allFinite() || !(s > 0.0)) return;
-  const std::vector<Matrix> lambda = factors(stepped_factors(psi, unit, out));
+  const std::vector<Matrix> lambda = lambdas(stepped_lambdas(psi, unit, out));
   if (!factor.factorize(lambda, poll) || !factor.fixed_definite()) return;
   out.step.col(unit) = step;
   out.sigma2[unit] = s;

@@ -139,25 +139,25 @@ Found minimize(GeneralizedEngine& engine, const Vector& start, const Control& co
 }
 
 // Terms of binary data whose groups, with the fixed effects, tell the successes from the failures:
-// the first factor that does so alone (its largest term), or with the random effects of all others.
-// Then these are named too where they are large. lambda: internal, by term.
+// the first grouping that does so alone (its largest term), or with the random effects of all
+// others. Then these are named too where they are large. lambda: internal, by term.
 std::vector<int> separated_terms(const GeneralizedEngine& engine, const std::vector<Matrix>& lambda,
                                  const Control& control) {
   if (!engine.spec.family->uses_trials()) return {};
-  const auto& factors = engine.layout.factors();
+  const auto& groupings = engine.layout.groupings();
   std::vector<Matrix> joint;
   std::vector<int> largest;
-  for (const Factor& factor : factors) {
-    joint.push_back(Matrix::Zero(factor.columns, factor.columns));
-    largest.push_back(factor.terms[0]);
-    for (std::size_t t = 0; t < factor.terms.size(); ++t) {
-      const int j = factor.terms[t];
-      const Index at = factor.first_column[t], columns = lambda[j].cols();
+  for (const Grouping& grouping : groupings) {
+    joint.push_back(Matrix::Zero(grouping.columns, grouping.columns));
+    largest.push_back(grouping.terms[0]);
+    for (std::size_t t = 0; t < grouping.terms.size(); ++t) {
+      const int j = grouping.terms[t];
+      const Index at = grouping.first_column[t], columns = lambda[j].cols();
       joint.back().block(at, at, columns, columns) = lambda[j];
       if (lambda[j].norm() > lambda[largest.back()].norm()) largest.back() = j;
     }
   }
-  const int count = static_cast<int>(factors.size());
+  const int count = static_cast<int>(groupings.size());
   for (const bool alone : {true, false}) {
     if (!alone && count == 1) break;
     for (int f = 0; f < count; ++f) {
@@ -249,7 +249,7 @@ Matrix natural_covariance(const GeneralizedEngine& engine, const Vector& psi, co
     jacobian.block(0, objective.fixed_start(), p, p) = engine.design.internal_contrasts(kept);
   }
   Index at = p;
-  const std::vector<Matrix> lambda = parameters.factors(psi);
+  const std::vector<Matrix> lambda = parameters.lambdas(psi);
   for (int j = 0; j < parameters.terms(); ++j) {
     const Matrix map = inverse(engine.design.internal_map(j));
     const Vector theta = parameters.part(psi, j);
@@ -311,7 +311,7 @@ GeneralizedResult fit_once(GeneralizedEngine& engine, const GlmStart& start, con
   out.inference.vcov_psi = proof.covariance;
   out.inference.vcov_natural = natural_covariance(engine, optimum.psi, proof.covariance, out.vcov);
   write_quadrature(engine, out);
-  out.separated_terms = separated_terms(engine, engine.parameters.factors(optimum.psi), control);
+  out.separated_terms = separated_terms(engine, engine.parameters.lambdas(optimum.psi), control);
   if (!engine.quadrature && out.separated_terms.empty()) {
     out.laplace = check_laplace(engine, optimum.psi, optimum.value, proof.covariance);
   }

@@ -69,7 +69,7 @@ void GeneralizedEngine::use_points(const std::vector<int>& by_term) {
   bool more = false;
   for (const auto& level : layout.chain()) {
     by_level.push_back(1);
-    for (const int j : layout.factors()[level.factor].terms) {
+    for (const int j : layout.groupings()[level.grouping].terms) {
       by_level.back() = std::max(by_level.back(), by_term[j]);
     }
     more = more || by_level.back() > 1;
@@ -84,7 +84,8 @@ void GeneralizedEngine::use_points(const std::vector<int>& by_term) {
     throw std::invalid_argument("quadrature needs grouping factors that are nested in each other");
   }
   for (std::size_t c = 0; c < by_level.size(); ++c) {
-    for (const int j : layout.factors()[layout.chain()[c].factor].terms) points[j] = by_level[c];
+    for (const int j : layout.groupings()[layout.chain()[c].grouping].terms)
+      points[j] = by_level[c];
   }
   auto made = std::make_unique<QuadratureDeviance>(mode, parameters, by_level);
   quadrature = made.get();
@@ -119,7 +120,7 @@ Vector GeneralizedEngine::start_at(const GeneralizedPoint& point) {
     if (!one.allFinite()) return psi;
   }
   if (point.modes.empty()) return psi;
-  const std::vector<Matrix> lambda = parameters.factors(psi);
+  const std::vector<Matrix> lambda = parameters.lambdas(psi);
   std::vector<Matrix> u;
   for (std::size_t j = 0; j < lambda.size(); ++j) {
     const Matrix map = design.mode_map(static_cast<int>(j)) * lambda[j];

@@ -19,19 +19,19 @@ constexpr int kMaxAttempts = 40;
 std::vector<Matrix> start_factors(GeneralizedEngine& engine, const GlmStart& start) {
   const double change =
       engine.spec.family->predictor_unit(engine.response.rows(), start.eta.data());
-  const std::vector<Matrix> by_factor =
+  const std::vector<Matrix> by_grouping =
       variance_start(engine.cross, engine.rows.project_random(start.score),
                      change / engine.scaling.predictor_unit);
   std::vector<Matrix> factors(engine.parameters.terms());
-  for (std::size_t f = 0; f < by_factor.size(); ++f) {
-    const Factor& factor = engine.layout.factors()[f];
-    for (std::size_t t = 0; t < factor.terms.size(); ++t) {
-      const int j = factor.terms[t];
+  for (std::size_t f = 0; f < by_grouping.size(); ++f) {
+    const Grouping& grouping = engine.layout.groupings()[f];
+    for (std::size_t t = 0; t < grouping.terms.size(); ++t) {
+      const int j = grouping.terms[t];
       const RandomTerm& term = engine.spec.model.terms[j];
-      const Index at = factor.first_column[t];
+      const Index at = grouping.first_column[t];
       factors[j] = term.start.size() > 0
                        ? engine.design.internal_factor(j, term.start)
-                       : Matrix(by_factor[f].block(at, at, term.columns, term.columns));
+                       : Matrix(by_grouping[f].block(at, at, term.columns, term.columns));
     }
   }
   return factors;

@@ -218,7 +218,7 @@ bool dependent(const VarianceGram& gram, const std::vector<VarianceDirection>& d
 Unidentified find_unidentified(const CrossProducts& cross,
                                const std::vector<VarianceDirection>& directions, bool projected,
                                const Poll& poll) {
-  if (directions.empty() || cross.layout().factors().empty()) return Unidentified();
+  if (directions.empty() || cross.layout().groupings().empty()) return Unidentified();
   const VarianceGram gram(cross, directions, projected, poll);
   if (!dependent(gram, directions, cross, projected, poll)) return Unidentified();
   if (!projected) return describe(gram, cross.design());

@@ -62,8 +62,8 @@ LaplaceCheck compare(GeneralizedEngine& engine, int points, const Vector& psi, d
   if (!std::isfinite(value)) return out;
   out.points = points;
   out.difference = value - deviance;
-  const std::vector<Matrix> here = engine.parameters.factors(psi);
-  const std::vector<Matrix> ahead = engine.parameters.factors(psi - 0.5 * covariance * gradient);
+  const std::vector<Matrix> here = engine.parameters.lambdas(psi);
+  const std::vector<Matrix> ahead = engine.parameters.lambdas(psi - 0.5 * covariance * gradient);
   for (int j = 0; j < engine.parameters.terms(); ++j) {
     out.log_sd_move.push_back(log_sd_moves(engine.design.mode_map(j), here[j], ahead[j] - here[j]));
   }

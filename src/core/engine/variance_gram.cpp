@@ -9,10 +9,10 @@ namespace tiers {
 VarianceGram::VarianceGram(const CrossProducts& cross,
                            const std::vector<VarianceDirection>& directions, bool projected,
                            const Poll& poll)
-    : cross_(cross), poll_(poll), by_factor_(cross.layout().factors().size()) {
+    : cross_(cross), poll_(poll), by_grouping_(cross.layout().groupings().size()) {
   find_entries(directions);
   double largest = 0.0;
-  for (std::size_t f = 0; f < by_factor_.size(); ++f) {
+  for (std::size_t f = 0; f < by_grouping_.size(); ++f) {
     largest = std::max(largest, cross.mean_own(static_cast<int>(f)).diagonal().maxCoeff());
   }
   if (largest > 0.0) scale_ = 1.0 / largest;
@@ -23,7 +23,7 @@ VarianceGram::VarianceGram(const CrossProducts& cross,
 }
 
 void VarianceGram::find_entries(const std::vector<VarianceDirection>& directions) {
-  const auto& factors = cross_.layout().factors();
+  const auto& groupings = cross_.layout().groupings();
   const auto& terms = cross_.design().specification().terms;
   std::vector<Matrix> moved;
   for (const RandomTerm& term : terms) moved.push_back(Matrix::Zero(term.columns, term.columns));
@@ -32,18 +32,18 @@ void VarianceGram::find_entries(const std::vector<VarianceDirection>& directions
     residual_ = residual_ || one.residual != 0.0;
   }
   std::vector<Index> first(terms.size());
-  std::vector<std::size_t> factor(terms.size());
-  for (std::size_t f = 0; f < factors.size(); ++f) {
-    for (std::size_t t = 0; t < factors[f].terms.size(); ++t) {
-      first[factors[f].terms[t]] = factors[f].first_column[t];
-      factor[factors[f].terms[t]] = f;
+  std::vector<std::size_t> grouping_of_term(terms.size());
+  for (std::size_t f = 0; f < groupings.size(); ++f) {
+    for (std::size_t t = 0; t < groupings[f].terms.size(); ++t) {
+      first[groupings[f].terms[t]] = groupings[f].first_column[t];
+      grouping_of_term[groupings[f].terms[t]] = f;
     }
   }
   for (std::size_t j = 0; j < terms.size(); ++j) {
     for (Index b = 0; b < moved[j].cols(); ++b) {
       for (Index a = b; a < moved[j].rows(); ++a) {
         if (!(moved[j](a, b) > 0.0)) continue;
-        by_factor_[factor[j]].push_back(residual_at());
+        by_grouping_[grouping_of_term[j]].push_back(residual_at());
         entries_.push_back({static_cast<int>(j), a, b, first[j] + a, first[j] + b});
       }
     }
@@ -71,7 +71,7 @@ void VarianceGram::project() {
     for (Index unit = 0; unit < level.units; ++unit) {
       const double* panel = cross_.panel(static_cast<int>(c)).data() + level.panel_start[unit] +
                             k * (level.ancestor_columns + level.cells(unit));
-      fixed_.middleCols(layout.coordinate(level.factor, unit), k) =
+      fixed_.middleCols(layout.coordinate(level.grouping, unit), k) =
           ConstMatrixMap(panel, k, p).transpose();
     }
   }
@@ -83,9 +83,9 @@ void VarianceGram::project() {
 // tr(F_e B F_h K'). at_f, at_g: first coordinates of the levels.
 template <class Block>
 void VarianceGram::add(int f, Index at_f, int g, Index at_g, const Block& block) {
-  for (const Index e : by_factor_[f]) {
+  for (const Index e : by_grouping_[f]) {
     const VarianceEntry& p = entries_[e];
-    for (const Index h : by_factor_[g]) {
+    for (const Index h : by_grouping_[g]) {
       if (f == g && h < e) continue;
       const VarianceEntry& r = entries_[h];
       const double share = (p.row == p.column ? 0.5 : 1.0) * (r.row == r.column ? 1.0 : 2.0);
@@ -115,7 +115,7 @@ void VarianceGram::add_own(int f, Index level, const Block& block) {
   const Index at = cross_.layout().coordinate(f, level);
   add(f, at, f, at, block);
   if (!residual_) return;
-  for (const Index e : by_factor_[f]) {
+  for (const Index e : by_grouping_[f]) {
     const VarianceEntry& p = entries_[e];
     double trace = block(p.at_row, p.at_column);
     if (fixed_.size() > 0) trace -= fixed_.col(at + p.at_row).dot(fixed_.col(at + p.at_column));
@@ -131,7 +131,7 @@ void VarianceGram::accumulate() {
     gram_(residual_at(), residual_at()) =
         whole_[residual_at()] - static_cast<double>(fixed_.rows());
   }
-  // Entries of two factors stand in either triangle.
+  // Entries of two groupings stand in either triangle.
   for (Index e = 0; e < size(); ++e) {
     for (Index h = 0; h < e; ++h) {
       const double value = gram_(e, h) != 0.0 ? gram_(e, h) : gram_(h, e);
@@ -146,14 +146,14 @@ void VarianceGram::add_fixed_part() {
   const Index p = fixed_.rows();
   std::vector<Matrix> inside;
   for (const VarianceEntry& entry : entries_) {
-    const auto& factors = cross_.layout().factors();
-    const auto factor = std::find_if(factors.begin(), factors.end(), [&](const Factor& f) {
+    const auto& groupings = cross_.layout().groupings();
+    const auto grouping = std::find_if(groupings.begin(), groupings.end(), [&](const Grouping& f) {
       return std::find(f.terms.begin(), f.terms.end(), entry.term) != f.terms.end();
     });
     using Column = Eigen::Map<const Matrix, 0, Eigen::OuterStride<>>;
     const auto column = [&](Index a) {
-      return Column(fixed_.data() + p * (factor->offset + a), p, factor->levels,
-                    Eigen::OuterStride<>(p * factor->columns));
+      return Column(fixed_.data() + p * (grouping->offset + a), p, grouping->levels,
+                    Eigen::OuterStride<>(p * grouping->columns));
     };
     Matrix product = column(entry.at_row) * column(entry.at_column).transpose();
     if (entry.row != entry.column) product += Matrix(product.transpose());
@@ -170,31 +170,31 @@ void VarianceGram::add_chain(int c) {
   const auto& layout = cross_.layout();
   const ChainLevel& level = layout.chain()[c];
   const Index k = level.columns;
-  // The factor of the remainder of each of its columns.
-  std::vector<int> factor_of(layout.remainder_columns());
+  // The grouping of the remainder of each of its columns.
+  std::vector<int> grouping_of(layout.remainder_columns());
   for (const int f : layout.remainder()) {
-    const Factor& factor = layout.factors()[f];
-    const Index first = factor.offset - layout.remainder_offset();
-    std::fill_n(factor_of.begin() + first, factor.columns * factor.levels, f);
+    const Grouping& grouping = layout.groupings()[f];
+    const Index first = grouping.offset - layout.remainder_offset();
+    std::fill_n(grouping_of.begin() + first, grouping.columns * grouping.levels, f);
   }
   for (Index unit = 0; unit < level.units; ++unit) {
     if (poll_) poll_();
-    add_own(level.factor, unit, ConstMatrixMap(cross_.own(c).data() + unit * k * k, k, k));
-    const Index at = layout.coordinate(level.factor, unit);
+    add_own(level.grouping, unit, ConstMatrixMap(cross_.own(c).data() + unit * k * k, k, k));
+    const Index at = layout.coordinate(level.grouping, unit);
     const double* panel = cross_.panel(c).data() + level.panel_start[unit];
     Index above = unit;
     for (std::size_t up = c + 1; up < layout.chain().size(); ++up) {
       const ChainLevel& upper = layout.chain()[up];
       above = layout.chain()[up - 1].parent[above];
-      add(level.factor, at, upper.factor, layout.coordinate(upper.factor, above),
+      add(level.grouping, at, upper.grouping, layout.coordinate(upper.grouping, above),
           ConstMatrixMap(panel, k, upper.columns));
       panel += k * upper.columns;
     }
     for (auto cell = level.cell_start[unit]; cell < level.cell_start[unit + 1];) {
       const Index column = level.cell_column[cell];
-      const int f = factor_of[column];
-      const Index columns = layout.factors()[f].columns;
-      add(level.factor, at, f, layout.remainder_offset() + column,
+      const int f = grouping_of[column];
+      const Index columns = layout.groupings()[f].columns;
+      add(level.grouping, at, f, layout.remainder_offset() + column,
           ConstMatrixMap(panel, k, columns));
       panel += k * columns;
       cell += columns;
@@ -206,24 +206,24 @@ void VarianceGram::add_remainder() {
   const auto& layout = cross_.layout();
   const auto& remainder = layout.remainder();
   for (std::size_t i = 0; i < remainder.size(); ++i) {
-    const Factor& factor = layout.factors()[remainder[i]];
-    for (Index level = 0; level < factor.levels; ++level) {
+    const Grouping& grouping = layout.groupings()[remainder[i]];
+    for (Index level = 0; level < grouping.levels; ++level) {
       if (poll_) poll_();
       add_own(remainder[i], level, cross_.remainder_own(remainder[i], level));
     }
-    const Index from = factor.offset - layout.remainder_offset();
+    const Index from = grouping.offset - layout.remainder_offset();
     for (std::size_t h = 0; h < i; ++h) {
-      const Factor& other = layout.factors()[remainder[h]];
+      const Grouping& other = layout.groupings()[remainder[h]];
       const Index to = other.offset - layout.remainder_offset();
       const bool below = from > to;
-      for (Index a = 0; a < factor.levels; ++a) {
+      for (Index a = 0; a < grouping.levels; ++a) {
         if (poll_) poll_();
         for (Index b = 0; b < other.levels; ++b) {
-          const Index row = from + a * factor.columns, column = to + b * other.columns;
+          const Index row = from + a * grouping.columns, column = to + b * other.columns;
           const Matrix block =
-              below ? Matrix(cross_.remainder().block(row, column, factor.columns, other.columns))
+              below ? Matrix(cross_.remainder().block(row, column, grouping.columns, other.columns))
                     : Matrix(cross_.remainder()
-                                 .block(column, row, other.columns, factor.columns)
+                                 .block(column, row, other.columns, grouping.columns)
                                  .transpose());
           if (!block.isZero(0.0)) {
             add(remainder[i], layout.remainder_offset() + row, remainder[h],

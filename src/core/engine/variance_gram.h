@@ -18,7 +18,7 @@ namespace tiers {
 struct VarianceEntry {
   int term;
   Index row, column;        // within the term
-  Index at_row, at_column;  // within its factor
+  Index at_row, at_column;  // within its grouping
 };
 
 class VarianceGram {
@@ -57,7 +57,7 @@ class VarianceGram {
   const Poll& poll_;
   bool residual_ = false;
   std::vector<VarianceEntry> entries_;
-  std::vector<std::vector<Index>> by_factor_;  // entries of each factor
+  std::vector<std::vector<Index>> by_grouping_;  // entries of each grouping
   Matrix gram_, tangent_;
   Vector whole_;
   Matrix fixed_;  // Q'Z (p x q); 0 x 0: without the projection

@@ -68,9 +68,9 @@ void write_search(const Convergence& convergence, bool at_boundary, FitResult& o
 
 void write_covariances(const Design& design, const CovarianceParameters& parameters,
                        const Saturation& saturation, const BoundaryOptimum& found, FitResult& out) {
-  const auto factors = parameters.factors(found.optimum.psi);
+  const auto lambdas = parameters.lambdas(found.optimum.psi);
   for (int j = 0; j < parameters.terms(); ++j) {
-    out.lambda.push_back(design.user_factor(j, factors[j]));
+    out.lambda.push_back(design.user_factor(j, lambdas[j]));
     TermBoundary boundary;
     if (found.boundary[j].multipliers.size() > 0) {
       boundary.directions = design.user_directions(j, found.boundary[j].directions);
@@ -136,13 +136,13 @@ Matrix inverse_of_product(const Matrix& lower) {
 std::vector<Matrix> level_variances(const BlockedCholesky& factor, const BlockLayout& layout,
                                     const std::vector<Matrix>& map, const Poll& poll) {
   std::vector<Matrix> out(map.size());
-  for (const auto& grouping : layout.factors()) {
+  for (const auto& grouping : layout.groupings()) {
     for (const int j : grouping.terms)
       out[j].resize(map[j].rows(), map[j].cols() * grouping.levels);
   }
   factor.visit_inverse_blocks(
       [&](int f, Index level, const auto& block) {
-        const Factor& grouping = layout.factors()[f];
+        const Grouping& grouping = layout.groupings()[f];
         for (std::size_t t = 0; t < grouping.terms.size(); ++t) {
           const int j = grouping.terms[t];
           const Index k = map[j].cols(), at = grouping.first_column[t];

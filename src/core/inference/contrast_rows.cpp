@@ -31,7 +31,7 @@ void CombinedRows::start_combination(Index row) {
     const ContrastPart& part = rows_.parts[i];
     if (part.level[row] <= kNewLevel) continue;
     start_[i] = static_cast<Index>(meets_.size());
-    const int f = places_.factor(part.term);
+    const int f = places_.grouping(part.term);
     const Index level = part.level[row] - 1;
     for (Index a = 0; a < part.basis.cols(); ++a) {
       const Index column = places_.column(part.term) + a;

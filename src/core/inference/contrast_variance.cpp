@@ -35,11 +35,11 @@ ContrastVariance::ContrastVariance(const CrossProducts& cross,
       sigma2_(sigma2),
       poll_(poll),
       places_(cross.layout(), parameters),
-      exact_(cross, places_.factors(theta), poll) {
+      exact_(cross, places_.lambdas(theta), poll) {
   if (!derivatives) return;
-  const std::vector<Matrix> lambda = places_.factors(theta);
+  const std::vector<Matrix> lambda = places_.lambdas(theta);
   std::vector<Matrix> mean_own;
-  for (std::size_t f = 0; f < layout_.factors().size(); ++f)
+  for (std::size_t f = 0; f < layout_.groupings().size(); ++f)
     mean_own.push_back(cross.mean_own(static_cast<int>(f)));
   const std::vector<Matrix> off_zero = away_from_zero(lambda, mean_own);
   if (off_zero != lambda) beside_ = std::make_unique<Point>(cross, off_zero, poll);
@@ -49,11 +49,11 @@ ContrastVariance::ContrastVariance(const CrossProducts& cross,
 
 Matrix ContrastVariance::apply_form(const LevelForm& form, const Matrix& v) const {
   Matrix out = Matrix::Zero(v.rows(), v.cols());
-  const Factor& factor = layout_.factors()[form.factor];
+  const Grouping& grouping = layout_.groupings()[form.grouping];
   for (Index column = 0; column < v.cols(); ++column) {
-    Eigen::Map<Matrix>(out.col(column).data() + factor.offset, factor.columns, factor.levels)
-        .noalias() = form.block * Eigen::Map<const Matrix>(v.col(column).data() + factor.offset,
-                                                           factor.columns, factor.levels);
+    Eigen::Map<Matrix>(out.col(column).data() + grouping.offset, grouping.columns, grouping.levels)
+        .noalias() = form.block * Eigen::Map<const Matrix>(v.col(column).data() + grouping.offset,
+                                                           grouping.columns, grouping.levels);
   }
   return out;
 }
@@ -76,7 +76,7 @@ void ContrastVariance::prepare_derivatives() {
 
 // m'Sigma m and its derivatives.
 void ContrastVariance::add_new_levels(const ContrastRows& rows, RowVariances& out) const {
-  const std::vector<Matrix> lambda = parameters_.factors(theta_);
+  const std::vector<Matrix> lambda = parameters_.lambdas(theta_);
   for (const ContrastPart& part : rows.parts) {
     const int j = part.term;
     const Vector theta = parameters_.part(theta_, j);

@@ -160,8 +160,8 @@ std::vector<LevelForm> internal_forms(const Design& design, const TermPlaces& pl
                                       const std::vector<VarianceForm>& forms) {
   std::vector<LevelForm> out;
   for (const VarianceForm& form : forms) {
-    const int f = places.factor(form.term);
-    const Index all = layout.factors()[f].columns, k = form.block.rows();
+    const int f = places.grouping(form.term);
+    const Index all = layout.groupings()[f].columns, k = form.block.rows();
     const Matrix map = design.internal_map(form.term);
     Matrix block = Matrix::Zero(all, all);
     block.block(places.column(form.term), places.column(form.term), k, k) =

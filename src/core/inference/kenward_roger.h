@@ -16,7 +16,7 @@
 
 namespace tiers {
 
-// The forms E_a on the internal scale, over the columns of their factor.
+// The forms E_a on the internal scale, over the columns of their grouping.
 std::vector<LevelForm> internal_forms(const Design& design, const TermPlaces& places,
                                       const BlockLayout& layout,
                                       const std::vector<VarianceForm>& forms);

@@ -75,7 +75,7 @@ LinearContrasts::Combination LinearContrasts::products(const Matrix& kappa) cons
 
 LinearContrasts::Combination LinearContrasts::one_level(const CombinedRows& here) const {
   const Index size = static_cast<Index>(here.at().size()), level = here.places().front().level,
-              k = layout_.factors()[0].columns;
+              k = layout_.groupings()[0].columns;
   const MarginalProducts::Own own = marginal_.own_level(level);
   Matrix kappa(k, size);
   for (Index i = 0; i < size; ++i) kappa.col(i) = own.rest.col(here.places()[i].column);
@@ -111,7 +111,7 @@ void LinearContrasts::add_new_levels(const ContrastRows& rows, Matrix& gradient)
   for (const ContrastPart& part : rows.parts) {
     const Index column = places_.column(part.term), k = part.basis.cols();
     for (std::size_t a = 0; a < forms_.size(); ++a) {
-      if (forms_[a].factor != places_.factor(part.term)) continue;
+      if (forms_[a].grouping != places_.grouping(part.term)) continue;
       const Matrix block = forms_[a].block.block(column, column, k, k);
       for (Index i = 0; i < part.basis.rows(); ++i) {
         if (part.level[i] != kNewLevel) continue;

@@ -22,8 +22,8 @@ class LinearContrasts {
                   const TermPlaces& places, std::vector<LevelForm> forms, const Matrix& share,
                   const Poll& poll);
 
-  // Gradients without that of sigma^2, and the adjustment. Of one factor a level costs what its
-  // own block does; where factors are crossed or nested every combination of levels has a few
+  // Gradients without that of sigma^2, and the adjustment. Of one grouping a level costs what its
+  // own block does; where groupings are crossed or nested every combination of levels has a few
   // solves.
   void rows(const ContrastRows& rows, RowVariances& out) const;
   void block(const ContrastBlock& contrasts, BlockVariances& out) const;
@@ -54,7 +54,7 @@ class LinearContrasts {
   const std::vector<LevelForm> forms_;
   const Matrix share_;
   const MarginalProducts marginal_;
-  const bool separate_;  // one factor: N is block diagonal over its levels
+  const bool separate_;  // one grouping: N is block diagonal over its levels
 
   Matrix cross_;               // Z'V^-1 X, q x p
   Matrix fixed_;               // Z'V^-1 X Phi

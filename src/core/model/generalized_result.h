@@ -39,7 +39,7 @@ struct GeneralizedResult : FitResult {
   // l'finite_vcov l (p x p).
   Vector finite_coefficients;
   Matrix finite_vcov, unidentified_directions;
-  // Terms whose groups are separated: one, or several of crossed factors that separate the data
+  // Terms whose groups are separated: one, or several of crossed groupings that separate the data
   // together.
   std::vector<int> separated_terms;
 };

@@ -43,14 +43,14 @@ ConditionalMode::ConditionalMode(const ResponseFamily& family, PackedResponse& r
 Vector ConditionalMode::predictor(const Vector& of_mode) const {
   Vector out = Vector::Zero(rows_.size());
   if (random_count_ > 0)
-    rows_.add_random(apply_factors(rows_.layout(), lambda_, of_mode, false), out);
+    rows_.add_random(apply_lambdas(rows_.layout(), lambda_, of_mode, false), out);
   if (fixed_count_ > 0) out += rows_.fixed_predictor(of_mode.tail(fixed_count_));
   return out;
 }
 
 Vector ConditionalMode::project(const Vector& r) const {
   Vector out(size());
-  out.head(random_count_) = apply_factors(rows_.layout(), lambda_, rows_.project_random(r), true);
+  out.head(random_count_) = apply_lambdas(rows_.layout(), lambda_, rows_.project_random(r), true);
   if (fixed_count_ > 0) out.tail(fixed_count_) = rows_.project_fixed(r);
   return out;
 }
@@ -80,7 +80,7 @@ RowDerivatives ConditionalMode::row_derivatives() {
 // Strip by strip eta, the rows' derivatives, U's and X's, A. What is no log density ends it early.
 double ConditionalMode::pass(const Vector& of_mode, Detail detail, bool with_fixed) {
   const RowDerivatives all = row_derivatives();
-  const Vector b = apply_factors(rows_.layout(), lambda_, of_mode.head(random_count_), false);
+  const Vector b = apply_lambdas(rows_.layout(), lambda_, of_mode.head(random_count_), false);
   const Vector beta = of_mode.tail(fixed_count_);
   Vector random_score = Vector::Zero(random_count_), fixed_score = Vector::Zero(fixed_count_);
   double sum = 0.0;
@@ -103,7 +103,7 @@ double ConditionalMode::pass(const Vector& of_mode, Detail detail, bool with_fix
     cross_.add(rows_, w_, start, count);
   }
   residual_.resize(size());
-  residual_ << apply_factors(rows_.layout(), lambda_, random_score, true) -
+  residual_ << apply_lambdas(rows_.layout(), lambda_, random_score, true) -
                    of_mode.head(random_count_),
       fixed_score;
   return of_mode.head(random_count_).squaredNorm() - 2.0 * sum;

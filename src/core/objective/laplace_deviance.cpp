@@ -25,7 +25,7 @@ constexpr double kLargestCorrection = 1.0;
 bool LaplaceDeviance::integrate(Integral& out) {
   const PackedRows& rows = mode().rows();
   const BlockLayout& layout = rows.layout();
-  const auto& factors = layout.factors();
+  const auto& groupings = layout.groupings();
 
   std::vector<Matrix> inverse_sum = zero_blocks(layout);  // T: sum over levels of (H^-1)_ll
   out.leverage = Vector::Zero(rows.size());
@@ -63,10 +63,10 @@ bool LaplaceDeviance::integrate(Integral& out) {
   out.dispersion_score = mode().dlogp_dphi() + mode().ds_dphi().cwiseProduct(moved);
 
   const Vector z = rows.project_random(out.score);
-  for (std::size_t f = 0; f < factors.size(); ++f) {
-    const Index k = factors[f].columns, levels = factors[f].levels;
-    const Eigen::Map<const Matrix> z_f(z.data() + factors[f].offset, k, levels);
-    const Eigen::Map<const Matrix> u_f(out.u.data() + factors[f].offset, k, levels);
+  for (std::size_t f = 0; f < groupings.size(); ++f) {
+    const Index k = groupings[f].columns, levels = groupings[f].levels;
+    const Eigen::Map<const Matrix> z_f(z.data() + groupings[f].offset, k, levels);
+    const Eigen::Map<const Matrix> u_f(out.u.data() + groupings[f].offset, k, levels);
     out.outer.push_back(-2.0 * z_f * u_f.transpose());
     // Z'WU H^-1 = Lambda^-T (I - H^-1), block by block of the diagonal.
     Matrix inner;
@@ -82,18 +82,18 @@ bool LaplaceDeviance::integrate(Integral& out) {
 // D_j = Lambda^-T (q I - T) Lambda^-1 - sum_l z_l z_l' + (tau_l z_l' + z_l tau_l')/2 with T of the
 // moved Lambda alone.
 std::vector<Matrix> LaplaceDeviance::sigma_gradient_beside_zero(const Adjoint& at_mode) {
-  const auto& factors = mode().rows().layout().factors();
+  const auto& groupings = mode().rows().layout().groupings();
   const std::vector<Matrix>& moved = divisible_lambda();
   mode().factor().factorize(moved, mode().poll());
   const std::vector<Matrix> inverse_sum = mode().factor().inverse_sums(mode().poll());
   std::vector<Matrix> out;
-  for (std::size_t f = 0; f < factors.size(); ++f) {
-    const Index k = factors[f].columns, levels = factors[f].levels;
+  for (std::size_t f = 0; f < groupings.size(); ++f) {
+    const Index k = groupings[f].columns, levels = groupings[f].levels;
     const Matrix inner = static_cast<double>(levels) * Matrix::Identity(k, k) - inverse_sum[f];
     const Matrix half = lower_transposed_solution(moved[f], inner);
     Matrix d = lower_transposed_solution(moved[f], half.transpose());
-    const Eigen::Map<const Matrix> z_f(at_mode.z.data() + factors[f].offset, k, levels);
-    const Eigen::Map<const Matrix> tau_f(at_mode.tau.data() + factors[f].offset, k, levels);
+    const Eigen::Map<const Matrix> z_f(at_mode.z.data() + groupings[f].offset, k, levels);
+    const Eigen::Map<const Matrix> tau_f(at_mode.tau.data() + groupings[f].offset, k, levels);
     d += (tau_f - z_f) * z_f.transpose();
     out.push_back(0.5 * (d + d.transpose()));
   }

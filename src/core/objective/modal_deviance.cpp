@@ -62,14 +62,14 @@ void ModalDeviance::start_mode_at(const std::vector<Matrix>& u) {
 
 Vector ModalDeviance::random_effects() const {
   const BlockLayout& layout = mode_.rows().layout();
-  return apply_factors(layout, lambda_, integral_.u.head(layout.random_columns()), false);
+  return apply_lambdas(layout, lambda_, integral_.u.head(layout.random_columns()), false);
 }
 
 double ModalDeviance::value(const Vector& psi) { return evaluate(psi, predicted_start(psi)); }
 
 double ModalDeviance::evaluate(const Vector& psi, const Vector& start, bool differenced) {
   psi_ = psi;
-  lambda_ = places_.factors(psi);
+  lambda_ = places_.lambdas(psi);
   factor_at_base_ = false;
   mode_.response().set_dispersion(psi.tail(dispersion_count_));
   integral_ = Integral();
@@ -118,7 +118,7 @@ Matrix ModalDeviance::mode_changes(const Matrix& steps) const {
   Matrix right(mode_.size(), steps.cols());
   for (Index column = 0; column < steps.cols(); ++column) {
     const Vector step = steps.col(column);
-    std::vector<Matrix> change = places_.factors(base_psi_ + step);
+    std::vector<Matrix> change = places_.lambdas(base_psi_ + step);
     for (std::size_t f = 0; f < change.size(); ++f) change[f] -= lambda_[f];
     right.col(column) = mode_shift(change, step, z);
   }
@@ -131,14 +131,14 @@ Vector ModalDeviance::mode_shift(const std::vector<Matrix>& change, const Vector
   const PackedRows& rows = mode_.rows();
   Vector moved = Vector::Zero(rows.size());
   if (fixed_count_ > 0) moved = rows.fixed_predictor(step.segment(fixed_start(), fixed_count_));
-  rows.add_random(apply_factors(rows.layout(), change, mode_.u(), false), moved);
+  rows.add_random(apply_lambdas(rows.layout(), change, mode_.u(), false), moved);
   Vector r = -mode_.w().cwiseProduct(moved);
   if (dispersion_count_ > 0) {
     r += mode_.ds_dphi().cwiseProduct(mode_.response().dispersion_slope() *
                                       step.tail(dispersion_count_));
   }
   Vector out = mode_.project(r);
-  out.head(z.size()) += apply_factors(rows.layout(), change, z, true);
+  out.head(z.size()) += apply_lambdas(rows.layout(), change, z, true);
   return out;
 }
 
@@ -148,10 +148,10 @@ Matrix ModalDeviance::random_effect_derivatives() const {
   Matrix right(mode_.size(), size()), direct = Matrix::Zero(layout.random_columns(), size());
   for (Index i = 0; i < size(); ++i) {
     const bool own = i < parameters_.size();
-    std::vector<Matrix> change = own ? places_.factor_derivatives(psi_, i) : zero_blocks(layout);
+    std::vector<Matrix> change = own ? places_.lambda_derivatives(psi_, i) : zero_blocks(layout);
     right.col(i) =
         mode_shift(change, own ? Vector(Vector::Zero(size())) : Vector(Vector::Unit(size(), i)), z);
-    if (own) direct.col(i) = apply_factors(layout, change, mode_.u(), false);
+    if (own) direct.col(i) = apply_lambdas(layout, change, mode_.u(), false);
   }
   return direct + mode_.factor().apply_lambda(mode_.solve(right), false);
 }
@@ -166,13 +166,13 @@ void ModalDeviance::derivatives(Vector& gradient_out, Matrix& curvature_out) {
   base_mode_ = integral_.u;
   gradient_out = gradient();
   curvature_out = curvature();
-  // Floored factors were used for terms beside zero: near enough to predict modes from.
+  // A floored Lambda was used for terms beside zero: near enough to predict modes from.
   factor_at_base_ = true;
 }
 
 double ModalDeviance::value_and_gradient(const Vector& psi, Vector& gradient_out) {
   psi_ = psi;
-  lambda_ = places_.factors(psi);
+  lambda_ = places_.lambdas(psi);
   const double value = integrate_at_mode();
   if (defined_) gradient_out = gradient();
   return value;
@@ -196,11 +196,11 @@ ModalDeviance::Adjoint ModalDeviance::adjoint() const {
   return out;
 }
 
-// df/dLambda of a factor.
+// df/dLambda of a grouping.
 Matrix ModalDeviance::factor_gradient(int f, const Adjoint& adjoint) const {
-  const Factor& factor = mode_.rows().layout().factors()[f];
-  const auto part = [&factor](const Vector& x) {
-    return Eigen::Map<const Matrix>(x.data() + factor.offset, factor.columns, factor.levels);
+  const Grouping& grouping = mode_.rows().layout().groupings()[f];
+  const auto part = [&grouping](const Vector& x) {
+    return Eigen::Map<const Matrix>(x.data() + grouping.offset, grouping.columns, grouping.levels);
   };
   return integral_.outer[f] + integral_.variance[f] +
          part(adjoint.tau) * part(integral_.u).transpose() +
@@ -209,7 +209,7 @@ Matrix ModalDeviance::factor_gradient(int f, const Adjoint& adjoint) const {
 
 Vector ModalDeviance::gradient() {
   const PackedRows& rows = mode_.rows();
-  const int factors = static_cast<int>(rows.layout().factors().size());
+  const int groupings = static_cast<int>(rows.layout().groupings().size());
   const Adjoint at_mode = adjoint();
   Vector out(size());
   if (fixed_count_ > 0) {
@@ -223,17 +223,17 @@ Vector ModalDeviance::gradient() {
     out.tail(dispersion_count_) = mode_.response().dispersion_slope().transpose() * by_row;
   }
 
-  std::vector<Matrix> by_factor(factors), beside_zero(factors);  // df/dLambda; D
+  std::vector<Matrix> by_grouping(groupings), beside_zero(groupings);  // df/dLambda; D
   if (divisible_lambda_ != lambda_) beside_zero = sigma_gradient_beside_zero(at_mode);
-  for (int f = 0; f < factors; ++f) {
-    by_factor[f] = integral_.variance[f].size() > 0 ? factor_gradient(f, at_mode)
-                                                    : Matrix(2.0 * beside_zero[f] * lambda_[f]);
+  for (int f = 0; f < groupings; ++f) {
+    by_grouping[f] = integral_.variance[f].size() > 0 ? factor_gradient(f, at_mode)
+                                                      : Matrix(2.0 * beside_zero[f] * lambda_[f]);
   }
   std::vector<Matrix> by_term(parameters_.terms());
   sigma_gradient_.assign(parameters_.terms(), Matrix());
   for (int j = 0; j < parameters_.terms(); ++j) {
-    by_term[j] = places_.block(by_factor, j);
-    sigma_gradient_[j] = near_zero(places_.factor(j))
+    by_term[j] = places_.block(by_grouping, j);
+    sigma_gradient_[j] = near_zero(places_.grouping(j))
                              ? places_.block(beside_zero, j)
                              : sigma_gradient(by_term[j], places_.block(lambda_, j));
   }
@@ -247,8 +247,8 @@ Matrix ModalDeviance::sigma_gradient(const Matrix& by_lambda, const Matrix& lamb
   return 0.25 * (transposed + transposed.transpose());
 }
 
-// D of every factor with Lambda's diagonal moved just off zero: there it is to be had, and is that
-// of the point to 8 digits. As a rule from df/dLambda there; then the mode of the point is put
+// D of every grouping with Lambda's diagonal moved just off zero: there it is to be had, and is
+// that of the point to 8 digits. As a rule from df/dLambda there; then the mode of the point is put
 // back.
 std::vector<Matrix> ModalDeviance::sigma_gradient_beside_zero(const Adjoint&) {
   const std::vector<Matrix> lambda = lambda_;
@@ -259,17 +259,18 @@ std::vector<Matrix> ModalDeviance::sigma_gradient_beside_zero(const Adjoint&) {
   const bool defined =
       mode_.find(beta, lambda_, integral.u, tolerance_, false) && integrate(integral_);
   std::vector<Matrix> out;
-  for (const auto& factor : lambda_) out.push_back(Matrix::Zero(factor.rows(), factor.cols()));
+  for (const auto& grouping : lambda_)
+    out.push_back(Matrix::Zero(grouping.rows(), grouping.cols()));
   if (defined) {
     const Adjoint beside = adjoint();
-    std::vector<Matrix> by_factor;
+    std::vector<Matrix> by_grouping;
     for (std::size_t f = 0; f < out.size(); ++f) {
-      by_factor.push_back(factor_gradient(static_cast<int>(f), beside));
+      by_grouping.push_back(factor_gradient(static_cast<int>(f), beside));
     }
     for (int j = 0; j < parameters_.terms(); ++j) {
       const Matrix own = places_.block(lambda_, j);
-      out[places_.factor(j)].block(places_.column(j), places_.column(j), own.rows(), own.cols()) =
-          sigma_gradient(places_.block(by_factor, j), own);
+      out[places_.grouping(j)].block(places_.column(j), places_.column(j), own.rows(), own.cols()) =
+          sigma_gradient(places_.block(by_grouping, j), own);
     }
   }
   lambda_ = lambda;

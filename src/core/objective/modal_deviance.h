@@ -71,8 +71,8 @@ class ModalDeviance : public MixedObjective {
     Vector dispersion_score;    // the mean of dlogp/dphi (n)
     Vector leverage;            // h_i = U_i V U_i' (n)
     Vector node_score;          // gbar: mean of U's - u over the nodes (q); empty: zero
-    std::vector<Matrix> outer;  // per factor: -2 mean of sum_l (Z's)_l u_l'
-    // Per factor 2 sum_l (Z'WUV)_ll; empty: not to be had at this Lambda, but
+    std::vector<Matrix> outer;  // per grouping: -2 mean of sum_l (Z's)_l u_l'
+    // Per grouping 2 sum_l (Z'WUV)_ll; empty: not to be had at this Lambda, but
     // sigma_gradient_beside_zero().
     std::vector<Matrix> variance;
   };
@@ -82,16 +82,16 @@ class ModalDeviance : public MixedObjective {
     Vector v, moved, t;  // of the mode; by row: what v adds to eta, and what is left
     Vector z, tau;       // Z' of the scores at the mode and of t
   };
-  // D = df/dSigma of every factor; read where near_zero(). May leave the mode's factor at
+  // D = df/dSigma of every grouping; read where near_zero(). May leave the mode's factor at
   // divisible_lambda(): until the next value() it serves the prediction of modes and the curvature,
   // to which it is near enough.
   virtual std::vector<Matrix> sigma_gradient_beside_zero(const Adjoint& at_mode);
-  const std::vector<Matrix>& lambda() const { return lambda_; }  // per factor
+  const std::vector<Matrix>& lambda() const { return lambda_; }  // per grouping
   const std::vector<Matrix>& divisible_lambda() const {
     return divisible_lambda_;
   }  // moved off zero
-  // Whether a diagonal element of the factor's Lambda is too small to divide by.
-  bool near_zero(int factor) const { return lambda_[factor] != divisible_lambda_[factor]; }
+  // Whether a diagonal element of the grouping's Lambda is too small to divide by.
+  bool near_zero(int grouping) const { return lambda_[grouping] != divisible_lambda_[grouping]; }
   ConditionalMode& mode() { return mode_; }
 
  private:
@@ -114,7 +114,7 @@ class ModalDeviance : public MixedObjective {
 
   double tolerance_;
   Vector psi_;
-  std::vector<Matrix> lambda_, divisible_lambda_, mean_own_;  // per factor
+  std::vector<Matrix> lambda_, divisible_lambda_, mean_own_;  // per grouping
   Integral integral_;
   bool defined_ = false;
   std::vector<Matrix> sigma_gradient_;

@@ -38,7 +38,7 @@ ProfiledDeviance::ProfiledDeviance(const Design& design, CrossProducts& cross,
       degrees_(design.used_rows() - (reml ? design.rank() : 0)),
       places_(cross.layout(), parameters) {
   here_.factor = new_factor();
-  for (std::size_t f = 0; f < cross.layout().factors().size(); ++f) {
+  for (std::size_t f = 0; f < cross.layout().groupings().size(); ++f) {
     mean_own_.push_back(cross.mean_own(static_cast<int>(f)));
   }
   response_.resize(design.rows());
@@ -50,7 +50,7 @@ Matrix ProfiledDeviance::mean_cross(int term) const { return places_.block(mean_
 
 double ProfiledDeviance::value(const Vector& theta) {
   theta_ = theta;
-  evaluate(places_.factors(theta), here_);
+  evaluate(places_.lambdas(theta), here_);
   floored_ = &here_;
   return here_.deviance;
 }
@@ -102,7 +102,7 @@ void ProfiledDeviance::evaluate(const std::vector<Matrix>& lambda, State& at) co
   if (anchor_.active) {
     use_anchor(at, random, fixed);
   } else {
-    random = apply_factors(cross_.layout(), lambda, random, true);
+    random = apply_lambdas(cross_.layout(), lambda, random, true);
   }
   at.factor->solve_forward(random, fixed);
   at.random = random;
@@ -148,17 +148,17 @@ void ProfiledDeviance::use_anchor(State& at, Matrix& random, Matrix& fixed) cons
     map.push_back(shift_map(at.lambda[f], anchor_.lambda[f], size, rest[f]));
     zero = zero && rest[f].isZero(0.0);
   }
-  at.shift = apply_factors(cross_.layout(), map, anchor_.u, false);
+  at.shift = apply_lambdas(cross_.layout(), map, anchor_.u, false);
   at.constant += at.shift.squaredNorm();
   if (!zero) {
-    const Vector d = apply_factors(cross_.layout(), rest, anchor_.u, false);
+    const Vector d = apply_lambdas(cross_.layout(), rest, anchor_.u, false);
     Matrix random_d, fixed_d;
     cross_.multiply(d, random_d, fixed_d);
     at.constant += d.dot(random_d.col(0) - 2.0 * random.col(0));
     random -= random_d;
     fixed -= fixed_d;
   }
-  random = apply_factors(cross_.layout(), at.lambda, random, true) - at.shift;
+  random = apply_lambdas(cross_.layout(), at.lambda, random, true) - at.shift;
 }
 
 void ProfiledDeviance::fix_scale(double sigma) {
@@ -173,7 +173,7 @@ double ProfiledDeviance::profile_share(double residual) const {
 
 BlockedCholesky ProfiledDeviance::blocked_factor(const Vector& theta) const {
   BlockedCholesky out(cross_);
-  out.factorize(places_.factors(theta), poll_);
+  out.factorize(places_.lambdas(theta), poll_);
   return out;
 }
 
@@ -199,7 +199,7 @@ Matrix ProfiledDeviance::modes(const Solution& solution, int term) const {
 
 Vector ProfiledDeviance::linear_predictor(const Solution& solution) const {
   return tiers::linear_predictor(design_, cross_.layout(), solution.beta,
-                                 apply_factors(cross_.layout(), here_.lambda, solution.u, false));
+                                 apply_lambdas(cross_.layout(), here_.lambda, solution.u, false));
 }
 
 // Whether cross-products cancel at the point of the last value(), and rows can do better.
@@ -251,23 +251,23 @@ void ProfiledDeviance::derivatives(Vector& gradient, Matrix& curvature) {
   curvature = theta_information(solution);
 }
 
-// M of every factor, at the floored point.
+// M of every grouping, at the floored point.
 void ProfiledDeviance::find_m(const Solution& solution) {
-  const auto& factors = cross_.layout().factors();
+  const auto& groupings = cross_.layout().groupings();
   const PenalizedFactor& factor = *floored_->factor;
   inverse_sum_ = factor.inverse_sums(poll_);
   const bool fixed = design_.rank() > 0;
   if (fixed) projection_ = factor.fixed_projection();
   m_ = zero_blocks(cross_.layout());
-  for (std::size_t f = 0; f < factors.size(); ++f) {
-    const Index k = factors[f].columns, levels = factors[f].levels;
+  for (std::size_t f = 0; f < groupings.size(); ++f) {
+    const Index k = groupings[f].columns, levels = groupings[f].levels;
     m_[f] = static_cast<double>(levels) * Matrix::Identity(k, k) - inverse_sum_[f];
-    const Eigen::Map<const Matrix> u(solution.u.data() + factors[f].offset, k, levels);
+    const Eigen::Map<const Matrix> u(solution.u.data() + groupings[f].offset, k, levels);
     m_[f] -= scale_ * (u * u.transpose());
     if (!reml_ || !fixed) continue;
     // sum_l B_l S^-1 B_l' with B L_XX^-T column by column.
     const Matrix half = lower_solution(
-        factor.fixed_lower(), projection_.middleRows(factors[f].offset, k * levels).transpose());
+        factor.fixed_lower(), projection_.middleRows(groupings[f].offset, k * levels).transpose());
     for (Index x = 0; x < half.rows(); ++x) {
       const Vector row = half.row(x).transpose();
       const Eigen::Map<const Matrix> b(row.data(), k, levels);
@@ -278,26 +278,27 @@ void ProfiledDeviance::find_m(const Solution& solution) {
 
 // D = Lambda^-T M Lambda^-1 of every term, and from it the gradient in theta.
 Vector ProfiledDeviance::theta_gradient() {
-  std::vector<Matrix> by_factor(parameters_.terms());
+  std::vector<Matrix> by_grouping(parameters_.terms());
   sigma_gradient_.assign(parameters_.terms(), Matrix());
-  const std::vector<Matrix> term_lambda = parameters_.factors(theta_);
+  const std::vector<Matrix> term_lambda = parameters_.lambdas(theta_);
   for (int j = 0; j < parameters_.terms(); ++j) {
     const Matrix lambda = places_.block(floored_->lambda, j);
     const Matrix half = lower_transposed_solution(lambda, places_.block(m_, j));  // Lambda^-T M
     Matrix d = lower_transposed_solution(lambda, half.transpose());
     d = (0.5 * (d + d.transpose())).eval();
     sigma_gradient_[j] = d;
-    by_factor[j] = 2.0 * d * term_lambda[j];
+    by_grouping[j] = 2.0 * d * term_lambda[j];
   }
-  return parameters_.gradient(theta_, by_factor);
+  return parameters_.gradient(theta_, by_grouping);
 }
 
 // The curvature, and what the Hessian will need of it: Q, d and <D, Sigma''>.
 Matrix ProfiledDeviance::theta_information(const Solution& solution) {
-  const auto& factors = cross_.layout().factors();
+  const auto& groupings = cross_.layout().groupings();
   Vector z = solution.u;  // Z'e = Lambda^-T u
-  for (std::size_t f = 0; f < factors.size(); ++f) {
-    Eigen::Map<Matrix> z_f(z.data() + factors[f].offset, factors[f].columns, factors[f].levels);
+  for (std::size_t f = 0; f < groupings.size(); ++f) {
+    Eigen::Map<Matrix> z_f(z.data() + groupings[f].offset, groupings[f].columns,
+                           groupings[f].levels);
     solve_lower_transposed(floored_->lambda[f], z_f);
   }
   std::vector<Matrix> by_residual(parameters_.terms());
@@ -320,11 +321,11 @@ Matrix ProfiledDeviance::average_information(const Matrix& directions) const {
                                       true);
   }
   Matrix random = directions, fixed = Matrix::Zero(design_.rank(), directions.cols());
-  const auto& factors = cross_.layout().factors();
+  const auto& groupings = cross_.layout().groupings();
   for (Index column = 0; column < random.cols(); ++column) {
-    for (std::size_t f = 0; f < factors.size(); ++f) {
-      Eigen::Map<Matrix> part(random.col(column).data() + factors[f].offset, factors[f].columns,
-                              factors[f].levels);
+    for (std::size_t f = 0; f < groupings.size(); ++f) {
+      Eigen::Map<Matrix> part(random.col(column).data() + groupings[f].offset, groupings[f].columns,
+                              groupings[f].levels);
       solve_lower(floored_->lambda[f], part);
     }
   }
@@ -336,17 +337,17 @@ Matrix ProfiledDeviance::average_information(const Matrix& directions) const {
 }
 
 Matrix ProfiledDeviance::hessian_bound() const {
-  const auto& factors = cross_.layout().factors();
+  const auto& groupings = cross_.layout().groupings();
   const auto forms = places_.variance_forms(theta_, floored_->lambda);
   const Index count = parameters_.size();
   Matrix trace = Matrix::Zero(count, count);
   for (Index i = 0; i < count; ++i) {
     for (Index j = 0; j < count; ++j) {
-      const int f = forms[i].factor;
-      if (forms[j].factor != f) continue;
+      const int f = forms[i].grouping;
+      if (forms[j].grouping != f) continue;
       const Matrix product =
           0.5 * (forms[i].block * forms[j].block + forms[j].block * forms[i].block);
-      trace(i, j) = static_cast<double>(factors[f].levels) * product.trace() -
+      trace(i, j) = static_cast<double>(groupings[f].levels) * product.trace() -
                     product.cwiseProduct(inverse_sum_[f]).sum();
     }
   }
@@ -407,15 +408,15 @@ double ProfiledDeviance::step_limit(const Vector& theta, const Vector& step) con
 // Sigma + dSigma with dSigma = Lambda dLambda' + dLambda Lambda', negative variances set to zero.
 Vector ProfiledDeviance::follow_path(const Vector& theta, const Vector& step) const {
   std::vector<Matrix> next(parameters_.terms());
-  const std::vector<Matrix> factors = parameters_.factors(theta);
+  const std::vector<Matrix> lambdas = parameters_.lambdas(theta);
   for (int j = 0; j < parameters_.terms(); ++j) {
     const Vector part = parameters_.part(theta, j), move = parameters_.part(step, j);
-    Matrix change = Matrix::Zero(factors[j].rows(), factors[j].cols());
+    Matrix change = Matrix::Zero(lambdas[j].rows(), lambdas[j].cols());
     for (Index i = 0; i < part.size(); ++i) {
       change += move[i] * parameters_.structure(j).factor_derivative(part, i);
     }
-    const Matrix product = factors[j] * change.transpose();
-    SymmetricEigen eigen(factors[j] * factors[j].transpose() + product + product.transpose());
+    const Matrix product = lambdas[j] * change.transpose();
+    SymmetricEigen eigen(lambdas[j] * lambdas[j].transpose() + product + product.transpose());
     next[j] = lower_factor(eigen.eigenvectors() *
                            eigen.eigenvalues().cwiseMax(0.0).cwiseSqrt().asDiagonal());
   }
@@ -424,14 +425,14 @@ Vector ProfiledDeviance::follow_path(const Vector& theta, const Vector& step) co
 
 // ECME: Sigma <- Lambda (I - M / q) Lambda', monotone and positive semidefinite.
 Vector ProfiledDeviance::safe_step(const Vector&) {
-  const auto& factors = cross_.layout().factors();
+  const auto& groupings = cross_.layout().groupings();
   std::vector<Matrix> next(parameters_.terms());
   for (int j = 0; j < parameters_.terms(); ++j) {
     const Matrix lambda = places_.block(floored_->lambda, j);
     const Matrix m = places_.block(m_, j);
     const Index k = lambda.rows();
     const Matrix inner =
-        Matrix::Identity(k, k) - m / static_cast<double>(factors[places_.factor(j)].levels);
+        Matrix::Identity(k, k) - m / static_cast<double>(groupings[places_.grouping(j)].levels);
     SymmetricEigen eigen(inner);
     const Matrix root =
         eigen.eigenvectors() * eigen.eigenvalues().cwiseMax(0.0).cwiseSqrt().asDiagonal();

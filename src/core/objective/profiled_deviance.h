@@ -94,12 +94,12 @@ class ProfiledDeviance final : public MixedObjective {
   struct Anchor {
     bool active = false;
     Vector beta, u;
-    std::vector<Matrix> lambda;  // per factor
+    std::vector<Matrix> lambda;  // per grouping
   };
   // What is known at one Lambda.
   struct State {
     std::unique_ptr<PenalizedFactor> factor;
-    std::vector<Matrix> lambda;  // per factor
+    std::vector<Matrix> lambda;  // per grouping
     Matrix random, fixed;        // c and s
     Vector shift;                // u = shift + what the system is solved for; empty: no anchor
     double constant = 0.0, residual = 0.0, deviance = 0.0;
@@ -131,7 +131,7 @@ class ProfiledDeviance final : public MixedObjective {
   const Poll poll_;
   const Index degrees_;
   const TermPlaces places_;
-  std::vector<Matrix> mean_own_;  // per factor
+  std::vector<Matrix> mean_own_;  // per grouping
 
   Vector theta_, response_;
   // At theta_, and where derivatives() worked: there too, or just beside it.
@@ -141,11 +141,11 @@ class ProfiledDeviance final : public MixedObjective {
   Scale scale_kind_ = Scale::profiled;
   double fixed_sigma2_ = 1.0;
   Anchor anchor_;
-  std::vector<Matrix> m_;  // M per factor of the last derivatives()
+  std::vector<Matrix> m_;  // M per grouping of the last derivatives()
   std::vector<Matrix> sigma_gradient_;
   Matrix information_;                           // Q
   double scale_ = 0.0, floored_residual_ = 0.0;  // m / r2 and r2 at the floored point
-  std::vector<Matrix> inverse_sum_;              // sum over levels of (Omega^-1)_ll, per factor
+  std::vector<Matrix> inverse_sum_;              // sum over levels of (Omega^-1)_ll, per grouping
   Matrix path_correction_;                       // <D, d2 Sigma / dtheta dtheta'>
   Vector residual_gradient_;
   Matrix projection_;  // B

@@ -37,7 +37,7 @@ QuadratureDeviance::QuadratureDeviance(ConditionalMode& mode,
                                        const std::vector<int>& points)
     : ModalDeviance(mode, parameters, 1e-4) {
   const BlockLayout& layout = mode.rows().layout();
-  if (!layout.remainder().empty()) throw std::logic_error("quadrature needs nested factors");
+  if (!layout.remainder().empty()) throw std::logic_error("quadrature needs nested groupings");
   const int depth = static_cast<int>(layout.chain().size());
   start_.push_back(0);
   for (int c = 0; c < depth; ++c) {
@@ -70,11 +70,11 @@ bool QuadratureDeviance::integrate(Integral& out) {
   products_.resize(depth);
   mean_.clear();
   second_moment_.clear();
-  for (const auto& factor : layout.factors()) {
-    out.outer.push_back(Matrix::Zero(factor.columns, factor.columns));
-    out.variance.push_back(Matrix::Zero(factor.columns, factor.columns));
-    mean_.push_back(Matrix::Zero(factor.columns, factor.levels));
-    second_moment_.push_back(Matrix::Zero(factor.columns, factor.columns * factor.levels));
+  for (const auto& grouping : layout.groupings()) {
+    out.outer.push_back(Matrix::Zero(grouping.columns, grouping.columns));
+    out.variance.push_back(Matrix::Zero(grouping.columns, grouping.columns));
+    mean_.push_back(Matrix::Zero(grouping.columns, grouping.levels));
+    second_moment_.push_back(Matrix::Zero(grouping.columns, grouping.columns * grouping.levels));
   }
   for (int c = 0; c < depth; ++c) {
     const ChainLevel& level = layout.chain()[c];
@@ -111,8 +111,8 @@ bool QuadratureDeviance::integrate(Integral& out) {
 double QuadratureDeviance::descend(int c, Index unit, Point& point, Index& visit_index) {
   const PackedRows& rows = mode().rows();
   const BlockLayout& layout = rows.layout();
-  const Factor& factor = layout.factors()[layout.chain()[c].factor];
-  const Index k = factor.columns, nodes = rules_[c].nodes.cols();
+  const Grouping& grouping = layout.groupings()[layout.chain()[c].grouping];
+  const Index k = grouping.columns, nodes = rules_[c].nodes.cols();
   visit_index = used_visits_++;
   if (static_cast<Index>(visits_.size()) < used_visits_) visits_.resize(used_visits_);
 
@@ -127,8 +127,8 @@ double QuadratureDeviance::descend(int c, Index unit, Point& point, Index& visit
   solve_lower_transposed(lower, moved);
   {
     Visit& visit = visits_[visit_index];
-    visit.shift.noalias() = lambda()[layout.chain()[c].factor] * moved;
-    visit.u = moved.colwise() + mode().u().segment(factor.offset + unit * k, k);
+    visit.shift.noalias() = lambda()[layout.chain()[c].grouping] * moved;
+    visit.u = moved.colwise() + mode().u().segment(grouping.offset + unit * k, k);
     visit.below.clear();
   }
   Vector log_terms =
@@ -165,12 +165,14 @@ void QuadratureDeviance::evaluate_leaf(Index unit, const Point& point, Visit& vi
 
   rest_ = mode().eta().segment(first, count);
   for (int c = 1; c < depth; ++c) {
-    const Index at = rows.random_start(layout.chain()[c].factor), width = layout.chain()[c].columns;
+    const Index at = rows.random_start(layout.chain()[c].grouping),
+                width = layout.chain()[c].columns;
     rest_.noalias() += rows.random().block(at, first, width, count).transpose() *
                        point.shift.segment(start_[c], width);
   }
   const ResponseRows part = part_of(mode().response().rows(), first, count);
-  const auto z = rows.random().block(rows.random_start(layout.chain()[0].factor), first, k, count);
+  const auto z =
+      rows.random().block(rows.random_start(layout.chain()[0].grouping), first, k, count);
   Vector& eta = leaf_rows_.eta;
   for (Vector* v : {&eta, &leaf_rows_.logp, &leaf_rows_.w, &leaf_rows_.dw, &leaf_rows_.ds_dphi,
                     &leaf_rows_.dw_dphi}) {
@@ -200,9 +202,9 @@ void QuadratureDeviance::evaluate_leaf(Index unit, const Point& point, Visit& vi
 void QuadratureDeviance::ascend(int c, Index unit, Index visit_index, double weight, Point& point,
                                 Integral& out) {
   const BlockLayout& layout = mode().rows().layout();
-  const int f = layout.chain()[c].factor;
-  const Factor& factor = layout.factors()[f];
-  const Index k = factor.columns, above = start_.back() - start_[c + 1];
+  const int f = layout.chain()[c].grouping;
+  const Grouping& grouping = layout.groupings()[f];
+  const Index k = grouping.columns, above = start_.back() - start_[c + 1];
   const std::size_t children = c > 0 ? children_[c][unit].size() : 0;
   const Visit& visit = visits_[visit_index];
   for (Index q = 0; q < visit.probability.size(); ++q) {
@@ -210,7 +212,7 @@ void QuadratureDeviance::ascend(int c, Index unit, Index visit_index, double wei
     if (p == 0.0) continue;
     const auto u = visit.u.col(q);
     const auto x = rules_[c].nodes.col(q);
-    out.node_score.segment(factor.offset + unit * k, k) -= p * u;
+    out.node_score.segment(grouping.offset + unit * k, k) -= p * u;
     Matrix& product = products_[c][unit];
     product.leftCols(k).noalias() -= (p * u) * x.transpose();
     if (above > 0) product.rightCols(above).noalias() -= (p * u) * point.x.tail(above).transpose();
@@ -243,14 +245,14 @@ void QuadratureDeviance::ascend_leaf(Index unit, const Visit& visit, double weig
   Index above_unit = unit;
   for (int c = 0; c < depth; ++c) {
     if (c > 0) above_unit = layout.chain()[c - 1].parent[above_unit];
-    const int f = layout.chain()[c].factor;
-    const Factor& factor = layout.factors()[f];
-    const Index k = factor.columns, above = start_.back() - start_[c + 1];
+    const int f = layout.chain()[c].grouping;
+    const Grouping& grouping = layout.groupings()[f];
+    const Index k = grouping.columns, above = start_.back() - start_[c + 1];
     const auto z = rows.random().block(rows.random_start(f), first, k, count);
     const Matrix& factor_lambda = lambda()[f];
     const Vector total = z * score;                      // mean of Z's
     const Vector g = factor_lambda.transpose() * total;  // and of U's
-    out.node_score.segment(factor.offset + above_unit * k, k) += g;
+    out.node_score.segment(grouping.offset + above_unit * k, k) += g;
     Matrix& product = products_[c][above_unit];
     if (above > 0) product.rightCols(above).noalias() += g * point.x.tail(above).transpose();
     if (c > 0) {
@@ -275,24 +277,24 @@ bool QuadratureDeviance::couple_levels(Integral& out) {
   Vector square_shift = Vector::Zero(layout.chain()[depth - 1].units), square_spread = square_shift;
   for (int c = 0; c < depth; ++c) {
     const ChainLevel& level = layout.chain()[c];
-    const Factor& factor = layout.factors()[level.factor];
+    const Grouping& grouping = layout.groupings()[level.grouping];
     const Index k = level.columns;
     coupling_[c].resize(level.units);
     for (Index unit = 0; unit < level.units; ++unit) {
       const ConstMatrixMap lower = mode().factor().unit_lower(c, unit);
       Matrix& t = products_[c][unit];
       solve_lower(lower, t);
-      auto mine = forward.segment(factor.offset + unit * k, k);
+      auto mine = forward.segment(grouping.offset + unit * k, k);
       solve_lower(lower, mine);
       Matrix& coupling = coupling_[c][unit];
       coupling.resize(level.ancestor_columns, k);
       Index above = unit;
       for (int up = c + 1; up < depth; ++up) {
         above = layout.chain()[up - 1].parent[above];
-        const Factor& upper = layout.factors()[layout.chain()[up].factor];
+        const Grouping& upper = layout.groupings()[layout.chain()[up].grouping];
         const Index at = start_[up] - start_[c + 1], width = upper.columns;
         coupling.middleRows(at, width).noalias() =
-            lambda()[layout.chain()[up].factor].transpose() *
+            lambda()[layout.chain()[up].grouping].transpose() *
             mode().factor().unit_ancestors(c, unit).middleCols(at, width).transpose() *
             mode().factor().unit_spread(c, unit);
         products_[up][above].noalias() -=
@@ -326,13 +328,13 @@ void QuadratureDeviance::spread_over_rows(Integral& out) {
     if (count == 0) continue;
     for (int c = 1; c < depth; ++c) unit[c] = layout.chain()[c - 1].parent[unit[c - 1]];
     const auto random = [&](int c) {
-      return rows.random().block(rows.random_start(layout.chain()[c].factor), first,
+      return rows.random().block(rows.random_start(layout.chain()[c].grouping), first,
                                  layout.chain()[c].columns, count);
     };
     y.resize(total, count);
     for (int c = 0; c < depth; ++c) {
       y.middleRows(start_[c], layout.chain()[c].columns).noalias() =
-          lambda()[layout.chain()[c].factor].transpose() * random(c);
+          lambda()[layout.chain()[c].grouping].transpose() * random(c);
     }
     for (int c = 0; c < depth; ++c) {
       const Index above = total - start_[c + 1];
@@ -356,7 +358,7 @@ void QuadratureDeviance::spread_over_rows(Integral& out) {
       auto mine = spread.middleRows(start_[c], layout.chain()[c].columns);
       if (above > 0) mine.noalias() -= coupling_[c][unit[c]].transpose() * spread.bottomRows(above);
       solve_lower_transposed(mode().factor().unit_lower(c, unit[c]), mine);
-      out.variance[layout.chain()[c].factor].noalias() +=
+      out.variance[layout.chain()[c].grouping].noalias() +=
           2.0 * (random(c) * mode().w().segment(first, count).asDiagonal()) * mine.transpose();
     }
   }

@@ -1,6 +1,6 @@
-// -2 log-likelihood by adaptive Gauss-Hermite quadrature over the chain of nested factors, all of a
-// unit's columns at once, with its exact gradient (vignettes/algorithm.Rmd 3.4, 3.5). The nodes sit
-// where the factor of H = C C' at the joint mode puts them:
+// -2 log-likelihood by adaptive Gauss-Hermite quadrature over the chain of nested groupings, all of
+// a unit's columns at once, with its exact gradient (vignettes/algorithm.Rmd 3.4, 3.5). The nodes
+// sit where the factor of H = C C' at the joint mode puts them:
 //   u_a = mode_a + C_a^-T (x_a - sum over ancestors c of C_ca'(u_c - mode_c)).
 // One point everywhere is Laplace's approximation.
 //
@@ -23,7 +23,7 @@ class QuadratureDeviance final : public ModalDeviance {
   // bound on its error, summed over the root units, and the largest of them.
   double accuracy() const { return accuracy_; }
   double largest_error() const { return largest_error_; }
-  // Per factor, k x levels and k x (k levels): mean and covariance of u of every unit under the
+  // Per grouping, k x levels and k x (k levels): mean and covariance of u of every unit under the
   // integrand, at the point of the last value().
   const std::vector<Matrix>& means() const { return mean_; }
   const std::vector<Matrix>& second_moments() const { return second_moment_; }  // of u about zero

@@ -16,37 +16,37 @@ constexpr double kDiagonalFloor = 1e-4;  // see away_from_zero()
 TermPlaces::TermPlaces(const BlockLayout& layout, const CovarianceParameters& parameters)
     : layout_(layout),
       parameters_(parameters),
-      factor_(parameters.terms()),
+      grouping_(parameters.terms()),
       column_(parameters.terms()) {
-  for (std::size_t f = 0; f < layout.factors().size(); ++f) {
-    const Factor& factor = layout.factors()[f];
-    for (std::size_t t = 0; t < factor.terms.size(); ++t) {
-      factor_[factor.terms[t]] = static_cast<int>(f);
-      column_[factor.terms[t]] = factor.first_column[t];
+  for (std::size_t f = 0; f < layout.groupings().size(); ++f) {
+    const Grouping& grouping = layout.groupings()[f];
+    for (std::size_t t = 0; t < grouping.terms.size(); ++t) {
+      grouping_[grouping.terms[t]] = static_cast<int>(f);
+      column_[grouping.terms[t]] = grouping.first_column[t];
     }
   }
 }
 
-std::vector<Matrix> TermPlaces::factors(const Vector& psi) const {
+std::vector<Matrix> TermPlaces::lambdas(const Vector& psi) const {
   std::vector<Matrix> out;
-  for (const auto& factor : layout_.factors())
-    out.push_back(Matrix::Zero(factor.columns, factor.columns));
-  const std::vector<Matrix> by_term = parameters_.factors(psi);
+  for (const auto& grouping : layout_.groupings())
+    out.push_back(Matrix::Zero(grouping.columns, grouping.columns));
+  const std::vector<Matrix> by_term = parameters_.lambdas(psi);
   for (int j = 0; j < parameters_.terms(); ++j) {
     const Index k = by_term[j].rows();
-    out[factor_[j]].block(column_[j], column_[j], k, k) = by_term[j];
+    out[grouping_[j]].block(column_[j], column_[j], k, k) = by_term[j];
   }
   return out;
 }
 
-Matrix TermPlaces::block(const std::vector<Matrix>& by_factor, int term) const {
+Matrix TermPlaces::block(const std::vector<Matrix>& by_grouping, int term) const {
   const Index k = parameters_.structure(term).columns();
-  return by_factor[factor_[term]].block(column_[term], column_[term], k, k);
+  return by_grouping[grouping_[term]].block(column_[term], column_[term], k, k);
 }
 
 Matrix TermPlaces::part(const Vector& v, int term) const {
-  const Factor& factor = layout_.factors()[factor_[term]];
-  return Eigen::Map<const Matrix>(v.data() + factor.offset, factor.columns, factor.levels)
+  const Grouping& grouping = layout_.groupings()[grouping_[term]];
+  return Eigen::Map<const Matrix>(v.data() + grouping.offset, grouping.columns, grouping.levels)
       .middleRows(column_[term], parameters_.structure(term).columns());
 }
 
@@ -55,23 +55,24 @@ Matrix TermPlaces::coordinates(const std::vector<Matrix>& by_term) const {
   Matrix out = Matrix::Zero(layout_.random_columns(), rows);
   for (std::size_t j = 0; j < by_term.size(); ++j) {
     const Index k = parameters_.structure(static_cast<int>(j)).columns();
-    for (Index level = 0; level < layout_.factors()[factor_[j]].levels; ++level) {
-      out.middleRows(layout_.coordinate(factor_[j], level) + column_[j], k) =
+    for (Index level = 0; level < layout_.groupings()[grouping_[j]].levels; ++level) {
+      out.middleRows(layout_.coordinate(grouping_[j], level) + column_[j], k) =
           by_term[j].middleCols(level * k, k).transpose();
     }
   }
   return out;
 }
 
-std::vector<Matrix> TermPlaces::factor_derivatives(const Vector& psi, Index i) const {
+std::vector<Matrix> TermPlaces::lambda_derivatives(const Vector& psi, Index i) const {
   std::vector<Matrix> out;
-  for (const auto& factor : layout_.factors())
-    out.push_back(Matrix::Zero(factor.columns, factor.columns));
+  for (const auto& grouping : layout_.groupings())
+    out.push_back(Matrix::Zero(grouping.columns, grouping.columns));
   int j = 0;
   while (j + 1 < parameters_.terms() && i >= parameters_.offset(j + 1)) ++j;
   const Index k = parameters_.structure(j).columns();
-  out[factor_[j]].block(column_[j], column_[j], k, k) = parameters_.structure(j).factor_derivative(
-      parameters_.part(psi, j), i - parameters_.offset(j));
+  out[grouping_[j]].block(column_[j], column_[j], k, k) =
+      parameters_.structure(j).factor_derivative(parameters_.part(psi, j),
+                                                 i - parameters_.offset(j));
   return out;
 }
 
@@ -79,13 +80,13 @@ Matrix TermPlaces::directions(const Vector& psi, const std::vector<Matrix>& lamb
                               const Vector& z) const {
   Matrix out = Matrix::Zero(layout_.random_columns(), parameters_.size());
   for (int j = 0; j < parameters_.terms(); ++j) {
-    const Factor& factor = layout_.factors()[factor_[j]];
+    const Grouping& grouping = layout_.groupings()[grouping_[j]];
     const Matrix own = block(lambda, j), u_j = part(u, j), z_j = part(z, j);
     const Vector theta = parameters_.part(psi, j);
     for (Index i = 0; i < theta.size(); ++i) {
       const Matrix derivative = parameters_.structure(j).factor_derivative(theta, i);
-      Eigen::Map<Matrix>(out.col(parameters_.offset(j) + i).data() + factor.offset, factor.columns,
-                         factor.levels)
+      Eigen::Map<Matrix>(out.col(parameters_.offset(j) + i).data() + grouping.offset,
+                         grouping.columns, grouping.levels)
           .middleRows(column_[j], own.rows()) =
           derivative * u_j + own * (derivative.transpose() * z_j);
     }
@@ -97,14 +98,14 @@ std::vector<LevelForm> TermPlaces::variance_forms(const Vector& psi,
                                                   const std::vector<Matrix>& lambda) const {
   std::vector<LevelForm> forms;
   for (int j = 0; j < parameters_.terms(); ++j) {
-    const Index all = layout_.factors()[factor_[j]].columns;
+    const Index all = layout_.groupings()[grouping_[j]].columns;
     const Matrix own = block(lambda, j);
     const Vector theta = parameters_.part(psi, j);
     for (Index i = 0; i < theta.size(); ++i) {
       const Matrix half = lower_solution(own, parameters_.structure(j).factor_derivative(theta, i));
       Matrix form = Matrix::Zero(all, all);
       form.block(column_[j], column_[j], own.rows(), own.rows()) = half + half.transpose();
-      forms.push_back({factor_[j], form});
+      forms.push_back({grouping_[j], form});
     }
   }
   return forms;
@@ -126,7 +127,7 @@ Matrix average_information(const CrossProducts& cross, const PenalizedFactor& fa
   Matrix random, fixed;
   cross.multiply(directions, random, fixed);
   Matrix out = directions.transpose() * random;
-  random = apply_factors(cross.layout(), lambda, random, true);
+  random = apply_lambdas(cross.layout(), lambda, random, true);
   if (!without_fixed) fixed.resize(0, directions.cols());
   factor.solve_forward(random, fixed);
   out.noalias() -= random.transpose() * random;

@@ -1,4 +1,4 @@
-// Where each random term sits among the factors of the layout, and what the objectives of mixed
+// Where each random term sits among the groupings of the layout, and what the objectives of mixed
 // models compute alike from that.
 #pragma once
 
@@ -11,20 +11,20 @@ class TermPlaces {
  public:
   TermPlaces(const BlockLayout& layout, const CovarianceParameters& parameters);
 
-  int factor(int term) const { return factor_[term]; }
-  Index column(int term) const { return column_[term]; }  // first of the term's within its factor
-  // Lambda of every factor, block diagonal over its terms. psi begins with the covariance
+  int grouping(int term) const { return grouping_[term]; }
+  Index column(int term) const { return column_[term]; }  // first of the term's within its grouping
+  // Lambda of every grouping, block diagonal over its terms. psi begins with the covariance
   // parameters.
-  std::vector<Matrix> factors(const Vector& psi) const;
-  // The term's diagonal block of one matrix per factor (k x k).
-  Matrix block(const std::vector<Matrix>& by_factor, int term) const;
+  std::vector<Matrix> lambdas(const Vector& psi) const;
+  // The term's diagonal block of one matrix per grouping (k x k).
+  Matrix block(const std::vector<Matrix>& by_grouping, int term) const;
   // The term's entries of a vector over all coordinates (k x levels).
   Matrix part(const Vector& v, int term) const;
 
   // The other way round: one column for each row of the terms' matrices of rows x (k levels).
   Matrix coordinates(const std::vector<Matrix>& by_term) const;
-  // dLambda / dpsi_i of every factor, for a covariance parameter.
-  std::vector<Matrix> factor_derivatives(const Vector& psi, Index i) const;
+  // dLambda / dpsi_i of every grouping, for a covariance parameter.
+  std::vector<Matrix> lambda_derivatives(const Vector& psi, Index i) const;
 
   // Ldot_i u + Lambda Ldot_i'z for every covariance parameter (q x parameters): how b moves with
   // it.
@@ -42,7 +42,7 @@ class TermPlaces {
  private:
   const BlockLayout& layout_;
   const CovarianceParameters& parameters_;
-  std::vector<int> factor_;
+  std::vector<int> grouping_;
   std::vector<Index> column_;
 };
 

@@ -62,17 +62,17 @@ bool counts(const ResponseRows& rows, Index i) {
   return !(rows.weight && rows.weight[i] == 0.0) && size_of(rows, i) > 0.0;
 }
 
-// x with the random effects of all other factors beside it, without linear combinations. Where that
-// is too wide to be worth it, x alone.
-Matrix fixed_and_other_effects(const PackedRows& rows, int factor) {
-  const auto& factors = rows.layout().factors();
+// x with the random effects of all other groupings beside it, without linear combinations. Where
+// that is too wide to be worth it, x alone.
+Matrix fixed_and_other_effects(const PackedRows& rows, int grouping) {
+  const auto& groupings = rows.layout().groupings();
   constexpr Index kMostColumns = 300;  // the QR below is n x columns^2
   Index columns = rows.fixed().rows();
   std::vector<int> others;
-  for (std::size_t f = 0; f < factors.size(); ++f) {
-    if (static_cast<int>(f) == factor) continue;
+  for (std::size_t f = 0; f < groupings.size(); ++f) {
+    if (static_cast<int>(f) == grouping) continue;
     others.push_back(static_cast<int>(f));
-    columns += factors[f].levels * factors[f].columns;
+    columns += groupings[f].levels * groupings[f].columns;
   }
   if (others.empty() || columns > kMostColumns) return rows.fixed();
   Matrix wide = Matrix::Zero(rows.size(), columns);
@@ -80,11 +80,11 @@ Matrix fixed_and_other_effects(const PackedRows& rows, int factor) {
   Index at = rows.fixed().rows();
   for (const int f : others) {
     for (Index i = 0; i < rows.size(); ++i) {
-      const Index k = factors[f].columns;
+      const Index k = groupings[f].columns;
       wide.row(i).segment(at + rows.level(i, f) * k, k) =
           rows.random().col(i).segment(rows.random_start(f), k);
     }
-    at += factors[f].levels * factors[f].columns;
+    at += groupings[f].levels * groupings[f].columns;
   }
   const PivotedQr qr(wide);
   Matrix out(qr.rank(), rows.size());
@@ -95,10 +95,10 @@ Matrix fixed_and_other_effects(const PackedRows& rows, int factor) {
 constexpr double kLargeSd = 10.0;  // of random effects, in the linear predictor
 constexpr int kMostRounds = 100;   // of cuts, each of which some group has asked for
 
-// Of a factor's effects in each row.
-Vector effect_sd(const PackedRows& packed, int factor, const Matrix& lambda) {
+// Of a grouping's effects in each row.
+Vector effect_sd(const PackedRows& packed, int grouping, const Matrix& lambda) {
   const Index k = lambda.rows();
-  return (lambda.transpose() * packed.random().middleRows(packed.random_start(factor), k))
+  return (lambda.transpose() * packed.random().middleRows(packed.random_start(grouping), k))
       .colwise()
       .norm();
 }
@@ -260,35 +260,35 @@ bool groups_separated(const int* codes, Index levels, const ConstMatrixMap& z,
   return false;
 }
 
-bool groups_separated(const PackedRows& packed, int factor, const Matrix& lambda,
+bool groups_separated(const PackedRows& packed, int grouping, const Matrix& lambda,
                       const ResponseRows& rows, bool alone, const Poll& poll) {
   const Index k = lambda.rows(), n = packed.size();
-  const Matrix z = packed.random().middleRows(packed.random_start(factor), k);
-  const Vector sd = effect_sd(packed, factor, lambda);
+  const Matrix z = packed.random().middleRows(packed.random_start(grouping), k);
+  const Vector sd = effect_sd(packed, grouping, lambda);
   const Index wide = (sd.array() > kLargeSd).count();
   if (wide == 0) return false;
 
   std::vector<int> codes(n);
   std::vector<char> moderate(n);
   for (Index i = 0; i < n; ++i) {
-    codes[i] = static_cast<int>(packed.level(i, factor)) + 1;
+    codes[i] = static_cast<int>(packed.level(i, grouping)) + 1;
     moderate[i] = !(sd[i] > kLargeSd);
   }
   const Matrix free =
       null_space(ConstMatrixMap(z.data(), k, n), moderate, Matrix::Identity(k, k), poll);
   const bool most = 2 * wide > n, some = free.cols() > 0 && free.cols() < k;
   if (!most && !some) return false;
-  const Matrix x = alone ? packed.fixed() : fixed_and_other_effects(packed, factor);
+  const Matrix x = alone ? packed.fixed() : fixed_and_other_effects(packed, grouping);
   const auto separated = [&](const Matrix& along) {
-    return groups_separated(codes.data(), packed.layout().factors()[factor].levels,
+    return groups_separated(codes.data(), packed.layout().groupings()[grouping].levels,
                             ConstMatrixMap(along.data(), along.rows(), n), rows,
                             ConstMatrixMap(x.data(), x.rows(), n), poll);
   };
   return (most && separated(z)) || (some && separated(free.transpose() * z));
 }
 
-bool has_large_effects(const PackedRows& packed, int factor, const Matrix& lambda) {
-  return (effect_sd(packed, factor, lambda).array() > kLargeSd).any();
+bool has_large_effects(const PackedRows& packed, int grouping, const Matrix& lambda) {
+  return (effect_sd(packed, grouping, lambda).array() > kLargeSd).any();
 }
 
 }  // namespace tiers

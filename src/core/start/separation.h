@@ -43,13 +43,13 @@ Separation find_separation(const ResponseFamily& family, const ResponseRows& row
 // are found to be large. codes: n, 1-based. z: k x n. Rows of prior weight 0 do not count.
 bool groups_separated(const int* codes, Index levels, const ConstMatrixMap& z,
                       const ResponseRows& rows, const ConstMatrixMap& x, const Poll& poll);
-// The same for a factor of the layout with its estimated k x k factor lambda, with the random
+// The same for a grouping of the layout with its estimated k x k Lambda, with the random
 // effects of all others as if they were fixed. Asked for all directions of its effects where these
 // have a large standard deviation in most rows, and for those that leave alone the rows in which it
 // is moderate. `alone`: without the random effects of the others.
-bool groups_separated(const PackedRows& packed, int factor, const Matrix& lambda,
+bool groups_separated(const PackedRows& packed, int grouping, const Matrix& lambda,
                       const ResponseRows& rows, bool alone, const Poll& poll);
-// Whether the effects of a factor have a large standard deviation in a row.
-bool has_large_effects(const PackedRows& packed, int factor, const Matrix& lambda);
+// Whether the effects of a grouping have a large standard deviation in a row.
+bool has_large_effects(const PackedRows& packed, int grouping, const Matrix& lambda);
 
 }  // namespace tiers

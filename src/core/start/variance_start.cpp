@@ -15,7 +15,7 @@ Matrix standardized_fixed(const CrossProducts& cross) {
   Matrix out(p, q);
   for (std::size_t c = 0; c < layout.chain().size(); ++c) {
     const ChainLevel& level = layout.chain()[c];
-    const Index k = level.columns, offset = layout.factors()[level.factor].offset;
+    const Index k = level.columns, offset = layout.groupings()[level.grouping].offset;
     for (Index unit = 0; unit < level.units; ++unit) {
       const double* panel = cross.panel(static_cast<int>(c)).data() + level.panel_start[unit] +
                             (level.ancestor_columns + level.cells(unit)) * k;
@@ -67,11 +67,11 @@ class SystemBuilder {
   // Which of all columns each coordinate belongs to.
   void number_columns() {
     column_.resize(layout_.random_columns());
-    for (const Factor& factor : layout_.factors()) {
-      for (Index at = 0; at < factor.levels * factor.columns; ++at) {
-        column_[factor.offset + at] = static_cast<int>(columns_ + at % factor.columns);
+    for (const Grouping& grouping : layout_.groupings()) {
+      for (Index at = 0; at < grouping.levels * grouping.columns; ++at) {
+        column_[grouping.offset + at] = static_cast<int>(columns_ + at % grouping.columns);
       }
-      columns_ += factor.columns;
+      columns_ += grouping.columns;
     }
   }
 
@@ -90,7 +90,7 @@ class SystemBuilder {
 
   void add_chain(int c) {
     const ChainLevel& level = layout_.chain()[c];
-    const Index k = level.columns, offset = layout_.factors()[level.factor].offset;
+    const Index k = level.columns, offset = layout_.groupings()[level.grouping].offset;
     for (Index unit = 0; unit < level.units; ++unit) {
       const Index at = offset + unit * k;
       const double* own = cross_.own(c).data() + unit * k * k;
@@ -155,9 +155,9 @@ std::vector<Matrix> variance_start(const CrossProducts& cross, const Vector& ran
   const Vector variance = solve_scaled(variance_system(cross, random_score));
   std::vector<Matrix> out;
   Index at = 0;
-  for (const Factor& factor : cross.layout().factors()) {
-    Matrix sd = Matrix::Zero(factor.columns, factor.columns);
-    for (Index a = 0; a < factor.columns; ++a, ++at) {
+  for (const Grouping& grouping : cross.layout().groupings()) {
+    Matrix sd = Matrix::Zero(grouping.columns, grouping.columns);
+    for (Index a = 0; a < grouping.columns; ++a, ++at) {
       const double found = std::sqrt(std::max(variance[at], 0.0)) / unit;
       sd(a, a) =
           unit * (std::isfinite(found) ? std::min(std::max(found, kSmallest), kLargest) : kUnknown);

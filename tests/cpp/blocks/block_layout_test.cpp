@@ -11,7 +11,7 @@ using namespace tiers_test;
 
 namespace {
 
-bool nested_in(const Factor& inner, const Factor& outer, Index n) {
+bool nested_in(const Grouping& inner, const Grouping& outer, Index n) {
   for (Index i = 0; i < n; ++i) {
     for (Index j = 0; j < i; ++j) {
       if (inner.codes[i] == inner.codes[j] && outer.codes[i] != outer.codes[j]) return false;
@@ -22,21 +22,21 @@ bool nested_in(const Factor& inner, const Factor& outer, Index n) {
 
 // Columns of the largest set of factors of which each is nested in the next, by trying all sets.
 Index widest_chain(const BlockLayout& layout, Index n) {
-  const auto& factors = layout.factors();
+  const auto& groupings = layout.groupings();
   Index best = 0;
-  for (unsigned set = 1; set < (1u << factors.size()); ++set) {
+  for (unsigned set = 1; set < (1u << groupings.size()); ++set) {
     std::vector<int> members;
     Index columns = 0;
-    for (std::size_t f = 0; f < factors.size(); ++f) {
+    for (std::size_t f = 0; f < groupings.size(); ++f) {
       if (!(set >> f & 1u)) continue;
       members.push_back(static_cast<int>(f));
-      columns += factors[f].levels * factors[f].columns;
+      columns += groupings[f].levels * groupings[f].columns;
     }
     std::stable_sort(members.begin(), members.end(),
-                     [&](int a, int b) { return factors[a].levels > factors[b].levels; });
+                     [&](int a, int b) { return groupings[a].levels > groupings[b].levels; });
     bool chain = true;
     for (std::size_t i = 0; i + 1 < members.size(); ++i) {
-      chain = chain && nested_in(factors[members[i]], factors[members[i + 1]], n);
+      chain = chain && nested_in(groupings[members[i]], groupings[members[i + 1]], n);
     }
     if (chain) best = std::max(best, columns);
   }
@@ -51,9 +51,9 @@ TEST_CASE("coordinates of the layout are all columns of Z once, the chain's firs
     const BlockLayout& layout = twin.layout;
     std::vector<char> taken(layout.random_columns(), 0);
     Index terms = 0;
-    for (const Factor& factor : layout.factors()) {
-      terms += static_cast<Index>(factor.terms.size());
-      for (Index a = 0; a < factor.levels * factor.columns; ++a) ++taken[factor.offset + a];
+    for (const Grouping& grouping : layout.groupings()) {
+      terms += static_cast<Index>(grouping.terms.size());
+      for (Index a = 0; a < grouping.levels * grouping.columns; ++a) ++taken[grouping.offset + a];
     }
     CHECK(terms == static_cast<Index>(twin.spec.terms.size()));
     CHECK(std::count(taken.begin(), taken.end(), 1) == layout.random_columns());
@@ -61,7 +61,7 @@ TEST_CASE("coordinates of the layout are all columns of Z once, the chain's firs
     for (const ChainLevel& level : layout.chain()) in_chain += level.units * level.columns;
     CHECK(in_chain == layout.remainder_offset());
     CHECK(in_chain == widest_chain(layout, twin.data.n));
-    for (const int f : layout.remainder()) CHECK(layout.factors()[f].offset >= in_chain);
+    for (const int f : layout.remainder()) CHECK(layout.groupings()[f].offset >= in_chain);
   }
 }
 
@@ -71,7 +71,7 @@ TEST_CASE("rows come in the order of the leaf's units and lie in their units' pa
     const BlockLayout& layout = twin.layout;
     std::vector<int> order = layout.row_order();
     if (!layout.chain().empty()) {
-      const int* leaf = layout.factors()[layout.chain()[0].factor].codes;
+      const int* leaf = layout.groupings()[layout.chain()[0].grouping].codes;
       CHECK(std::is_sorted(order.begin(), order.end(),
                            [&](int a, int b) { return leaf[a] < leaf[b]; }));
     }
@@ -80,8 +80,8 @@ TEST_CASE("rows come in the order of the leaf's units and lie in their units' pa
     std::iota(all.begin(), all.end(), 0);
     CHECK(order == all);
     for (std::size_t c = 0; c + 1 < layout.chain().size(); ++c) {
-      const Factor& inner = layout.factors()[layout.chain()[c].factor];
-      const Factor& outer = layout.factors()[layout.chain()[c + 1].factor];
+      const Grouping& inner = layout.groupings()[layout.chain()[c].grouping];
+      const Grouping& outer = layout.groupings()[layout.chain()[c + 1].grouping];
       bool right = true;
       for (Index i = 0; i < twin.data.n; ++i) {
         right = right && layout.chain()[c].parent[inner.codes[i] - 1] == outer.codes[i] - 1;
@@ -97,15 +97,15 @@ TEST_CASE("a unit's cells are the columns of the remainder that its rows meet") 
     const BlockLayout& layout = twin.layout;
     for (std::size_t c = 0; c < layout.chain().size(); ++c) {
       const ChainLevel& level = layout.chain()[c];
-      const int* codes = layout.factors()[level.factor].codes;
+      const int* codes = layout.groupings()[level.grouping].codes;
       bool right = true;
       for (Index unit = 0; unit < level.units; ++unit) {
         std::set<int> met;
         for (Index i = 0; i < twin.data.n; ++i) {
           if (codes[i] - 1 != unit) continue;
           for (const int f : layout.remainder()) {
-            for (Index a = 0; a < layout.factors()[f].columns; ++a) {
-              const Index at = layout.coordinate(f, layout.factors()[f].codes[i] - 1) + a;
+            for (Index a = 0; a < layout.groupings()[f].columns; ++a) {
+              const Index at = layout.coordinate(f, layout.groupings()[f].codes[i] - 1) + a;
               met.insert(static_cast<int>(at - layout.remainder_offset()));
             }
           }

@@ -35,9 +35,9 @@ TEST_CASE("a unit's lower factor, spread and panel are blocks of the dense facto
     double worst = 0.0;
     for (std::size_t c = 0; c < it.twin.layout.chain().size(); ++c) {
       const ChainLevel& level = it.twin.layout.chain()[c];
-      const Matrix& lambda = it.lambda[level.factor];
+      const Matrix& lambda = it.lambda[level.grouping];
       for (Index unit = 0; unit < level.units; ++unit) {
-        const Index at = it.twin.layout.coordinate(level.factor, unit), k = level.columns;
+        const Index at = it.twin.layout.coordinate(level.grouping, unit), k = level.columns;
         const Matrix lower =
             it.factor.unit_lower(static_cast<int>(c), unit).triangularView<Eigen::Lower>();
         const Matrix spread = it.factor.unit_spread(static_cast<int>(c), unit);
@@ -48,7 +48,7 @@ TEST_CASE("a unit's lower factor, spread and panel are blocks of the dense facto
         Index first = 0;
         for (std::size_t up = c + 1; up < it.twin.layout.chain().size(); ++up) {
           const Index columns = it.twin.layout.chain()[up].columns;
-          const Matrix block = it.lambda[it.twin.layout.chain()[up].factor].transpose() *
+          const Matrix block = it.lambda[it.twin.layout.chain()[up].grouping].transpose() *
                                panel.middleCols(first, columns).transpose() * spread;
           worst = std::max(worst, distance(block, l.block(above[first], at, columns, k)));
           first += columns;
@@ -108,9 +108,9 @@ TEST_CASE("products with Lambda, and rows from coefficients, are those of dense 
     const Matrix lambda = it.twin.spread(it.lambda), u = Matrix::Random(it.q, 2);
     CHECK(distance(it.factor.apply_lambda(u, false), lambda * u) < 1e-13);
     CHECK(distance(it.factor.apply_lambda(u, true), lambda.transpose() * u) < 1e-13);
-    CHECK(distance(apply_factors(it.twin.layout, it.lambda, u.col(0), false), lambda * u.col(0)) <
+    CHECK(distance(apply_lambdas(it.twin.layout, it.lambda, u.col(0), false), lambda * u.col(0)) <
           1e-13);
-    CHECK(distance(apply_factors(it.twin.layout, it.lambda, u.col(0), true),
+    CHECK(distance(apply_lambdas(it.twin.layout, it.lambda, u.col(0), true),
                    lambda.transpose() * u.col(0)) < 1e-13);
     const Vector beta = Vector::Random(it.p);
     CHECK(distance(linear_predictor(it.twin.design, it.twin.layout, beta, u.col(0)),
@@ -138,7 +138,7 @@ TEST_CASE("selected blocks of the inverse are those of the dense inverse") {
           const ChainLevel& leaf = it.twin.layout.chain()[0];
           std::vector<Index> at;
           for (Index a = 0; a < leaf.columns; ++a)
-            at.push_back(it.twin.layout.coordinate(leaf.factor, unit) + a);
+            at.push_back(it.twin.layout.coordinate(leaf.grouping, unit) + a);
           for (const Index other : it.twin.coordinates(0, unit)) at.push_back(other);
           REQUIRE(local.rows() == static_cast<Index>(at.size()));
           for (Index i = 0; i < local.rows(); ++i) {
@@ -151,7 +151,7 @@ TEST_CASE("selected blocks of the inverse are those of the dense inverse") {
         nullptr);
     CHECK(worst < 1e-11);
     Index levels = 0;
-    for (const Factor& factor : it.twin.layout.factors()) levels += factor.levels;
+    for (const Grouping& grouping : it.twin.layout.groupings()) levels += grouping.levels;
     CHECK(blocks == levels);
     CHECK(units == it.twin.layout.chain()[0].units);
     const std::vector<Matrix> found = it.factor.inverse_sums(nullptr);

@@ -20,7 +20,7 @@ void check_blocks(const DenseTwin& twin, const CrossProducts& cross, const Vecto
     const ChainLevel& level = layout.chain()[c];
     const Index k = level.columns;
     for (Index unit = 0; unit < level.units; ++unit) {
-      const Index at = layout.coordinate(level.factor, unit);
+      const Index at = layout.coordinate(level.grouping, unit);
       const ConstMatrixMap own(cross.own(static_cast<int>(c)).data() + unit * k * k, k, k);
       worst = std::max(worst, distance(own, zz.block(at, at, k, k)));
       const auto others = twin.coordinates(static_cast<int>(c), unit);
@@ -98,13 +98,13 @@ TEST_CASE("products with A, with a response and means over levels are those of d
     CHECK(distance(twin.cross.fixed_response(), twin.X.transpose() * wy) < 1e-12);
     CHECK(twin.cross.response_square() == Approx(twin.data.y.dot(wy)));
     const Matrix zz = twin.Z.transpose() * weighted;
-    for (std::size_t f = 0; f < twin.layout.factors().size(); ++f) {
-      const Factor& factor = twin.layout.factors()[f];
-      Matrix mean = Matrix::Zero(factor.columns, factor.columns);
-      for (Index level = 0; level < factor.levels; ++level) {
+    for (std::size_t f = 0; f < twin.layout.groupings().size(); ++f) {
+      const Grouping& grouping = twin.layout.groupings()[f];
+      Matrix mean = Matrix::Zero(grouping.columns, grouping.columns);
+      for (Index level = 0; level < grouping.levels; ++level) {
         const Index at = twin.layout.coordinate(static_cast<int>(f), level);
-        mean +=
-            zz.block(at, at, factor.columns, factor.columns) / static_cast<double>(factor.levels);
+        mean += zz.block(at, at, grouping.columns, grouping.columns) /
+                static_cast<double>(grouping.levels);
       }
       CHECK(distance(twin.cross.mean_own(static_cast<int>(f)), mean) < 1e-12);
     }

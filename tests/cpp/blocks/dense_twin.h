@@ -8,8 +8,8 @@
 
 namespace tiers_test {
 
-// What is written out here for a seed: a chain of 0 to 3 nested factors, 0 to 2 others, crossed
-// with it fully or in part, 1 to 3 columns each, sometimes two terms of one factor, weights, rows
+// What is written out here for a seed: a chain of 0 to 3 nested groupings, 0 to 2 others, crossed
+// with it fully or in part, 1 to 3 columns each, sometimes two terms of one grouping, weights, rows
 // that do not count, equal rows.
 inline Data random_data(unsigned seed) {
   std::mt19937 engine(seed);
@@ -73,12 +73,12 @@ struct DenseTwin {
       design.fixed_row(i, x.data());
       X.row(i) = x.transpose();
       w[i] = design.weight(i);
-      for (std::size_t f = 0; f < layout.factors().size(); ++f) {
-        const tiers::Factor& factor = layout.factors()[f];
-        z.resize(factor.columns);
-        tiers::factor_row(design, factor, i, z.data());
-        Z.row(i).segment(layout.coordinate(static_cast<int>(f), factor.codes[i] - 1),
-                         factor.columns) = z.transpose();
+      for (std::size_t f = 0; f < layout.groupings().size(); ++f) {
+        const tiers::Grouping& grouping = layout.groupings()[f];
+        z.resize(grouping.columns);
+        tiers::grouping_row(design, grouping, i, z.data());
+        Z.row(i).segment(layout.coordinate(static_cast<int>(f), grouping.codes[i] - 1),
+                         grouping.columns) = z.transpose();
       }
     }
   }
@@ -89,8 +89,8 @@ struct DenseTwin {
     std::mt19937 engine(seed);
     std::normal_distribution<double> normal;
     std::vector<Matrix> out;
-    for (const auto& factor : layout.factors()) {
-      Matrix one = Matrix::Zero(factor.columns, factor.columns);
+    for (const auto& grouping : layout.groupings()) {
+      Matrix one = Matrix::Zero(grouping.columns, grouping.columns);
       for (Index j = 0; j < one.cols(); ++j) {
         for (Index i = j; i < one.rows(); ++i) one(i, j) = normal(engine);
       }
@@ -101,22 +101,22 @@ struct DenseTwin {
     return out;
   }
   // One block for each level (q x q).
-  Matrix spread(const std::vector<Matrix>& by_factor) const {
+  Matrix spread(const std::vector<Matrix>& by_grouping) const {
     Matrix out = Matrix::Zero(layout.random_columns(), layout.random_columns());
-    for (std::size_t f = 0; f < by_factor.size(); ++f) {
-      const Index k = by_factor[f].rows();
-      for (Index level = 0; level < layout.factors()[f].levels; ++level) {
+    for (std::size_t f = 0; f < by_grouping.size(); ++f) {
+      const Index k = by_grouping[f].rows();
+      for (Index level = 0; level < layout.groupings()[f].levels; ++level) {
         const Index at = layout.coordinate(static_cast<int>(f), level);
-        out.block(at, at, k, k) = by_factor[f];
+        out.block(at, at, k, k) = by_grouping[f];
       }
     }
     return out;
   }
   // [Lambda'Z'WZ Lambda + I, Lambda'Z'WX; X'WZ Lambda, X'WX].
-  Matrix system(const std::vector<Matrix>& by_factor) const {
+  Matrix system(const std::vector<Matrix>& by_grouping) const {
     const Index q = Z.cols(), p = X.cols();
     Matrix joint(Z.rows(), q + p);
-    joint << Z * spread(by_factor), X;
+    joint << Z * spread(by_grouping), X;
     Matrix out = joint.transpose() * w.asDiagonal() * joint;
     out.topLeftCorner(q, q).diagonal().array() += 1.0;
     return out;

@@ -29,15 +29,15 @@ TEST_CASE("the inverse and its forms at a few places are blocks of the dense one
     const Matrix scaled = spread * inverse * spread.transpose();
     LocalInverse local(factor, forms, nullptr);
 
-    // Levels of all factors at random, whether rows have them together or not; then of one factor,
-    // and none.
+    // Levels of all factors at random, whether rows have them together or not; then of one
+    // grouping, and none.
     std::mt19937 engine(seed);
     for (int trial = 0; trial < 6; ++trial) {
       std::vector<LevelPlace> places;
       std::vector<Index> at;
       for (std::size_t f = 0; f < lambda.size(); ++f) {
         if (trial == 5 || (trial == 4 && f > 0)) continue;
-        const Factor& one = twin.layout.factors()[f];
+        const Grouping& one = twin.layout.groupings()[f];
         const Index level = static_cast<Index>(engine() % static_cast<unsigned>(one.levels));
         for (Index column = 0; column < one.columns; ++column) {
           places.push_back({static_cast<int>(f), level, column});

@@ -82,7 +82,7 @@ TEST_CASE("a row's place among the coordinates of its leaf unit") {
     for (Index unit = 0; unit < leaf.units; ++unit) {
       std::vector<Index> at;
       for (Index a = 0; a < leaf.columns; ++a)
-        at.push_back(twin.layout.coordinate(leaf.factor, unit) + a);
+        at.push_back(twin.layout.coordinate(leaf.grouping, unit) + a);
       for (const Index other : twin.coordinates(0, unit)) at.push_back(other);
       const Index size = static_cast<Index>(at.size());
       const Matrix any = Matrix::Random(size, size), m = any + any.transpose();

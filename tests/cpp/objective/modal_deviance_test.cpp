@@ -47,7 +47,7 @@ void check_gradient(ModalDeviance& objective, const Vector& psi) {
 // -2 sum logp + u'u + log|H| with dense Z and Newton steps on the whole H.
 double dense_laplace(const GeneralizedEngine& engine, const GeneralizedData& data,
                      const Vector& psi) {
-  const auto factors = engine.parameters.factors(psi);
+  const auto lambdas = engine.parameters.lambdas(psi);
   const Index n = data.data.n, p = engine.rows.fixed().rows();
   Index q = 0;
   for (const auto& term : data.data.terms) q += term.levels * term.basis.cols();
@@ -60,7 +60,7 @@ double dense_laplace(const GeneralizedEngine& engine, const GeneralizedData& dat
     z.resize(k);
     for (Index i = 0; i < n; ++i) {
       engine.design.random_row(static_cast<int>(j), i, z.data());
-      u_matrix.row(i).segment(at + (term.codes[i] - 1) * k, k) = z.transpose() * factors[j];
+      u_matrix.row(i).segment(at + (term.codes[i] - 1) * k, k) = z.transpose() * lambdas[j];
     }
     at += term.levels * k;
   }

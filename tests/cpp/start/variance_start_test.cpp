@@ -8,18 +8,18 @@ using namespace tiers_test;
 
 namespace {
 
-// Internal values of the rows: X, and for each factor its columns, each n x levels.
+// Internal values of the rows: X, and for each grouping its columns, each n x levels.
 Matrix dense_fixed(const tiers::Design& design) {
   Matrix x(design.rank(), design.rows());
   for (Index i = 0; i < design.rows(); ++i) design.fixed_row(i, x.col(i).data());
   return x.transpose();
 }
-std::vector<Matrix> dense_columns(const tiers::Design& design, const Factor& factor) {
-  std::vector<Matrix> out(factor.columns, Matrix::Zero(design.rows(), factor.levels));
-  Vector z(factor.columns);
+std::vector<Matrix> dense_columns(const tiers::Design& design, const Grouping& grouping) {
+  std::vector<Matrix> out(grouping.columns, Matrix::Zero(design.rows(), grouping.levels));
+  Vector z(grouping.columns);
   for (Index i = 0; i < design.rows(); ++i) {
-    factor_row(design, factor, i, z.data());
-    for (Index a = 0; a < factor.columns; ++a) out[a](i, factor.codes[i] - 1) = z[a];
+    grouping_row(design, grouping, i, z.data());
+    for (Index a = 0; a < grouping.columns; ++a) out[a](i, grouping.codes[i] - 1) = z[a];
   }
   return out;
 }
@@ -43,12 +43,12 @@ TEST_CASE("the system for start variances is that of dense matrices") {
 
     std::vector<Matrix> z;
     Vector score(layout.random_columns());
-    for (const Factor& factor : layout.factors()) {
-      const auto columns = dense_columns(design, factor);
-      for (Index a = 0; a < factor.columns; ++a) {
+    for (const Grouping& grouping : layout.groupings()) {
+      const auto columns = dense_columns(design, grouping);
+      for (Index a = 0; a < grouping.columns; ++a) {
         const Vector of_column = columns[a].transpose() * s;
-        for (Index l = 0; l < factor.levels; ++l) {
-          score[factor.offset + l * factor.columns + a] = of_column[l];
+        for (Index l = 0; l < grouping.levels; ++l) {
+          score[grouping.offset + l * grouping.columns + a] = of_column[l];
         }
         z.push_back(columns[a]);
       }
@@ -66,15 +66,15 @@ TEST_CASE("the system for start variances is that of dense matrices") {
 
     // The solution of least norm on the scaled system: two columns that are the same share alike.
     const Vector scale = square.diagonal().cwiseSqrt().cwiseInverse();
-    Eigen::CompleteOrthogonalDecomposition<Matrix> factor;
-    factor.setThreshold(1e-10);
-    factor.compute(scale.asDiagonal() * square * scale.asDiagonal());
-    const Vector variance = scale.cwiseProduct(factor.solve(scale.cwiseProduct(excess)));
+    Eigen::CompleteOrthogonalDecomposition<Matrix> grouping;
+    grouping.setThreshold(1e-10);
+    grouping.compute(scale.asDiagonal() * square * scale.asDiagonal());
+    const Vector variance = scale.cwiseProduct(grouping.solve(scale.cwiseProduct(excess)));
     const double unit = 1.5;
     const auto start = variance_start(cross, score, unit);
     Index at = 0;
     for (std::size_t f = 0; f < start.size(); ++f) {
-      REQUIRE(start[f].rows() == layout.factors()[f].columns);
+      REQUIRE(start[f].rows() == layout.groupings()[f].columns);
       for (Index a = 0; a < start[f].rows(); ++a, ++at) {
         const double sd = std::sqrt(std::max(variance[at], 0.0));
         CHECK(start[f](a, a) ==
@@ -113,12 +113,13 @@ TEST_CASE("start variances find those that data were made with") {
   // The score of a gaussian model with residual variance 1.
   const Vector residual = data.y.array() - data.y.mean();
   Vector score = Vector::Zero(layout.random_columns());
-  for (const Factor& factor : layout.factors()) {
-    for (Index i = 0; i < data.n; ++i) score[factor.offset + factor.codes[i] - 1] += residual[i];
+  for (const Grouping& grouping : layout.groupings()) {
+    for (Index i = 0; i < data.n; ++i)
+      score[grouping.offset + grouping.codes[i] - 1] += residual[i];
   }
   const auto start = variance_start(cross, score);
   for (std::size_t f = 0; f < 2; ++f) {
-    const double made_with = sd[layout.factors()[f].terms.front()];
+    const double made_with = sd[layout.groupings()[f].terms.front()];
     CHECK(start[f](0, 0) == Approx(made_with).epsilon(0.12));
   }
 }
