@@ -3,7 +3,6 @@
 
 #' @rdname ranef.tiers_fit
 #' @param ddf How degrees of freedom are found: see [summary.tiers_fit()].
-#' @param digits Significant digits.
 #' @export
 summary.tiers_ranef <- function(object, ddf = NULL, ...) {
   check_dots("summary", ...)
