@@ -5,8 +5,8 @@ cluster_sums_cpp <- function(rows, correction) {
     .Call(`_tiers_cluster_sums_cpp`, rows, correction)
 }
 
-covariance_names_cpp <- function() {
-    .Call(`_tiers_covariance_names_cpp`)
+covariance_traits_cpp <- function() {
+    .Call(`_tiers_covariance_traits_cpp`)
 }
 
 covariance_parameter_count_cpp <- function(structure, columns) {

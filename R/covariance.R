@@ -4,9 +4,22 @@
 # The registry does not change during a session, so it is asked once.
 covariance_cache <- new.env(parent = emptyenv())
 
-covariance_names <- function() {
-  if (is.null(covariance_cache$names)) covariance_cache$names <- covariance_names_cpp()
-  covariance_cache$names
+# A data frame with a row for each structure: `name`; whether it has a variance for `each` column;
+# the one with the same correlations and the `other_scale` ("": none); whether correlations follow
+# from `distances`, in whole `steps` of time, with a parameter for each of the `lags`; and whether
+# it takes `nugget`, `band`, `smoothness` and the `orders` p and q.
+covariance_traits <- function() {
+  if (is.null(covariance_cache$traits)) {
+    covariance_cache$traits <- as.data.frame(covariance_traits_cpp())
+  }
+  covariance_cache$traits
+}
+
+covariance_names <- function() covariance_traits()$name
+
+structure_traits <- function(name) {
+  traits <- covariance_traits()
+  as.list(traits[match(name, traits$name), ])
 }
 
 # Other spellings that users bring from SAS and other packages.
@@ -14,7 +27,7 @@ covariance_aliases <- c(un = "us", homdiag = "id", homcs = "cs", hetar1 = "ar1h"
                         car = "ou", exp = "sp_exp", gau = "sp_gau", mat = "sp_mat")
 
 # Structures that the grammar knows and this version cannot fit yet.
-covariance_planned <- c("arma", "hf", "fa", "rr", "lin", "known")
+covariance_planned <- c("hf", "fa", "rr", "lin", "known")
 
 # All names that can stand before a bar term.
 covariance_words <- function() c(covariance_names(), names(covariance_aliases))

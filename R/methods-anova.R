@@ -89,8 +89,8 @@
 #' ratio tests under nonstandard conditions. Journal of the American Statistical Association 82,
 #' 605-610. (Tests of variances.)
 #'
-#' Halekoh U, Højsgaard S (2014). A Kenward-Roger approximation and parametric bootstrap methods for
-#' tests in linear mixed models - the R package pbkrtest. Journal of Statistical Software 59(9).
+#' Halekoh U, Højsgaard S (2014). A Kenward-Roger approximation and parametric bootstrap methods
+#' for tests in linear mixed models - the R package pbkrtest. Journal of Statistical Software 59(9).
 #'
 #' Stram DO, Lee JW (1994). Variance components testing in the longitudinal mixed effects model.
 #' Biometrics 50, 1171-1177.

@@ -20,6 +20,7 @@
 #' | `toep`, `toeph` | one, each | one for each distance |
 #' | `ante` (`adh`) | each | of neighbours; those of others are the products between them |
 #' | `arma11` | one | `gamma * rho^(h - 1)` |
+#' | `arma` | one | of an ARMA process of orders `p` and `q` |
 #' | `ou` (`car`), `sp_pow` | one | `cor^h`, any distances |
 #' | `sp_exp`, `sp_gau` | one | `exp(-h / range)`, `exp(-(h / range)^2)` |
 #' | `sp_ratio` | one | `1 / (1 + (h / range)^2)` |
@@ -29,7 +30,7 @@
 #' @section Distances:
 #' Levels that are numbers stand at these numbers, and gaps count: of weeks 0, 2 and 8 the last two
 #' are further apart. Other levels stand at 1, 2, .... Levels like `"(1.5,2)"` are places with
-#' several coordinates, which `ou` and the `sp_` structures take. `ar1`, `toep` and `arma11` count
+#' several coordinates, which `ou` and the `sp_` structures take. `ar1`, `toep` and `arma` count
 #' in the largest step of which all gaps are multiples, so that `cor` of `ar1` at ages 8, 10, 12
 #' and 14 is the correlation two years apart.
 #'
@@ -40,6 +41,7 @@
 #'   `sp_` structures.
 #' * `band = b`: no correlation from lag b on, in `toep`.
 #' * `smoothness`: that of `sp_mat`, held at this value.
+#' * `p`, `q`: the orders of `arma`, one each by default.
 #'
 #' @section Parameters:
 #' They are called `sd|id`, `cor|id`, `cor_lag2|id`, `range|id` and so on, and [vcov()],
@@ -48,8 +50,8 @@
 #' Roger's method takes covariance matrices as linear in their parameters where they are not; tests
 #' of variances in [covtest()] and [anova()] say where their distribution is not exact.
 #' @name covariance_structures
-#' @aliases us cs csh ar1 ar1h toep toeph ante arma11 ou sp_pow sp_exp sp_gau sp_ratio sp_sph sp_lin
-#'   sp_mat
+#' @aliases us cs csh ar1 ar1h toep toeph ante arma11 arma ou sp_pow sp_exp sp_gau sp_ratio sp_sph
+#'   sp_lin sp_mat
 #' @seealso [lmm()] and [glmm()], whose formulas have them; [VarCorr()][VarCorr.tiers_fit]. The
 #'   formulas are in section 5 of `vignette("algorithm", package = "tiers")`.
 #' @references
@@ -73,25 +75,14 @@
 #' }
 NULL
 
-# What a structure can be told, and which take it; the compiled code has the last word.
-structure_arguments <- list(
-  hom = c("us", "diag", "id", "cs", "csh", "ar1", "ar1h", "toep", "toeph"),
-  nugget = c("ar1", "ar1h", "ou", "sp_pow", "sp_exp", "sp_gau", "sp_ratio", "sp_sph", "sp_lin",
-             "sp_mat"),
-  band = c("toep", "toeph"),
-  smoothness = "sp_mat")
-
-# Structures whose correlations depend on the distance of columns, and of these the ones that take
-# whole steps in time.
-distance_structures <- c("ar1", "ar1h", "toep", "toeph", "arma11", "ou", "sp_pow", "sp_exp",
-                         "sp_gau", "sp_ratio", "sp_sph", "sp_lin", "sp_mat")
-step_structures <- c("ar1", "ar1h", "toep", "toeph", "arma11")
+# What a structure can be told; which take it says the compiled registry. All take `hom`.
+structure_arguments <- c("hom", "nugget", "band", "smoothness", "p", "q")
 
 # Constants; they are part of the model, and so of its formula.
 read_structure_arguments <- function(bar, name) {
   arguments <- as.list(bar)[-(1:2)]
   if (length(arguments) == 0L) return(list())
-  known <- names(structure_arguments)
+  known <- structure_arguments
   given <- names(arguments) %||% rep("", length(arguments))
   if (any(!given %in% known)) {
     first <- given[!given %in% known][1L]
@@ -115,32 +106,33 @@ read_structure_arguments <- function(bar, name) {
 }
 
 check_structure_argument <- function(argument, value, bar, name) {
-  takers <- structure_arguments[[argument]]
+  traits <- covariance_traits()
+  trait <- if (argument %in% c("p", "q")) "orders" else argument
+  takers <- if (argument == "hom") traits$name else traits$name[traits[[trait]]]
   if (!resolve_covariance(name) %in% takers) {
     stop_formula(c("`{text_of(bar)}`: {.code {name}} takes no {.arg {argument}}.",
                    i = "{.code {takers}} {cli::qty(takers)}{?does/do}."))
   }
   flag <- argument %in% c("hom", "nugget")
-  ok <- if (flag) is.logical(value) else is.numeric(value)
-  ok <- ok && length(value) == 1L && !is.na(value) && (flag || value > 0)
-  ok <- ok && (argument != "band" || value == round(value))
+  whole <- argument %in% c("band", "p", "q")
+  least <- if (argument == "band") 1 else 0
+  ok <- length(value) == 1L && !is.na(value) && if (flag) is.logical(value) else is.numeric(value)
+  if (ok && whole) ok <- value >= least && value == round(value)
+  if (ok && !flag && !whole) ok <- value > 0
   if (ok) return(invisible())
-  what <- if (flag) "TRUE or FALSE" else "a positive number"
-  if (argument == "band") what <- "a whole number above 0"
-  stop_formula("`{text_of(bar)}`: {.arg {argument}} must be {what}.")
+  what <- if (flag) "TRUE or FALSE" else {
+    if (whole) "a whole number of {least} or more" else "a positive number"
+  }
+  stop_formula(paste0("`{text_of(bar)}`: {.arg {argument}} must be ", what, "."))
 }
 
 # The structure with one variance, or one for each column.
 with_scale <- function(name, hom, bar) {
-  if (is.null(hom)) return(name)
-  each <- c(id = "diag", cs = "csh", ar1 = "ar1h", toep = "toeph")
-  pair <- match(name, c(names(each), each), incomparables = NA)
-  if (is.na(pair)) {
-    if (!hom) return(name)
-    stop_formula("`{text_of(bar)}`: {.code {name}} has a variance for each column.")
-  }
-  pair <- (pair - 1L) %% length(each) + 1L
-  if (hom) names(each)[pair] else each[[pair]]
+  traits <- structure_traits(name)
+  if (is.null(hom) || traits$each == !hom) return(name)
+  if (nzchar(traits$other_scale)) return(traits$other_scale)
+  has <- if (hom) "a variance for each column" else "one variance for all columns"
+  stop_formula("`{text_of(bar)}`: {.code {name}} has {has}.")
 }
 
 term_recipe <- function(term) {
@@ -152,15 +144,19 @@ term_recipe <- function(term) {
                    i = "Columns for the levels of a factor are written {.code 0 + factor}."))
   }
   recipe <- c(list(name = term$structure), term$arguments)
-  if (!term$structure %in% distance_structures) return(recipe)
+  if (identical(c(recipe$p %||% 1, recipe$q %||% 1), c(0, 0))) {
+    stop_formula("`{term$label}`: one of {.arg p} and {.arg q} must be 1 or more.")
+  }
+  traits <- structure_traits(term$structure)
+  if (!traits$distances) return(recipe)
   recipe$coordinates <- column_coordinates(term)
-  if (!term$structure %in% step_structures) return(recipe)
+  if (!traits$steps) return(recipe)
   if (ncol(recipe$coordinates) > 1L) {
     stop_formula("`{term$label}`: {.code {term$structure}} takes one coordinate, and
                   `{names(term$xlevels)}` has {ncol(recipe$coordinates)}.")
   }
   recipe$coordinates <- recipe$coordinates / common_step(sort(drop(recipe$coordinates)), term)
-  if (!startsWith(term$structure, "toep")) return(recipe)
+  if (!traits$lags) return(recipe)
   recipe$lags <- sort(unique(round(as.double(stats::dist(recipe$coordinates)))))
   recipe
 }

@@ -23,13 +23,13 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
-// covariance_names_cpp
-std::vector<std::string> covariance_names_cpp();
-RcppExport SEXP _tiers_covariance_names_cpp() {
+// covariance_traits_cpp
+Rcpp::List covariance_traits_cpp();
+RcppExport SEXP _tiers_covariance_traits_cpp() {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
-    rcpp_result_gen = Rcpp::wrap(covariance_names_cpp());
+    rcpp_result_gen = Rcpp::wrap(covariance_traits_cpp());
     return rcpp_result_gen;
 END_RCPP
 }
@@ -446,7 +446,7 @@ END_RCPP
 
 static const R_CallMethodDef CallEntries[] = {
     {"_tiers_cluster_sums_cpp", (DL_FUNC) &_tiers_cluster_sums_cpp, 2},
-    {"_tiers_covariance_names_cpp", (DL_FUNC) &_tiers_covariance_names_cpp, 0},
+    {"_tiers_covariance_traits_cpp", (DL_FUNC) &_tiers_covariance_traits_cpp, 0},
     {"_tiers_covariance_parameter_count_cpp", (DL_FUNC) &_tiers_covariance_parameter_count_cpp, 2},
     {"_tiers_covariance_parameter_names_cpp", (DL_FUNC) &_tiers_covariance_parameter_names_cpp, 2},
     {"_tiers_covariance_parameters_cpp", (DL_FUNC) &_tiers_covariance_parameters_cpp, 2},

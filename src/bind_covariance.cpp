@@ -17,8 +17,33 @@ std::unique_ptr<tiers::CovarianceStructure> structure_from_r(SEXP structure, tie
 
 }  // namespace
 
+// One row a structure: see ShapeTraits. `each`: with a variance for each column.
 // [[Rcpp::export]]
-std::vector<std::string> covariance_names_cpp() { return tiers::covariance_names(); }
+Rcpp::List covariance_traits_cpp() {
+  const auto traits = tiers::covariance_traits();
+  const auto column = [&](auto of) {
+    Rcpp::LogicalVector out(traits.size());
+    for (std::size_t i = 0; i < traits.size(); ++i) out[i] = of(traits[i]);
+    return out;
+  };
+  using Traits = tiers::ShapeTraits;
+  Rcpp::CharacterVector name, other;
+  for (const Traits& one : traits) {
+    name.push_back(one.name);
+    other.push_back(one.other_scale);
+  }
+  const auto common = tiers::StructureRecipe::Scale::common;
+  return Rcpp::List::create(
+      _["name"] = name, _["other_scale"] = other,
+      _["each"] = column([&](const Traits& one) { return one.scale != common; }),
+      _["distances"] = column([](const Traits& one) { return one.distances; }),
+      _["steps"] = column([](const Traits& one) { return one.steps; }),
+      _["lags"] = column([](const Traits& one) { return one.lags; }),
+      _["nugget"] = column([](const Traits& one) { return one.nugget; }),
+      _["band"] = column([](const Traits& one) { return one.band; }),
+      _["smoothness"] = column([](const Traits& one) { return one.smoothness; }),
+      _["orders"] = column([](const Traits& one) { return one.orders; }));
+}
 
 // [[Rcpp::export]]
 int covariance_parameter_count_cpp(SEXP structure, int columns) {

@@ -24,6 +24,8 @@ tiers::StructureRecipe recipe_from_r(SEXP what) {
   if (has("nugget")) recipe.nugget = Rcpp::as<bool>(list["nugget"]);
   if (has("band")) recipe.band = Rcpp::as<int>(list["band"]);
   if (has("lags")) recipe.lags = Rcpp::as<std::vector<double>>(list["lags"]);
+  if (has("p")) recipe.ar = Rcpp::as<int>(list["p"]);
+  if (has("q")) recipe.ma = Rcpp::as<int>(list["q"]);
   if (has("smoothness")) recipe.smoothness = Rcpp::as<double>(list["smoothness"]);
   return recipe;
 }

@@ -73,6 +73,8 @@ test_that("unknown and later structures are named, with a suggestion", {
   expect_match(error_text(parse(y ~ ar(x | g))), "did you mean `ar1`")
   expect_match(error_text(parse(y ~ hf(x | g))), "not available in this version")
   expect_match(error_text(parse(y ~ us(x | g, hom = TRUE))), "has a variance for each column")
+  expect_match(error_text(parse(y ~ ou(x | g, hom = FALSE))), "one variance for all columns")
+  expect_match(error_text(parse(y ~ arma(x | g, p = -1))), "whole number of 0 or more")
   expect_match(error_text(parse(y ~ ar1(x | g, homo = TRUE))), "has no argument")
   expect_match(error_text(parse(y ~ ar1(x | g, by = arm))), "not available in this version")
   expect_match(error_text(parse(y ~ ar1(x | g, TRUE))), "without a name")

@@ -161,6 +161,10 @@ test_that("arguments and aliases lead to the structures that they mean", {
   same("cs(0 + visit | id)", "homcs(0 + visit | id)")
   same("sp_mat(0 + visit | id, smoothness = 0.5)", "sp_exp(0 + visit | id)")
   same("toep(0 + visit | id, band = 1)", "id(0 + visit | id)")
+  same("arma(0 + visit | id)", "arma11(0 + visit | id)")
+  same("arma(0 + visit | id, p = 1, q = 0)", "ar1(0 + visit | id)")
+  expect_error(lmm(y ~ x + arma(0 + visit | id, p = 0, q = 0), d), "1 or more",
+               class = "tiers_error_formula")
 })
 
 test_that("a correlation of one is an estimate like others", {

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "diagonal.h"
-#include "shape_registry.h"
 #include "shape_structure.h"
 #include "unstructured.h"
 
@@ -25,15 +24,20 @@ const std::vector<std::pair<std::string, Maker>>& registry() {
 
 }  // namespace
 
+// Those that random effects take: with a variance in all or for each column, and the first ones.
+std::vector<ShapeTraits> covariance_traits() {
+  std::vector<ShapeTraits> out;
+  for (const ShapeTraits& one : shape_traits()) {
+    const bool own = std::any_of(registry().begin(), registry().end(),
+                                 [&](const auto& entry) { return entry.first == one.name; });
+    if (own || one.scale != StructureRecipe::Scale::by_name) out.push_back(one);
+  }
+  return out;
+}
+
 std::vector<std::string> covariance_names() {
   std::vector<std::string> names;
-  for (const auto& entry : registry()) names.push_back(entry.first);
-  for (const std::string& name : shape_names()) {
-    StructureRecipe recipe;
-    recipe.name = name;
-    const bool known = std::find(names.begin(), names.end(), name) != names.end();
-    if (!known && scale_of(recipe) != StructureRecipe::Scale::by_name) names.push_back(name);
-  }
+  for (const ShapeTraits& one : covariance_traits()) names.push_back(one.name);
   return names;
 }
 

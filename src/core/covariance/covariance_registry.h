@@ -2,10 +2,12 @@
 #pragma once
 
 #include "covariance_structure.h"
+#include "shape_registry.h"
 
 namespace tiers {
 
 // Structures of random effects.
+std::vector<ShapeTraits> covariance_traits();
 std::vector<std::string> covariance_names();
 // Of recipe.visits columns. Throws std::invalid_argument for a name that is not registered, and for
 // a recipe that its structure cannot follow.

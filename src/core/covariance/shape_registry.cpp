@@ -14,11 +14,17 @@ ShapePointer make_any_toeplitz(const StructureRecipe& recipe) {
   return recipe.partial ? make_partial_toeplitz_shape(recipe) : make_toeplitz_shape(recipe);
 }
 
+// What a recipe may or must say beside the name.
+constexpr unsigned kDistances = 1, kSteps = 2, kLags = 4, kNugget = 8, kBand = 16, kSmoothness = 32,
+                   kOrders = 64;
+constexpr unsigned kInTime = kDistances | kSteps, kAnywhere = kDistances | kNugget;
+
 // by_name: the structure has variances of its own.
 struct Entry {
   const char* name;
   ShapePointer (*make)(const StructureRecipe&);
   RecipeScale scale;
+  unsigned takes = 0;
 };
 
 constexpr Entry kShapes[] = {
@@ -27,25 +33,25 @@ constexpr Entry kShapes[] = {
     {"id", make_independent_shape, RecipeScale::common},
     {"cs", make_compound_shape, RecipeScale::common},
     {"csh", make_compound_shape, RecipeScale::each},
-    {"ar1", make_autoregressive_shape, RecipeScale::common},
-    {"ar1h", make_autoregressive_shape, RecipeScale::each},
-    {"ou", make_continuous_shape, RecipeScale::common},
-    {"sp_pow", make_continuous_shape, RecipeScale::common},
-    {"toep", make_any_toeplitz, RecipeScale::common},
-    {"toeph", make_any_toeplitz, RecipeScale::each},
+    {"ar1", make_autoregressive_shape, RecipeScale::common, kInTime | kNugget},
+    {"ar1h", make_autoregressive_shape, RecipeScale::each, kInTime | kNugget},
+    {"ou", make_continuous_shape, RecipeScale::common, kAnywhere},
+    {"sp_pow", make_continuous_shape, RecipeScale::common, kAnywhere},
+    {"toep", make_any_toeplitz, RecipeScale::common, kInTime | kLags | kBand},
+    {"toeph", make_any_toeplitz, RecipeScale::each, kInTime | kLags | kBand},
     {"ante", make_antedependence_shape, RecipeScale::each},
-    {"arma11", make_arma11_shape, RecipeScale::common},
-    {"arma", make_arma_shape, RecipeScale::common},
+    {"arma11", make_arma11_shape, RecipeScale::common, kInTime},
+    {"arma", make_arma_shape, RecipeScale::common, kInTime | kOrders},
     {"hf", make_huynh_feldt_shape, RecipeScale::by_name},
     {"fa", make_factor_analytic_shape, RecipeScale::by_name},
     {"rr", make_reduced_rank_shape, RecipeScale::by_name},
     {"lin", make_linear_shape, RecipeScale::by_name},
-    {"sp_exp", make_exponential_shape, RecipeScale::common},
-    {"sp_gau", make_gaussian_shape, RecipeScale::common},
-    {"sp_ratio", make_ratio_shape, RecipeScale::common},
-    {"sp_sph", make_spherical_shape, RecipeScale::common},
-    {"sp_lin", make_tent_shape, RecipeScale::common},
-    {"sp_mat", make_matern_shape, RecipeScale::common},
+    {"sp_exp", make_exponential_shape, RecipeScale::common, kAnywhere},
+    {"sp_gau", make_gaussian_shape, RecipeScale::common, kAnywhere},
+    {"sp_ratio", make_ratio_shape, RecipeScale::common, kAnywhere},
+    {"sp_sph", make_spherical_shape, RecipeScale::common, kAnywhere},
+    {"sp_lin", make_tent_shape, RecipeScale::common, kAnywhere},
+    {"sp_mat", make_matern_shape, RecipeScale::common, kAnywhere | kSmoothness},
 };
 
 constexpr const char* kProduct = "kronecker";
@@ -76,10 +82,21 @@ ShapePointer make_product(const StructureRecipe& recipe) {
 
 }  // namespace
 
-std::vector<std::string> shape_names() {
-  std::vector<std::string> names;
-  for (const Entry& entry : kShapes) names.emplace_back(entry.name);
-  return names;
+std::vector<ShapeTraits> shape_traits() {
+  std::vector<ShapeTraits> all;
+  for (const Entry& entry : kShapes) {
+    const auto takes = [&](unsigned what) { return (entry.takes & what) != 0; };
+    ShapeTraits one{entry.name,   entry.scale,    "",           takes(kDistances),  takes(kSteps),
+                    takes(kLags), takes(kNugget), takes(kBand), takes(kSmoothness), takes(kOrders)};
+    for (const Entry& other : kShapes) {
+      const bool scales =
+          entry.scale != RecipeScale::by_name && other.scale != RecipeScale::by_name;
+      if (scales && other.make == entry.make && other.scale != entry.scale)
+        one.other_scale = other.name;
+    }
+    all.push_back(one);
+  }
+  return all;
 }
 
 RecipeScale scale_of(const StructureRecipe& recipe) {

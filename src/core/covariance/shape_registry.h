@@ -7,8 +7,17 @@
 
 namespace tiers {
 
+// What a structure is and takes beside its name.
+struct ShapeTraits {
+  std::string name;
+  StructureRecipe::Scale scale;  // by_name: its own
+  std::string other_scale;       // the same correlations with one variance or with each; or none
+  bool distances, steps, lags;   // of coordinates: any, whole steps in time, a parameter each
+  bool nugget, band, smoothness, orders;
+};
+
 // Without the products of others, whose recipes have children.
-std::vector<std::string> shape_names();
+std::vector<ShapeTraits> shape_traits();
 // The scale that a recipe ends with; by_name: the structure's own.
 StructureRecipe::Scale scale_of(const StructureRecipe& recipe);
 // Throws std::invalid_argument for a name that is not registered, and for a recipe that its

@@ -6,6 +6,7 @@
 #include "core/covariance/covariance_registry.h"
 #include "core/covariance/natural_factor.h"
 #include "core/covariance/shape_registry.h"
+#include "differences.h"
 
 using namespace tiers;
 
@@ -48,17 +49,6 @@ Vector inner_theta(const CovarianceStructure& structure) {
   return theta;
 }
 
-double most(const Matrix& m) { return m.size() == 0 ? 0.0 : m.cwiseAbs().maxCoeff(); }
-
-template <class Function>
-Matrix central(const Function& f, const Vector& at, Index i) {
-  const double h = 1e-5;
-  Vector up = at, down = at;
-  up[i] += h;
-  down[i] -= h;
-  return (f(up) - f(down)) / (2.0 * h);
-}
-
 }  // namespace
 
 TEST_CASE("derivatives of structures by shape are those of their factor", "[shape]") {
@@ -74,7 +64,7 @@ TEST_CASE("derivatives of structures by shape are those of their factor", "[shap
     const auto factor = [&](const Vector& at) { return structure.factor(at); };
     const Matrix lambda = factor(theta);
     REQUIRE(lambda.allFinite());
-    CHECK(most(Matrix(lambda.triangularView<Eigen::StrictlyUpper>())) == 0.0);
+    CHECK(largest(Matrix(lambda.triangularView<Eigen::StrictlyUpper>())) == 0.0);
     const auto first = [&](const Vector& at) {
       Matrix out(count, 1);
       const Matrix l = structure.factor(at);
@@ -84,14 +74,15 @@ TEST_CASE("derivatives of structures by shape are those of their factor", "[shap
     };
     const Matrix product = structure.second_derivative_product(theta, d);
     for (Index i = 0; i < count; ++i) {
-      CHECK(most(structure.factor_derivative(theta, i) - central(factor, theta, i)) < 1e-8);
-      CHECK(most(product.col(i) - central(first, theta, i)) < 1e-7);
+      CHECK(largest(structure.factor_derivative(theta, i) - central_difference(factor, theta, i)) <
+            1e-8);
+      CHECK(largest(product.col(i) - central_difference(first, theta, i)) < 1e-7);
     }
     // Of a range, a smoothness and a nugget four columns do not tell each.
     if (one.name.find("nugget") == std::string::npos && one.name != "sp_mat")
-      CHECK(most(structure.parameters(lambda) - theta) < 1e-7);
+      CHECK(largest(structure.parameters(lambda) - theta) < 1e-7);
     const Matrix again = structure.factor(structure.parameters(lambda));
-    CHECK(most(again * again.transpose() - lambda * lambda.transpose()) < 1e-12);
+    CHECK(largest(again * again.transpose() - lambda * lambda.transpose()) < 1e-12);
   }
 }
 
@@ -104,18 +95,18 @@ TEST_CASE("natural values of structures by shape lead there and back", "[shape]"
     const Matrix map = Vector::Constant(4, 2.0).asDiagonal();
     const Vector natural = structure.natural(theta, map);
     const Matrix sigma = structure.factor(theta) * structure.factor(theta).transpose() * 4.0;
-    CHECK(most(structure.natural_covariance(natural) - sigma) < 1e-12);
+    CHECK(largest(structure.natural_covariance(natural) - sigma) < 1e-12);
     const Matrix lambda = structure.natural_factor(natural);
-    CHECK(most(lambda * lambda.transpose() - sigma) < 1e-12);
-    CHECK(most(structure.natural(structure.from_natural(natural), Matrix::Identity(4, 4)) -
-               natural) < 1e-12);
+    CHECK(largest(lambda * lambda.transpose() - sigma) < 1e-12);
+    CHECK(largest(structure.natural(structure.from_natural(natural), Matrix::Identity(4, 4)) -
+                  natural) < 1e-12);
     const Matrix jacobian = structure.natural_jacobian(theta, map);
     const auto value = [&](const Vector& at) { return Matrix(structure.natural(at, map)); };
     const auto covariance = [&](const Vector& at) { return structure.natural_covariance(at); };
     for (Index i = 0; i < count; ++i) {
-      CHECK(most(jacobian.col(i) - central(value, theta, i)) < 1e-8);
-      CHECK(most(structure.natural_derivative(natural, i) - central(covariance, natural, i)) <
-            1e-7);
+      CHECK(largest(jacobian.col(i) - central_difference(value, theta, i)) < 1e-8);
+      CHECK(largest(structure.natural_derivative(natural, i) -
+                    central_difference(covariance, natural, i)) < 1e-7);
     }
     // Under constraints, all by value.
     const NaturalFactor under(structure, std::vector<bool>(count, true), lambda);
@@ -134,9 +125,9 @@ TEST_CASE("natural values of structures by shape lead there and back", "[shape]"
         };
         const auto slope = [&](const Vector& x) { return Matrix(rows(x)[at].first); };
         for (Index i = 0; i < count; ++i) {
-          CHECK(most(central(entry, natural, i)) ==
+          CHECK(largest(central_difference(entry, natural, i)) ==
                 Approx(std::abs(jets[at].first[i])).margin(1e-8));
-          CHECK(most(jets[at].second.col(i) - central(slope, natural, i)) < 1e-6);
+          CHECK(largest(jets[at].second.col(i) - central_difference(slope, natural, i)) < 1e-6);
         }
       }
     }
@@ -160,7 +151,7 @@ TEST_CASE("structures by shape find their zeros and open them again", "[shape]")
     CHECK(!free[0]);
     CHECK((std::count(free.begin(), free.end(), true) == 0) == common);
     const Matrix lambda = structure.factor(reduced);
-    CHECK(most(lambda.row(0)) == 0.0);
+    CHECK(largest(lambda.row(0)) == 0.0);
     const Boundary boundary = structure.boundary(reduced, Matrix::Identity(4, 4));
     REQUIRE(boundary.multipliers.size() == 1);
     CHECK(boundary.multipliers[0] == Approx(common ? 4.0 : 1.0));
@@ -199,8 +190,8 @@ TEST_CASE("correlations of one, and of the other end, are points like others", "
       CHECK(std::count(free.begin(), free.end(), false) == 1);
       const Matrix lambda = structure->factor(reduced), sigma = lambda * lambda.transpose();
       CHECK(sigma(1, 0) == Approx(end));
-      CHECK(most(structure->factor_derivative(reduced, last)) == 0.0);
-      CHECK(most(structure->parameters(lambda) - reduced) < 1e-7);
+      CHECK(largest(structure->factor_derivative(reduced, last)) == 0.0);
+      CHECK(largest(structure->parameters(lambda) - reduced) < 1e-7);
       // A deviance that falls with the correlation, or rises.
       Matrix d = Matrix::Zero(3, 3);
       d(1, 0) = d(0, 1) = upper ? -1.0 : 1.0;

@@ -1,4 +1,5 @@
 #include "catch.h"
+#include "differences.h"
 #include "shape_cases.h"
 
 using namespace tiers;
@@ -8,18 +9,6 @@ namespace {
 Vector to_vector(const std::vector<double>& values) {
   return Eigen::Map<const Vector>(values.data(), static_cast<Index>(values.size()));
 }
-
-// (f(phi + h e_k) - f(phi - h e_k)) / 2h
-template <class Function>
-Matrix slope_of(const Function& f, const Vector& phi, Index k) {
-  const double h = 1e-5;
-  Vector up = phi, down = phi;
-  up[k] += h;
-  down[k] -= h;
-  return (f(up) - f(down)) / (2.0 * h);
-}
-
-double largest(const Matrix& m) { return m.size() == 0 ? 0.0 : m.cwiseAbs().maxCoeff(); }
 
 ShapeMoments moments_of(const CovarianceShape& shape, const Vector& phi, const Positions& at) {
   ShapeMoments out{at, Matrix(), Matrix::Ones(at.size(), at.size())};
@@ -83,7 +72,7 @@ TEST_CASE("each shape's derivatives are those of its values", "[shape]") {
     for (Index k = 0; k < phi.size(); ++k) {
       Matrix first;
       shape->first(phi, at, k, first);
-      CHECK(largest(first - slope_of(value, phi, k)) < 1e-7);
+      CHECK(largest(first - central_difference(value, phi, k)) < 1e-7);
       for (Index l = 0; l < phi.size(); ++l) {
         const auto slope = [&](const Vector& x) {
           Matrix out;
@@ -92,7 +81,7 @@ TEST_CASE("each shape's derivatives are those of its values", "[shape]") {
         };
         Matrix second;
         if (!shape->second(phi, at, k, l, second)) second = Matrix::Zero(at.size(), at.size());
-        CHECK(largest(second - slope_of(slope, phi, l)) < 1e-7);
+        CHECK(largest(second - central_difference(slope, phi, l)) < 1e-7);
       }
     }
   }
@@ -117,11 +106,11 @@ TEST_CASE("natural values of shapes lead back to their parameters", "[shape]") {
     const Matrix slope = shape->natural_slope(phi);
     for (Index k = 0; k < phi.size(); ++k) {
       const auto value = [&](const Vector& x) { return Matrix(shape->natural(x)); };
-      CHECK(largest(slope.col(k) - slope_of(value, phi, k)) < 1e-8);
+      CHECK(largest(slope.col(k) - central_difference(value, phi, k)) < 1e-8);
       const auto row = [&](const Vector& x) { return Matrix(shape->natural_slope(x).row(k)); };
       const Matrix bend = shape->natural_bend(phi, k);
       for (Index l = 0; l < phi.size(); ++l)
-        CHECK(largest(bend.row(l) - slope_of(row, phi, l)) < 1e-7);
+        CHECK(largest(bend.row(l) - central_difference(row, phi, l)) < 1e-7);
     }
   }
 }
