@@ -209,11 +209,11 @@ void BlockedCholesky::scale_remainder_columns(const Matrix& right, Index at) {
     remainder_.middleCols(at, k).bottomRows(q - at) = scaled;
   }
   for (const int g : layout.remainder()) {
-    const Grouping& row_factor = layout.groupings()[g];
-    const Index kr = row_factor.columns;
-    const Index end = row_factor.offset - base + row_factor.levels * kr;
+    const Grouping& row_grouping = layout.groupings()[g];
+    const Index kr = row_grouping.columns;
+    const Index end = row_grouping.offset - base + row_grouping.levels * kr;
     if (end <= at) continue;
-    const Index start = std::max(at, row_factor.offset - base);
+    const Index start = std::max(at, row_grouping.offset - base);
     for (Index a = at; a < at + k; ++a) {
       if (kr == 1) {
         remainder_.col(a).segment(start, end - start) *= lambda_[g](0, 0);

@@ -299,4 +299,20 @@ Matrix CrossProducts::mean_own(int grouping) const {
   return sum / static_cast<double>(f.levels);
 }
 
+Matrix CrossProducts::cross_fixed() const {
+  const auto& chain = layout_.chain();
+  const Index p = fixed_columns(), q = layout_.remainder_columns();
+  Matrix out(layout_.random_columns(), p);
+  for (std::size_t c = 0; c < chain.size(); ++c) {
+    const Index k = chain[c].columns, offset = layout_.groupings()[chain[c].grouping].offset;
+    for (Index unit = 0; unit < chain[c].units; ++unit) {
+      const Index before = chain[c].ancestor_columns + chain[c].cells(unit);
+      out.middleRows(offset + unit * k, k) = ConstMatrixMap(
+          panel(static_cast<int>(c)).data() + chain[c].panel_start[unit] + before * k, k, p);
+    }
+  }
+  if (q > 0) out.bottomRows(q) = remainder_fixed();
+  return out;
+}
+
 }  // namespace tiers

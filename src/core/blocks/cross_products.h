@@ -31,6 +31,7 @@ class CrossProducts {
   const std::vector<double>& own(int c) const { return own_[c]; }
   const std::vector<double>& panel(int c) const { return panel_[c]; }
   const Matrix& remainder() const { return remainder_; }              // q_R x q_R, lower triangle
+  Matrix cross_fixed() const;                                         // Z'WX, q x p
   const Matrix& remainder_fixed() const { return remainder_fixed_; }  // q_R x p
   const Matrix& fixed() const { return fixed_; }                      // p x p, lower triangle
 

@@ -102,22 +102,6 @@ void MarginalProducts::shrink_remainder() {
   }
 }
 
-Matrix MarginalProducts::cross_fixed() const {
-  const auto& chain = layout_.chain();
-  const Index p = cross_.fixed_columns(), q = layout_.remainder_columns();
-  Matrix out(layout_.random_columns(), p);
-  for (std::size_t c = 0; c < chain.size(); ++c) {
-    const Index k = chain[c].columns, offset = layout_.groupings()[chain[c].grouping].offset;
-    for (Index unit = 0; unit < chain[c].units; ++unit) {
-      const Index before = chain[c].ancestor_columns + chain[c].cells(unit);
-      out.middleRows(offset + unit * k, k) = ConstMatrixMap(
-          cross_.panel(static_cast<int>(c)).data() + chain[c].panel_start[unit] + before * k, k, p);
-    }
-  }
-  if (q > 0) out.bottomRows(q) = cross_.remainder_fixed();
-  return out;
-}
-
 Matrix MarginalProducts::apply(Matrix t) const {
   const auto& chain = layout_.chain();
   const Index q = layout_.remainder_columns();

@@ -19,7 +19,7 @@ class MarginalProducts {
   MarginalProducts(const CrossProducts& cross, const BlockedCholesky& factor, const Poll& poll);
 
   // Z'WX (q x p).
-  Matrix cross_fixed() const;
+  Matrix cross_fixed() const { return cross_.cross_fixed(); }
   // Z'V^-1 x of the columns x whose Z'Wx (q x m) are given.
   Matrix apply(Matrix t) const;
   // M w (q x m).

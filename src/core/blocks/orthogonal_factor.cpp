@@ -95,14 +95,14 @@ OrthogonalFactor::OrthogonalFactor(const CrossProducts& cross, const Poll& poll)
       first_(leaf_size(cross.layout())),
       random_(cross.layout().random_columns() - first_),
       fixed_(cross.layout().fixed_columns()),
-      factor_(random_),
+      grouping_(random_),
       in_level_(random_) {
   const BlockLayout& layout = cross.layout();
   for (std::size_t f = 0; f < layout.groupings().size(); ++f) {
     const Grouping& grouping = layout.groupings()[f];
     if (grouping.offset < first_) continue;
     for (Index at = 0; at < grouping.levels * grouping.columns; ++at) {
-      factor_[grouping.offset - first_ + at] = static_cast<int>(f);
+      grouping_[grouping.offset - first_ + at] = static_cast<int>(f);
       in_level_[grouping.offset - first_ + at] = at % grouping.columns;
     }
   }
@@ -184,9 +184,9 @@ Matrix OrthogonalFactor::scaled_rows(const Unit& unit, const std::vector<Matrix>
   }
   // Columns of one level stand together, all of them: an ancestor's, or a cell's.
   for (std::size_t a = 0; a < unit.columns.size();) {
-    const Matrix& of_factor = lambda[factor_[unit.columns[a]]];
-    const Index at = k + static_cast<Index>(a), size = of_factor.rows();
-    out.block(0, at, r, size) = unit.rows.middleCols(at, size) * of_factor;
+    const Matrix& own_lambda = lambda[grouping_[unit.columns[a]]];
+    const Index at = k + static_cast<Index>(a), size = own_lambda.rows();
+    out.block(0, at, r, size) = unit.rows.middleCols(at, size) * own_lambda;
     a += static_cast<std::size_t>(size);
   }
   return out;
@@ -299,9 +299,9 @@ Matrix inverse_of(const Matrix& upper) {
 std::vector<Matrix> OrthogonalFactor::inverse_sums(const Poll& poll) const {
   std::vector<Matrix> out = zero_blocks(cross_.layout());
   const Matrix half = inverse_of(root_.topLeftCorner(random_, random_));
-  for (Index a = 0; a < random_; a += out[factor_[a]].rows()) {
-    const auto rows = half.middleRows(a, out[factor_[a]].rows());
-    out[factor_[a]] += rows * rows.transpose();
+  for (Index a = 0; a < random_; a += out[grouping_[a]].rows()) {
+    const auto rows = half.middleRows(a, out[grouping_[a]].rows());
+    out[grouping_[a]] += rows * rows.transpose();
   }
   if (leaf_columns_ == 0) return out;
   Matrix& leaf = out[cross_.layout().chain()[0].grouping];
@@ -325,7 +325,7 @@ Matrix OrthogonalFactor::inverse_products(const std::vector<LevelForm>& forms,
   Matrix out = Matrix::Zero(count, count);
   for (Index i = 0; i < count; ++i) {
     for (Index a = 0; a < random_ && forms[i].grouping != leaf; ++a) {
-      if (factor_[a] != forms[i].grouping || in_level_[a] > 0) continue;
+      if (grouping_[a] != forms[i].grouping || in_level_[a] > 0) continue;
       const Index k = forms[i].block.rows();
       over_root[i].block(a, a, k, k) = forms[i].block;
     }

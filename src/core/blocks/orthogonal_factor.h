@@ -54,7 +54,7 @@ class OrthogonalFactor final : public PenalizedFactor {
   const Index first_;         // coordinate of the root's first column
   const Index random_, fixed_;
   std::vector<Unit> units_;
-  std::vector<int> factor_;      // of each random column of the root
+  std::vector<int> grouping_;    // of each random column of the root
   std::vector<Index> in_level_;  // its place in the k of its level
   Matrix root_;                  // of R, (random + fixed) squared
   Matrix fixed_lower_;

@@ -131,12 +131,12 @@ DevianceAt evaluate(const Specification& spec, const std::vector<Matrix>& lambda
   Matrix curvature;
   objective.derivatives(internal, curvature);
   // Sigma_internal = M Sigma_user M', so D_user = M'D M.
-  std::vector<Matrix> by_grouping;
+  std::vector<Matrix> by_lambda;
   for (int j = 0; j < parameters.terms(); ++j) {
     const Matrix map = engine.design.internal_map(j);
-    by_grouping.push_back(2.0 * map.transpose() * objective.sigma_gradient()[j] * map * lambda[j]);
+    by_lambda.push_back(2.0 * map.transpose() * objective.sigma_gradient()[j] * map * lambda[j]);
   }
-  out.gradient = parameters.gradient(parameters.parameters(lambda), by_grouping);
+  out.gradient = parameters.gradient(parameters.parameters(lambda), by_lambda);
   return out;
 }
 

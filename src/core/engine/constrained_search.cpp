@@ -92,6 +92,7 @@ void flatten_rows(ConstrainedObjective& objective, const Control& control, Optim
     if (other.value <= found.value + objective.resolution(found.value)) {
       found = after(other, found);
     } else {
+      found = after(found, other);
       objective.set_bases(bases);
     }
   }
@@ -108,6 +109,7 @@ void leave_wrong_end(ConstrainedOptimum& of, const Control& control) {
     const Vector there = put(objective, objective.inside(of.optimum.psi), c, 0.0);
     const Optimum other = minimize(objective, there, free_coordinates(objective, there), control);
     if (!(other.value < enough)) {
+      of.optimum = after(of.optimum, other);
       objective.set_bases(bases);
       continue;
     }
@@ -173,8 +175,8 @@ Optimum minimize_constrained(ConstrainedObjective& objective, const Vector& star
     std::vector<bool> open = free_coordinates(objective, there);
     for (std::size_t i = 0; i < open.size(); ++i) open[i] = open[i] && free[i];
     const Optimum other = minimize(objective, there, open, control);
-    if (!(other.value <= found.value + objective.resolution(found.value))) continue;
-    found = after(other, found);
+    const bool as_good = other.value <= found.value + objective.resolution(found.value);
+    found = as_good ? after(other, found) : after(found, other);
   }
   if (allowed.empty()) flatten_rows(objective, control, found);
   return found;

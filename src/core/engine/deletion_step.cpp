@@ -32,6 +32,7 @@ class DeletionModel {
         rows_(engine_.design, engine_.layout),
         places_(engine_.layout, engine_.parameters),
         forms_(internal_forms(engine_.design, places_, engine_.layout, start.forms)),
+        cross_fixed_(engine_.cross.cross_fixed()),
         unit_(engine_.design.user_sigma(1.0) * engine_.design.user_sigma(1.0)) {
     engine_.objective.value(internal_parameters(engine_.design, engine_.parameters, start.lambda));
     find_residuals();
@@ -75,7 +76,7 @@ class DeletionModel {
   bool is_lost(const BlockedCholesky& factor) const;
   Vector scoring_step(const CrossProducts& cross, const ResponseProducts& response,
                       double rows_left, const BlockedCholesky& factor, const Poll& poll) const;
-  std::vector<Matrix> stepped_lambdas(const Vector& psi, Index unit, DeletionSteps& out) const;
+  std::vector<Matrix> stepped_lambdas(const Vector& psi) const;
   double deviance(const std::vector<Matrix>& lambda, double sigma2, const Vector& beta,
                   const Poll& poll) const;
 
@@ -85,7 +86,8 @@ class DeletionModel {
   const PackedRows rows_;
   const TermPlaces places_;
   const std::vector<LevelForm> forms_;
-  const double unit_;  // the user's sigma^2 by the internal one
+  const Matrix cross_fixed_;  // Z'WX of all rows
+  const double unit_;         // the user's sigma^2 by the internal one
   std::vector<Matrix> lambda_;
   Matrix fixed_lower_;
   Vector residual_, minus_weight_, minus_weighted_;
@@ -108,6 +110,7 @@ ResponseProducts DeletionModel::without(const std::vector<Index>& members,
 // In the basis in which the information of all rows is the identity.
 bool DeletionModel::is_lost(const BlockedCholesky& factor) const {
   if (!factor.fixed_definite()) return true;
+  if (fixed_lower_.rows() == 0) return false;
   const Matrix half =
       lower_solution(fixed_lower_, factor.fixed_information().selfadjointView<Eigen::Lower>());
   const SymmetricEigen eigen(lower_solution(fixed_lower_, half.transpose()),
@@ -127,7 +130,7 @@ Vector DeletionModel::scoring_step(const CrossProducts& cross, const ResponsePro
   factor.solve_forward(random, fixed);
   const double square = response.square - random.squaredNorm() - fixed.squaredNorm();
   factor.solve_backward(random, fixed);
-  const Matrix z = products.apply(response.random - products.cross_fixed() * fixed);
+  const Matrix z = products.apply(response.random - cross.cross_fixed() * fixed);
   const VarianceTraces traces = variance_traces(
       products, forms_, spec_.reml ? factor.fixed_lower() : Matrix(0, 0), start_.psi, rows_left);
   Vector gradient = traces.first;
@@ -142,8 +145,7 @@ Vector DeletionModel::scoring_step(const CrossProducts& cross, const ResponsePro
 }
 
 // A covariance matrix that is none is taken back to the nearest.
-std::vector<Matrix> DeletionModel::stepped_lambdas(const Vector& psi, Index unit,
-                                                   DeletionSteps& out) const {
+std::vector<Matrix> DeletionModel::stepped_lambdas(const Vector& psi) const {
   std::vector<Matrix> lambda;
   for (std::size_t j = 0; j < spec_.terms.size(); ++j) {
     const Index k = spec_.terms[j].columns;
@@ -155,7 +157,6 @@ std::vector<Matrix> DeletionModel::stepped_lambdas(const Vector& psi, Index unit
     const SymmetricEigen eigen(sigma);
     const Matrix half =
         eigen.eigenvectors() * eigen.eigenvalues().cwiseMax(0.0).cwiseSqrt().asDiagonal();
-    out.sigma[j].middleCols(unit * k, k) = half * half.transpose();
     lambda.push_back(half / std::sqrt(psi[psi.size() - 1]));
   }
   return lambda;
@@ -167,9 +168,8 @@ double DeletionModel::deviance(const std::vector<Matrix>& lambda, double sigma2,
                                const Poll& poll) const {
   BlockedCholesky factor(engine_.cross);
   if (!factor.factorize(lambda, poll)) return kNaN;
-  const MarginalProducts products(engine_.cross, factor, poll);
   const Matrix A = engine_.cross.fixed().selfadjointView<Eigen::Lower>();
-  const Matrix left = all_.random - products.cross_fixed() * beta;
+  const Matrix left = all_.random - cross_fixed_ * beta;
   Matrix random = factor.apply_lambda(left, true), none(0, 1);
   factor.solve_forward(random, none);
   const double square =
@@ -192,10 +192,14 @@ void DeletionModel::remove(Index unit, DeletionSteps& out, const Poll& poll) con
   const Vector psi = start_.psi - step;
   const double s = psi[psi.size() - 1], sigma2 = s / unit_;
   if (!step.allFinite() || !(s > 0.0)) return;
-  const std::vector<Matrix> lambda = lambdas(stepped_lambdas(psi, unit, out));
+  const std::vector<Matrix> stepped = stepped_lambdas(psi), lambda = lambdas(stepped);
   if (!factor.factorize(lambda, poll) || !factor.fixed_definite()) return;
   out.step.col(unit) = step;
   out.sigma2[unit] = s;
+  for (std::size_t j = 0; j < stepped.size(); ++j) {
+    const Index k = stepped[j].rows();
+    out.sigma[j].middleCols(unit * k, k) = s * stepped[j] * stepped[j].transpose();
+  }
   Matrix random = factor.apply_lambda(response.random, true), fixed = response.fixed;
   factor.solve_forward(random, fixed);
   factor.solve_backward(random, fixed);

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "../inference/observed_information.h"
+#include "../model/dense_algebra.h"
 #include "linear_search.h"
 #include "write_result.h"
 

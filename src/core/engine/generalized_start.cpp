@@ -14,27 +14,27 @@ namespace {
 constexpr int kHalvings = 20;
 constexpr int kMaxAttempts = 40;
 
-// A factor for every term: the user's, or of the variances found at the start without random
+// Lambda of every term: the user's, or of the variances found at the start without random
 // effects.
-std::vector<Matrix> start_factors(GeneralizedEngine& engine, const GlmStart& start) {
+std::vector<Matrix> start_lambdas(GeneralizedEngine& engine, const GlmStart& start) {
   const double change =
       engine.spec.family->predictor_unit(engine.response.rows(), start.eta.data());
   const std::vector<Matrix> by_grouping =
       variance_start(engine.cross, engine.rows.project_random(start.score),
                      change / engine.scaling.predictor_unit);
-  std::vector<Matrix> factors(engine.parameters.terms());
+  std::vector<Matrix> lambdas(engine.parameters.terms());
   for (std::size_t f = 0; f < by_grouping.size(); ++f) {
     const Grouping& grouping = engine.layout.groupings()[f];
     for (std::size_t t = 0; t < grouping.terms.size(); ++t) {
       const int j = grouping.terms[t];
       const RandomTerm& term = engine.spec.model.terms[j];
       const Index at = grouping.first_column[t];
-      factors[j] = term.start.size() > 0
+      lambdas[j] = term.start.size() > 0
                        ? engine.design.internal_factor(j, term.start)
                        : Matrix(by_grouping[f].block(at, at, term.columns, term.columns));
     }
   }
-  return factors;
+  return lambdas;
 }
 
 bool given(const Vector& start, Index size) { return size > 0 && start.size() == size; }
@@ -54,7 +54,7 @@ Vector start_point(GeneralizedEngine& engine, const GlmStart& start, const Contr
   engine.cross.reweight(engine.rows, start.weight, true, control.poll);
   engine.response.set_dispersion(engine.response.parameters(start.phi));
   Vector psi(objective.size());
-  psi.head(engine.parameters.size()) = engine.parameters.parameters(start_factors(engine, start));
+  psi.head(engine.parameters.size()) = engine.parameters.parameters(start_lambdas(engine, start));
   const std::vector<bool> free = engine.saturation.free_parameters(engine.parameters);
   for (std::size_t i = 0; i < free.size(); ++i) psi[i] = free[i] ? psi[i] : 0.0;
   const Vector beta = given(spec.start_fixed, spec.model.X.cols())

@@ -60,22 +60,9 @@ void VarianceGram::find_entries(const std::vector<VarianceDirection>& directions
 
 // Q = W^1/2 X R^-1 with R'R = X'WX, so that Q'Z = R^-T X'WZ.
 void VarianceGram::project() {
-  const auto& layout = cross_.layout();
-  const Index p = cross_.fixed_columns();
   const CholeskyFactor factor(cross_.fixed());
   if (!factor.positive_definite()) return;
-  fixed_.resize(p, layout.random_columns());
-  for (std::size_t c = 0; c < layout.chain().size(); ++c) {
-    const ChainLevel& level = layout.chain()[c];
-    const Index k = level.columns;
-    for (Index unit = 0; unit < level.units; ++unit) {
-      const double* panel = cross_.panel(static_cast<int>(c)).data() + level.panel_start[unit] +
-                            k * (level.ancestor_columns + level.cells(unit));
-      fixed_.middleCols(layout.coordinate(level.grouping, unit), k) =
-          ConstMatrixMap(panel, k, p).transpose();
-    }
-  }
-  fixed_.rightCols(layout.remainder_columns()) = cross_.remainder_fixed().transpose();
+  fixed_ = cross_.cross_fixed().transpose();
   solve_lower(factor.lower(), fixed_);
 }
 

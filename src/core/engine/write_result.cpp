@@ -127,12 +127,6 @@ UserScale user_scale(const Design& design, double sigma) {
   return out;
 }
 
-Matrix inverse_of_product(const Matrix& lower) {
-  Matrix inverse = Matrix::Identity(lower.rows(), lower.rows());
-  solve_lower(lower, inverse);
-  return inverse.transpose() * inverse;
-}
-
 std::vector<Matrix> level_variances(const BlockedCholesky& factor, const BlockLayout& layout,
                                     const std::vector<Matrix>& map, const Poll& poll) {
   std::vector<Matrix> out(map.size());

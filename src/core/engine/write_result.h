@@ -41,9 +41,6 @@ void write_parameters(ParameterTable table, const Matrix& vcov_psi, const HeldPa
 // From the internal scale of theta; `sigma`: the user's, where factors are relative to it, or 1.
 UserScale user_scale(const Design& design, double sigma);
 
-// S^-1 from the lower triangular L with S = L L'.
-Matrix inverse_of_product(const Matrix& lower);
-
 // map_j (H^-1)_ll map_j' of every level of every term: k x (k levels) per term.
 std::vector<Matrix> level_variances(const BlockedCholesky& factor, const BlockLayout& layout,
                                     const std::vector<Matrix>& map, const Poll& poll);

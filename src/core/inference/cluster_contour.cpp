@@ -259,7 +259,7 @@ bool contour_adjusted(const ClusterBlock& block, Matrix& M, const Poll& poll) {
     const Matrix F = at.real.leftCols(p), E = at.imaginary.rightCols(p) / t;
     const Matrix middle = Matrix::Identity(p, p) - block.X.transpose() * F;
     M += (2.0 / kPi * smallest * slope * nodes.width()) *
-         (E + F * inverse(middle) * (block.X.transpose() * E));
+         (E + F * linear_solution(middle, block.X.transpose() * E));
   }
   return true;
 }

@@ -196,8 +196,7 @@ bool bias_reduced(const ClusterBlock& block, Part& out, Index& size, const Poll&
 bool jackknife(const ClusterBlock& block, Matrix& M) {
   const Index p = block.X.cols();
   const Matrix left = Matrix::Identity(p, p) - block.X.transpose() * block.H;
-  const SingularValues parts(left);
-  if (p > 0 && parts.values.minCoeff() < 1.0 - kAbsorbed) return false;
+  if (p > 0 && singular_values(left).minCoeff() < 1.0 - kAbsorbed) return false;
   M = block.H * inverse(left);
   return true;
 }

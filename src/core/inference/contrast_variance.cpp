@@ -18,10 +18,7 @@ ContrastVariance::Point::Point(const CrossProducts& cross, const std::vector<Mat
                                const Poll& poll)
     : factor(cross) {
   factor.factorize(lambda, poll);
-  const Matrix& lower = factor.fixed_lower();
-  Matrix inverse = Matrix::Identity(lower.rows(), lower.rows());
-  solve_lower(lower, inverse);
-  phi = inverse.transpose() * inverse;
+  phi = inverse_of_product(factor.fixed_lower());
   b = factor.fixed_projection();
   projected = factor.apply_lambda(b, false);
 }
@@ -121,8 +118,8 @@ RowVariances ContrastVariance::rows(const ContrastRows& rows) const {
     add_new_levels(rows, out);
     return out;
   }
-  std::unique_ptr<LocalInverse> local, exact;
-  local = std::make_unique<LocalInverse>(point.factor, forms_, poll_);
+  LocalInverse local(point.factor, forms_, poll_);
+  std::unique_ptr<LocalInverse> exact;
   if (beside_) {
     exact = std::make_unique<LocalInverse>(exact_.factor, std::vector<LevelForm>(), poll_);
   }
@@ -137,7 +134,7 @@ RowVariances ContrastVariance::rows(const ContrastRows& rows) const {
     if (poll_) poll_();
     for (Index i = 0; i < size; ++i) {
       if (walk.move_to(first + i)) {
-        local->find(walk.places());
+        local.find(walk.places());
         projected = walk.take(point.projected);
         for (std::size_t a = 0; a < count; ++a) solved[a] = walk.take(solved_[a]);
         if (exact) exact->find(walk.places());
@@ -150,9 +147,9 @@ RowVariances ContrastVariance::rows(const ContrastRows& rows) const {
       if (m.size() == 0) continue;
       h.row(i).noalias() -= m.transpose() * projected;
       if (exact) h_exact.row(i).noalias() -= m.transpose() * projected_exact;
-      out.variance[row] = m.dot((exact ? *exact : *local).inverse() * m);
+      out.variance[row] = m.dot((exact ? *exact : local).inverse() * m);
       for (std::size_t a = 0; a < count; ++a) {
-        out.gradient(row, static_cast<Index>(a)) = m.dot(local->form(static_cast<int>(a)) * m);
+        out.gradient(row, static_cast<Index>(a)) = m.dot(local.form(static_cast<int>(a)) * m);
         mixed[a].row(i).noalias() = 2.0 * m.transpose() * solved[a];
       }
     }

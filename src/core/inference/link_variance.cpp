@@ -18,10 +18,7 @@ struct LinkParts {
       moves = objective.random_effect_derivatives();
       return;
     }
-    const Matrix& lower = factor.fixed_lower();
-    Matrix inverse = Matrix::Identity(lower.rows(), lower.rows());
-    solve_lower(lower, inverse);
-    phi = inverse.transpose() * inverse;
+    phi = inverse_of_product(factor.fixed_lower());
     projected = factor.apply_lambda(factor.fixed_projection(), false);
   }
   // d of rows that ask for `fixed` of beta, before what they ask of b.

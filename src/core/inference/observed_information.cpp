@@ -32,11 +32,7 @@ Inference covariance_inference(ProfiledDeviance& objective, const std::vector<bo
   // Where nothing was estimated there is nothing to invert.
   const Matrix inverse_information = own.size() > 0 ? pseudo_inverse(own) : own;
   out.vcov_psi = 2.0 * all.spread(inverse_information);
-  const Matrix& lower = objective.factor().fixed_lower();
-  const Index p = lower.rows();
-  Matrix inverse = Matrix::Identity(p, p);
-  solve_lower(lower, inverse);
-  const Matrix unscaled = inverse.transpose() * inverse;  // S^-1
+  const Matrix unscaled = inverse_of_product(objective.factor().fixed_lower());  // S^-1
   const auto derivatives = objective.fixed_derivatives();
   for (const Matrix& derivative : derivatives)
     out.dvcov.push_back(sigma2 * unscaled * derivative * unscaled);

@@ -43,10 +43,6 @@ double CholeskyFactor::log_det() const {
   return sum;
 }
 
-Matrix CholeskyFactor::solve(const Matrix& b) const {
-  return lower_transposed_solution(lower_, lower_solution(lower_, b));
-}
-
 Vector CholeskyFactor::solve(const Vector& b) const {
   return lower_transposed_solution(lower_, lower_solution(lower_, b));
 }
@@ -86,8 +82,8 @@ Matrix PivotedQr::basis_coefficients() const {
 Matrix PivotedQr::solve(const Matrix& b) const {
   Matrix turned = b;
   apply_q_transposed(turned);
-  const Matrix lower = upper_.topLeftCorner(rank_, rank_).transpose();
-  const Matrix known = lower_transposed_solution(lower, turned.topRows(rank_));
+  Matrix known = turned.topRows(rank_);
+  solve_upper(upper_.topLeftCorner(rank_, rank_), known);
   Matrix out = Matrix::Zero(upper_.cols(), b.cols());
   for (Index j = 0; j < rank_; ++j) out.row(columns_[j]) = known.row(j);
   return out;
@@ -106,7 +102,16 @@ SingularValues::SingularValues(const Matrix& a) {
   values = svd.singularValues();
 }
 
+Vector singular_values(const Matrix& a) {
+  return Eigen::JacobiSVD<Matrix, Eigen::NoQRPreconditioner>(a).singularValues();
+}
+
 Matrix inverse(const Matrix& a) { return linear_solution(a, Matrix::Identity(a.rows(), a.rows())); }
+
+Matrix inverse_of_product(const Matrix& lower) {
+  const Matrix root = lower_solution(lower, Matrix::Identity(lower.rows(), lower.rows()));
+  return root.transpose() * root;
+}
 
 Matrix linear_solution(const Matrix& a, const Matrix& b) { return a.partialPivLu().solve(b); }
 

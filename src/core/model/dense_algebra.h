@@ -30,7 +30,6 @@ class CholeskyFactor {
   bool positive_definite() const { return positive_definite_; }
   const Matrix& lower() const { return lower_; }
   double log_det() const;
-  Matrix solve(const Matrix& b) const;
   Vector solve(const Vector& b) const;
 
  private:
@@ -78,7 +77,10 @@ struct SingularValues {
   Vector values;
 };
 
+Vector singular_values(const Matrix& a);
+
 Matrix inverse(const Matrix& a);
+Matrix inverse_of_product(const Matrix& lower);            // (L L')^-1
 Matrix linear_solution(const Matrix& a, const Matrix& b);  // A^-1 B
 double log_abs_det(const Matrix& a);
 Matrix pseudo_inverse(const Matrix& a);  // of a square A

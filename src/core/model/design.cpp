@@ -276,9 +276,9 @@ void Design::orthogonalize_rows(const std::vector<Index>& order, double toleranc
   }
   const double root = std::sqrt(static_cast<double>(std::max<Index>(n, 1)));
   orthogonal_ = found.basis * root;
-  const Matrix inverse =
-      found.r.triangularView<Eigen::Upper>().solve(Matrix(Matrix::Identity(rank, rank)));
-  map_ = map * inverse * root;
+  Matrix from_r = Matrix::Identity(rank, rank);
+  solve_upper(found.r, from_r);
+  map_ = map * from_r * root;
   // Rows that do not count still need their values: they follow from the same map.
   for (Index i = 0; i < n; ++i) {
     if (used(i)) continue;

@@ -259,8 +259,7 @@ std::vector<Matrix> ModalDeviance::sigma_gradient_beside_zero(const Adjoint&) {
   const bool defined =
       mode_.find(beta, lambda_, integral.u, tolerance_, false) && integrate(integral_);
   std::vector<Matrix> out;
-  for (const auto& grouping : lambda_)
-    out.push_back(Matrix::Zero(grouping.rows(), grouping.cols()));
+  for (const Matrix& lambda : lambda_) out.push_back(Matrix::Zero(lambda.rows(), lambda.cols()));
   if (defined) {
     const Adjoint beside = adjoint();
     std::vector<Matrix> by_grouping;

@@ -278,7 +278,7 @@ void ProfiledDeviance::find_m(const Solution& solution) {
 
 // D = Lambda^-T M Lambda^-1 of every term, and from it the gradient in theta.
 Vector ProfiledDeviance::theta_gradient() {
-  std::vector<Matrix> by_grouping(parameters_.terms());
+  std::vector<Matrix> by_lambda(parameters_.terms());
   sigma_gradient_.assign(parameters_.terms(), Matrix());
   const std::vector<Matrix> term_lambda = parameters_.lambdas(theta_);
   for (int j = 0; j < parameters_.terms(); ++j) {
@@ -287,9 +287,9 @@ Vector ProfiledDeviance::theta_gradient() {
     Matrix d = lower_transposed_solution(lambda, half.transpose());
     d = (0.5 * (d + d.transpose())).eval();
     sigma_gradient_[j] = d;
-    by_grouping[j] = 2.0 * d * term_lambda[j];
+    by_lambda[j] = 2.0 * d * term_lambda[j];
   }
-  return parameters_.gradient(theta_, by_grouping);
+  return parameters_.gradient(theta_, by_lambda);
 }
 
 // The curvature, and what the Hessian will need of it: Q, d and <D, Sigma''>.

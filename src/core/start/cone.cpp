@@ -86,9 +86,10 @@ class NonNegativeSum {
     const QrFactor factor(chosen);
     const Index rank = std::min(r, k);
     basis_ = factor.q(rank);
-    const Matrix lower = factor.r().leftCols(rank).transpose();
+    Matrix along = -(basis_.transpose() * start_);
+    solve_upper(factor.r().leftCols(rank), along);
     Vector out = Vector::Zero(k);
-    out.head(rank) = lower_transposed_solution(lower, -(basis_.transpose() * start_));
+    out.head(rank) = along;
     return out;
   }
 

@@ -10,19 +10,8 @@ namespace {
 
 // Rows of F (X'WX)^{-1/2} for F = Z'WX, one column of the result a coordinate of Z.
 Matrix standardized_fixed(const CrossProducts& cross) {
-  const BlockLayout& layout = cross.layout();
-  const Index p = layout.fixed_columns(), q = layout.random_columns();
-  Matrix out(p, q);
-  for (std::size_t c = 0; c < layout.chain().size(); ++c) {
-    const ChainLevel& level = layout.chain()[c];
-    const Index k = level.columns, offset = layout.groupings()[level.grouping].offset;
-    for (Index unit = 0; unit < level.units; ++unit) {
-      const double* panel = cross.panel(static_cast<int>(c)).data() + level.panel_start[unit] +
-                            (level.ancestor_columns + level.cells(unit)) * k;
-      out.middleCols(offset + unit * k, k) = ConstMatrixMap(panel, k, p).transpose();
-    }
-  }
-  out.rightCols(layout.remainder_columns()) = cross.remainder_fixed().transpose();
+  const Index p = cross.fixed_columns();
+  const Matrix out = cross.cross_fixed().transpose();
   if (p == 0) return out;
   // Columns of X without information (weights of zero) count as absent.
   const Matrix full = cross.fixed().selfadjointView<Eigen::Lower>();
@@ -46,8 +35,17 @@ class SystemBuilder {
     out_.excess = Vector::Zero(columns_);
     for (Index at = 0; at < layout_.random_columns(); ++at) {
       const int i = column_[at];
-      add_square(gram_[i], fixed_.col(at));
       out_.excess[i] += random_score[at] * random_score[at] + fixed_.col(at).squaredNorm();
+    }
+    // The coordinates of a column of a grouping are k apart.
+    const Index p = fixed_.rows();
+    for (const Grouping& grouping : layout_.groupings()) {
+      for (Index a = 0; a < grouping.columns; ++a) {
+        using Column = Eigen::Map<const Matrix, 0, Eigen::OuterStride<>>;
+        const Index first = grouping.offset + a;
+        add_square(gram_[column_[first]], Column(fixed_.data() + p * first, p, grouping.levels,
+                                                 Eigen::OuterStride<>(p * grouping.columns)));
+      }
     }
     for (Matrix& gram : gram_) gram = Matrix(gram.selfadjointView<Eigen::Lower>());
   }
