@@ -2,8 +2,8 @@
 // between them.
 #include <algorithm>
 
+#include "covariance_shape.h"
 #include "shape_moments.h"
-#include "shapes.h"
 
 namespace tiers {
 

@@ -7,9 +7,9 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "covariance_shape.h"
 #include "isotropic_shape.h"
 #include "partial_autocorrelations.h"
-#include "shapes.h"
 
 namespace tiers {
 

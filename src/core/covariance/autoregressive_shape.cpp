@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "covariance_shape.h"
 #include "isotropic_shape.h"
-#include "shapes.h"
 
 namespace tiers {
 

@@ -1,8 +1,8 @@
 // cs: one correlation rho, positive definite for up to t positions where rho > -1 / (t - 1).
 #include <algorithm>
 
+#include "covariance_shape.h"
 #include "shape_moments.h"
-#include "shapes.h"
 
 namespace tiers {
 

@@ -1,7 +1,7 @@
 // One covariance structure as a function of positions: Sigma(phi) of any m of them, with first and
 // second derivatives. It serves both sides of a model: residuals of a subject's visits, and
-// random effects whose columns are visits. A shape is a file with a subclass and one line in
-// shape_registry.cpp; scale, nugget and products are wrapped around it.
+// random effects whose columns are visits. A shape is a file with a subclass and its maker, named
+// in shape_registry.cpp; scale, nugget and products are wrapped around it.
 //
 // phi is what is searched over: correlations themselves, logarithms of SDs and ranges, entries of
 // Cholesky factors. Users know natural values, by the names and in the order of parameters().
@@ -11,6 +11,7 @@
 #pragma once
 
 #include <limits>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -107,6 +108,8 @@ class CovarianceShape {
   // Open box of phi; infinite ends where there is none.
   virtual void box(Vector& lower, Vector& upper) const;
 };
+
+using ShapePointer = std::unique_ptr<CovarianceShape>;
 
 // What a set of visits is called in the data.
 struct VisitLabels {

@@ -1,8 +1,8 @@
 // fa: loadings on q factors and uniquenesses. rr: loadings alone, of rank q.
 #include <stdexcept>
 
+#include "covariance_shape.h"
 #include "loading_shape.h"
-#include "shapes.h"
 
 namespace tiers {
 

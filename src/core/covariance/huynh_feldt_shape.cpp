@@ -8,8 +8,8 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "covariance_shape.h"
 #include "shape_moments.h"
-#include "shapes.h"
 
 namespace tiers {
 

@@ -1,5 +1,5 @@
 // id and diag: no correlations.
-#include "shapes.h"
+#include "covariance_shape.h"
 
 namespace tiers {
 

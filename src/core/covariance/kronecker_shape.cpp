@@ -2,7 +2,7 @@
 // phi is A's, then B's.
 #include <cmath>
 
-#include "shapes.h"
+#include "shape_parts.h"
 
 namespace tiers {
 

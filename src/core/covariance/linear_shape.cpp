@@ -3,8 +3,8 @@
 #include <stdexcept>
 
 #include "../model/dense_algebra.h"
+#include "covariance_shape.h"
 #include "shape_moments.h"
-#include "shapes.h"
 
 namespace tiers {
 

@@ -8,7 +8,7 @@
 #include <cmath>
 
 #include "isotropic_shape.h"
-#include "shapes.h"
+#include "shape_parts.h"
 
 namespace tiers {
 

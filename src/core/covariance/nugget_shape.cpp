@@ -1,6 +1,6 @@
 // (1 - nu) C + nu I, nu in [0, 1) the last parameter: of the variance a share nu is each
 // position's own.
-#include "shapes.h"
+#include "shape_parts.h"
 
 namespace tiers {
 

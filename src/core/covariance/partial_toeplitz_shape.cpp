@@ -6,7 +6,7 @@
 
 #include "isotropic_shape.h"
 #include "partial_autocorrelations.h"
-#include "shapes.h"
+#include "shape_parts.h"
 
 namespace tiers {
 

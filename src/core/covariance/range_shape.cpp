@@ -6,8 +6,8 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "covariance_shape.h"
 #include "isotropic_shape.h"
-#include "shapes.h"
 
 namespace tiers {
 

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "shape_moments.h"
-#include "shapes.h"
+#include "shape_parts.h"
 
 namespace tiers {
 

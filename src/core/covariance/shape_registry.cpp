@@ -2,7 +2,22 @@
 
 #include <stdexcept>
 
-#include "shapes.h"
+#include "shape_parts.h"
+
+// The structures, compiled with the table that names them.
+#include "antedependence_shape.cpp"
+#include "arma_shape.cpp"
+#include "autoregressive_shape.cpp"
+#include "compound_shape.cpp"
+#include "factor_analytic_shape.cpp"
+#include "huynh_feldt_shape.cpp"
+#include "independent_shape.cpp"
+#include "linear_shape.cpp"
+#include "matern_shape.cpp"
+#include "partial_toeplitz_shape.cpp"
+#include "range_shape.cpp"
+#include "toeplitz_shape.cpp"
+#include "unstructured_shape.cpp"
 
 namespace tiers {
 

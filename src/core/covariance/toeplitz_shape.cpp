@@ -4,8 +4,8 @@
 #include <sstream>
 
 #include "../model/dense_algebra.h"
+#include "covariance_shape.h"
 #include "isotropic_shape.h"
-#include "shapes.h"
 
 namespace tiers {
 

@@ -3,8 +3,8 @@
 #include <cmath>
 
 #include "../model/dense_algebra.h"
+#include "covariance_shape.h"
 #include "loading_shape.h"
-#include "shapes.h"
 
 namespace tiers {
 

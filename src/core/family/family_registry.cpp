@@ -3,14 +3,22 @@
 #include <algorithm>
 #include <stdexcept>
 
+// The families, compiled with the table that names them.
+#include "beta.cpp"
+#include "beta_binomial.cpp"
+#include "binomial.cpp"
+#include "gamma.cpp"
+#include "gaussian.cpp"
+#include "inverse_gaussian.cpp"
+#include "nbinom1.cpp"
+#include "nbinom2.cpp"
+#include "poisson.cpp"
+
 namespace tiers {
 
-// Makers of the families, each in the file of its family. The text is the name of a registered
-// link, for which a family may have formulas of its own; empty for a link that a user wrote, which
-// goes by the chain rule.
+// What makes a family, in its file. The text is the name of a registered link, for which a family
+// may have formulas of its own; empty for a link that a user wrote, which goes by the chain rule.
 using Maker = std::unique_ptr<ResponseFamily>(std::shared_ptr<const Link>, const std::string&);
-Maker make_gaussian, make_binomial, make_poisson, make_nbinom2, make_nbinom1, make_gamma,
-    make_inverse_gaussian, make_beta, make_beta_binomial;
 
 namespace {
 
