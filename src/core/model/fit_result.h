@@ -19,8 +19,9 @@ struct TermBoundary {
 
 // A parameter beside the fixed effects, on the scale on which users know it.
 struct ModelParameter {
-  // structure: what correlations follow from, told apart by its word.
-  enum class Kind { sd, correlation, structure, sigma, dispersion };
+  // structure: what correlations follow from, told apart by its word; residual: of the structure of
+  // the residuals, told apart by `role`.
+  enum class Kind { sd, correlation, structure, sigma, dispersion, residual };
   Kind kind;
   std::string word;
   int term = -1;                // of a random effect
@@ -28,6 +29,12 @@ struct ModelParameter {
   double value = 0.0, lower = 0.0, upper = std::numeric_limits<double>::infinity();
   bool at_boundary = false;
   bool fixed = false;  // at the user's value
+  // Of the residuals: row and column are visits of a structure of the product (child), or a factor;
+  // the role is what CovarianceShape calls its kind ("sd", "variance", "correlation", "covariance",
+  // "range", "nugget", "smoothness", "loading", "uniqueness", "coefficient").
+  std::string role;
+  int by = -1;  // 0-based group; -1: there are none
+  int child = 0;
 };
 
 // Of psi, the parameters that the covariance matrix of the fixed effects depends on.
