@@ -1,4 +1,9 @@
-// The small folders, compiled together: Eigen is read, and its templates are made, once.
+// The small folders, compiled together: Eigen is read, and its templates are made, once. With them,
+// because it is compiled with less optimization, what of blocks/ and objective/ no loop over the
+// rows of an ordinary fit runs through.
+#include "blocks/local_inverse.cpp"
+#include "blocks/marginal_products.cpp"
+#include "blocks/orthogonal_factor.cpp"
 #include "covariance/covariance_parameters.cpp"
 #include "covariance/covariance_registry.cpp"
 #include "covariance/covariance_shape.cpp"
@@ -29,6 +34,10 @@
 #include "inference/observed_information.cpp"
 #include "inference/quadratic_forms.cpp"
 #include "model/design.cpp"
+#include "objective/constrained_objective.cpp"
+#include "objective/hermite_rule.cpp"
+#include "objective/joint_deviance.cpp"
+#include "objective/sheared_objective.cpp"
 #include "optimizer/newton.cpp"
 #include "start/cone.cpp"
 #include "start/glm_start.cpp"

@@ -6,7 +6,4 @@
 #include "dense_kernels.cpp"
 #include "inverse_products.cpp"
 #include "level_blocks.cpp"
-#include "local_inverse.cpp"
-#include "marginal_products.cpp"
-#include "orthogonal_factor.cpp"
 #include "packed_rows.cpp"
