@@ -58,18 +58,15 @@ class BlockedCholesky final : public PenalizedFactor {
   // Lambda u, or Lambda'v.
   Matrix apply_lambda(const Matrix& u, bool transposed) const;
 
-  // Calls visit(grouping, level, block) with each k x k diagonal block of Omega^-1.
-  template <class Visitor>
-  void visit_inverse_blocks(const Visitor& visit, const Poll& poll) const {
-    visit_inverse(
-        visit, [](Index, const Matrix&) {}, false, poll);
-  }
-  // The same, and local(unit, W) with W = Lambda Omega^-1 Lambda' among the coordinates that rows
-  // of one leaf unit touch: its own k, then its ancestors and cells in the order of its panel.
-  template <class Visitor, class Local>
-  void visit_inverse_blocks(const Visitor& visit, const Local& local, const Poll& poll) const {
-    visit_inverse(visit, local, true, poll);
-  }
+  // Calls visit(grouping, level, block) with each k x k diagonal block of Omega^-1; where it is
+  // given, also local(unit, W) with W = Lambda Omega^-1 Lambda' among the coordinates that rows of
+  // one leaf unit touch: its own k, then its ancestors and cells in the order of its panel.
+  // One call a level: functions behind a pointer, so that the walk is compiled once.
+  using BlockVisitor =
+      std::function<void(int grouping, Index level, const Eigen::Ref<const Matrix>& block)>;
+  using LocalVisitor = std::function<void(Index unit, const Matrix& scaled)>;
+  void visit_inverse_blocks(const BlockVisitor& visit, const LocalVisitor& local,
+                            const Poll& poll) const;
 
   // Sum over levels of those blocks, for each grouping.
   std::vector<Matrix> inverse_sums(const Poll& poll) const override;
@@ -130,11 +127,11 @@ class BlockedCholesky final : public PenalizedFactor {
   void level_products(int c, const std::vector<LevelForm>& forms, const std::vector<int>& own_level,
                       const std::vector<Carried>& carried, ScaledInverse& inverse, Matrix& products,
                       const Poll& poll) const;
-  template <class Visitor, class Local>
-  void visit_inverse(const Visitor& visit, const Local& local, bool with_local,
-                     const Poll& poll) const;
-  template <class Visitor>
-  void visit_level(int c, ScaledInverse& inverse, const Visitor& visit, bool leaf_block,
+  // visit(unit, (Omega^-1)_uu, I + H'QH, W~ over the unit's ancestors and cells); for a leaf the
+  // last is empty unless asked for.
+  using LevelVisitor =
+      std::function<void(Index unit, const Matrix& own, const Matrix& inner, const Matrix& block)>;
+  void visit_level(int c, ScaledInverse& inverse, const LevelVisitor& visit, bool leaf_block,
                    const Poll& poll) const;
 
   const CrossProducts& cross_;
@@ -149,5 +146,3 @@ class BlockedCholesky final : public PenalizedFactor {
 };
 
 }  // namespace tiers
-
-#include "selected_inverse.h"

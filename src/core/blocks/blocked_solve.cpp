@@ -129,7 +129,8 @@ void BlockedCholesky::solve_backward(Matrix& random, Matrix& fixed) const {
 
 std::vector<Matrix> BlockedCholesky::inverse_sums(const Poll& poll) const {
   std::vector<Matrix> out = zero_blocks(cross_.layout());
-  visit_inverse_blocks([&](int f, Index, const auto& block) { out[f] += block; }, poll);
+  visit_inverse_blocks(
+      [&](int f, Index, const Eigen::Ref<const Matrix>& block) { out[f] += block; }, nullptr, poll);
   return out;
 }
 

@@ -5,6 +5,7 @@
 // and the unit adds tr(p_i p_j) + 2 <rho_i, Omega_rest^-1 rho_j>. What a form leaves on the levels
 // above its own (the "carried" part U) is kept unscaled by their Lambda, as everywhere here.
 #include "blocked_cholesky.h"
+#include "selected_inverse.h"
 
 namespace tiers {
 

@@ -8,6 +8,7 @@
 #include "local_inverse.h"
 
 #include "dense_kernels.h"
+#include "selected_inverse.h"
 
 namespace tiers {
 

@@ -7,6 +7,7 @@
 #include "marginal_products.h"
 
 #include "../model/dense_algebra.h"
+#include "selected_inverse.h"
 
 namespace tiers {
 

@@ -7,3 +7,4 @@
 #include "inverse_products.cpp"
 #include "level_blocks.cpp"
 #include "packed_rows.cpp"
+#include "selected_inverse.cpp"

@@ -135,7 +135,7 @@ std::vector<Matrix> level_variances(const BlockedCholesky& factor, const BlockLa
       out[j].resize(map[j].rows(), map[j].cols() * grouping.levels);
   }
   factor.visit_inverse_blocks(
-      [&](int f, Index level, const auto& block) {
+      [&](int f, Index level, const Eigen::Ref<const Matrix>& block) {
         const Grouping& grouping = layout.groupings()[f];
         for (std::size_t t = 0; t < grouping.terms.size(); ++t) {
           const int j = grouping.terms[t];
@@ -143,7 +143,7 @@ std::vector<Matrix> level_variances(const BlockedCholesky& factor, const BlockLa
           out[j].middleCols(level * k, k) = map[j] * block.block(at, at, k, k) * map[j].transpose();
         }
       },
-      poll);
+      nullptr, poll);
   return out;
 }
 

@@ -32,7 +32,7 @@ bool LaplaceDeviance::integrate(Integral& out) {
   LocalRows local(rows);
   double widest = 0.0;
   mode().factor().visit_inverse_blocks(
-      [&](int f, Index, const auto& block) {
+      [&](int f, Index, const Eigen::Ref<const Matrix>& block) {
         inverse_sum[f] += block;
         widest = std::max(widest, block.diagonal().maxCoeff());
       },
