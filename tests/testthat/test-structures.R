@@ -97,6 +97,30 @@ test_that("fits of every structure are optima of the density", {
   }
 })
 
+test_that("a free smoothness and a range are told from the residual with a row a visit", {
+  set.seed(3)
+  d <- expand.grid(time = 1:6, id = 1:40)
+  d <- d[stats::runif(nrow(d)) < 0.85, ]
+  b <- t(chol(0.7^abs(outer(1:6, 1:6, "-")))) %*% matrix(stats::rnorm(240), 6) * 1.5
+  d$y <- b[cbind(d$time, d$id)] + stats::rnorm(nrow(d))
+  fit <- suppressMessages(lmm(y ~ 1 + sp_mat(0 + factor(time) | id), d, REML = FALSE))
+  expect_identical(fit$convergence$status, "converged")
+  matern <- function(h, range, nu) {
+    x <- h / range
+    ifelse(h == 0, 1, 2^(1 - nu) / gamma(nu) * x^nu * besselK(pmax(x, 1e-300), nu))
+  }
+  value <- function(p) {
+    V <- p[1]^2 * matern(abs(outer(d$time, d$time, "-")), p[2], p[3]) * outer(d$id, d$id, "==") +
+      diag(p[4]^2, nrow(d))
+    R <- chol(V)
+    half <- backsolve(R, cbind(1, d$y), transpose = TRUE)
+    sum(stats::lm.fit(half[, 1L, drop = FALSE], half[, 2L])$residuals^2) +
+      2 * sum(log(diag(R))) + nrow(d) * log(2 * pi)
+  }
+  expect_equal(fit$deviance, value(fit$parameters$estimate), tolerance = 1e-10)
+  expect_true(all(abs(possible_gains(value, fit$parameters$estimate)) < 1e-6))
+})
+
 test_that("standard errors of parameters are those of the density's curvature", {
   skip_if_not_installed("numDeriv")
   d <- visits_data()

@@ -20,14 +20,17 @@ double irregular(Index i, Index j) {
   return std::cos(1.3 + 2.9 * static_cast<double>(i) + 4.1 * static_cast<double>(j));
 }
 
-// Some parameters at which no derivative vanishes by chance.
+// Some parameters at which no derivative vanishes by chance: near those of a first-order
+// autoregression, since without correlation ranges and the like have no meaning.
 Vector generic_parameters(const CovarianceStructure& structure) {
   const Index k = structure.columns();
+  const double correlation = 0.6, innovation = std::sqrt(1.0 - correlation * correlation);
   Matrix lambda = Matrix::Zero(k, k);
   for (Index j = 0; j < k; ++j) {
+    double serial = j == 0 ? 1.0 : innovation;
     for (Index i = j; i < k; ++i) {
-      lambda(i, j) =
-          (i == j ? 1.0 : 0.0) + 0.2 * irregular(i, j) / std::sqrt(static_cast<double>(k));
+      lambda(i, j) = serial + 0.2 * irregular(i, j) / std::sqrt(static_cast<double>(k));
+      serial *= correlation;
     }
   }
   return structure.parameters(lambda);
