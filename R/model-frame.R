@@ -97,7 +97,7 @@ collect_frame <- function(parsed, data, rows, na.action) {
   n <- row_count(parsed, data)
   if (n == 0L && is.data.frame(data)) stop_input("{.arg data} has 0 rows.")
   rows <- check_row_arguments(rows, n, data)
-  bars <- lapply(parsed$bars, add_basis_terms)
+  bars <- lapply(parsed$bars, add_basis_terms, data = data, env = parsed$env)
   all_terms <- frame_terms(parsed$fixed, bars, parsed$dispersion)
   frame <- evaluate_frame(all_terms, data, rows, na.action, parsed, n)
   full <- attr(frame, "terms")
@@ -129,10 +129,10 @@ collect_frame <- function(parsed, data, rows, na.action) {
        refitted = !is.null(held))
 }
 
-add_basis_terms <- function(bar) {
+add_basis_terms <- function(bar, data, env) {
   if (identical(bar$lhs, 1)) return(bar)
   right <- tryCatch(
-    stats::terms(structure(call("~", bar$lhs), class = "formula", .Environment = baseenv())),
+    stats::terms(structure_formula(positional_basis(bar, data, env))),
     error = function(e) {
       stop_formula(c("`{bar$label}` cannot be read.", x = "{conditionMessage(e)}"), parent = e)
     })

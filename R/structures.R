@@ -8,7 +8,10 @@
 #'
 #' A bar term `structure(columns | group)` says what the covariance matrix of the columns' effects
 #' looks like. Structures for repeated measures have a column for each visit, which is what
-#' `0 + factor` gives: `ar1(0 + week | id)` with a factor `week`.
+#' `0 + factor` gives: `csh(0 + week | id)` with a factor `week`. Those whose correlations follow
+#' from distances (`ar1`, `toep`, `arma`, `ou`, the `sp_` structures) have a column for each value
+#' of what stands before the bar without being asked, be it a number, a date or a factor:
+#' `ar1(week | id)`, `sp_exp(x + y | plot)`.
 #'
 #' | structure | variances | correlations |
 #' |:----------|:----------|:-------------|
@@ -28,11 +31,11 @@
 #' | `sp_mat` | one | Matern with `range` and `smoothness` |
 #'
 #' @section Distances:
-#' Levels that are numbers stand at these numbers, and gaps count: of weeks 0, 2 and 8 the last two
-#' are further apart. Other levels stand at 1, 2, .... Levels like `"(1.5,2)"` are places with
-#' several coordinates, which `ou` and the `sp_` structures take. `ar1`, `toep` and `arma` count
-#' in the largest step of which all gaps are multiples, so that `cor` of `ar1` at ages 8, 10, 12
-#' and 14 is the correlation two years apart.
+#' Numbers, and levels that are numbers, stand at these numbers, and gaps count: of weeks 0, 2 and 8
+#' the last two are further apart. Dates stand at their days. Other levels stand at 1, 2, ....
+#' Levels like `"(1.5,2)"` are places with several coordinates, which `ou` and the `sp_` structures
+#' take. `ar1`, `toep` and `arma` count in the largest step of which all gaps are multiples, so that
+#' `cor` of `ar1` at ages 8, 10, 12 and 14 is the correlation two years apart.
 #'
 #' @section Arguments:
 #' Constants, after the bar term: `ar1(0 + week | id, hom = FALSE)`.
@@ -67,11 +70,11 @@
 #' @concept serial correlation
 #' @examples
 #' # Serial correlation beside measurement error.
-#' fit <- lmm(distance ~ age * Sex + ar1(0 + factor(age) | Subject), nlme::Orthodont)
+#' fit <- lmm(distance ~ age * Sex + ar1(age | Subject), nlme::Orthodont)
 #' fit
 #' confint(fit, parm = "cor|Subject")
 #' \donttest{
-#' anova(lmm(distance ~ age * Sex + toep(0 + factor(age) | Subject), nlme::Orthodont), fit)
+#' anova(lmm(distance ~ age * Sex + toep(age | Subject), nlme::Orthodont), fit)
 #' }
 NULL
 
@@ -153,7 +156,7 @@ term_recipe <- function(term) {
   if (!traits$steps) return(recipe)
   if (ncol(recipe$coordinates) > 1L) {
     stop_formula("`{term$label}`: {.code {term$structure}} takes one coordinate, and
-                  `{names(term$xlevels)}` has {ncol(recipe$coordinates)}.")
+                  `{text_of(term$lhs)}` has {ncol(recipe$coordinates)}.")
   }
   recipe$coordinates <- recipe$coordinates / common_step(sort(drop(recipe$coordinates)), term)
   if (!traits$lags) return(recipe)
