@@ -34,7 +34,10 @@ ModelParameter describe(const NaturalParameter& natural, int term, double value,
   return out;
 }
 
-// The rows of the random effects; psi may go on after theta with `more` entries.
+bool estimable(const ModelParameter& one) { return !one.at_boundary && !one.fixed; }
+
+}  // namespace
+
 ParameterTable random_parameters(const CovarianceParameters& parameters, const Vector& theta,
                                  const UserScale& user, Index more) {
   ParameterTable out;
@@ -55,10 +58,6 @@ ParameterTable random_parameters(const CovarianceParameters& parameters, const V
   }
   return out;
 }
-
-bool estimable(const ModelParameter& one) { return !one.at_boundary && !one.fixed; }
-
-}  // namespace
 
 void ParameterTable::mark_held(const HeldParameters& held) {
   for (std::size_t i = 0; i < rows.size(); ++i) rows[i].fixed = held.is_held(i);

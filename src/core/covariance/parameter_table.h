@@ -25,6 +25,9 @@ struct UserScale {
   double scale = 1.0;        // sigma of the user, where Sigma is relative to it
 };
 
+// The rows of the random effects; psi goes on after theta with `more` entries.
+ParameterTable random_parameters(const CovarianceParameters& parameters, const Vector& theta,
+                                 const UserScale& user, Index more);
 // psi = (theta, log sigma^2).
 ParameterTable linear_parameters(const CovarianceParameters& parameters, const Vector& theta,
                                  const UserScale& user);

@@ -14,6 +14,8 @@ enum class CurvaturePlan {
   // are laid
   // over the curvature as BFGS updates, and the objective's owner judges the end.
   secant,
+  // The Hessian comes with the curvature, and leads but for the first steps from far off.
+  exact,
 };
 
 class Objective {

@@ -30,6 +30,10 @@ constexpr int kMaxLengthenings = 40;  // to the end of the doubles
 // share of the gain, the Hessian itself takes over, for good.
 constexpr double kSlow = 0.01;
 constexpr double kNear = 1e-2;  // gain
+// Fisher's information leads from far off, the Hessian near the optimum, and soon: with missing
+// data or a wrong structure the information converges linearly.
+constexpr int kFisherSteps = 3;
+constexpr double kFisherGain = 1.0;
 // A Newton step with the Hessian squares the error in standard errors, but for a factor that the
 // third derivatives make: ten is a lot. The gain is the square of that error.
 constexpr double kThirdDerivatives = 100.0;
@@ -65,6 +69,7 @@ class Minimizer {
         psi_(objective_.reduce(start)),
         small_gain_(small_gain(control)),
         secant_(objective_.curvature_plan() == CurvaturePlan::secant),
+        exact_(objective_.curvature_plan() == CurvaturePlan::exact),
         pairs_(kSecantPairs) {}
 
   Optimum run();
@@ -96,7 +101,7 @@ class Minimizer {
   Matrix curvature_;
   double value_ = 0.0;
   const double small_gain_;
-  const bool secant_;
+  const bool secant_, exact_;
   SecantPairs pairs_;
   double last_gain_ = kInfinity, left_ = kInfinity, rate_ = 1.0;
   double inside_ = kInfinity;  // the last step that was shortened because it left the domain
@@ -165,6 +170,7 @@ Proposal Minimizer::propose() {
 
 bool Minimizer::wants_hessian(double gain) {
   if (secant_) return false;
+  if (exact_) return iterations_ >= kFisherSteps || gain < kFisherGain;
   slow_ = slow_ || (gain < kNear && gain > kSlow * last_gain_);
   return slow_ || (gain < small_gain_ && !surely_minimum());
 }

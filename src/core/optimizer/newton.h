@@ -4,7 +4,8 @@
 //   average_information   the curvature; the Hessian where that is slow, and at the end, to say
 //   whether
 //                         it is a minimum, unless a bound already says so;
-//   secant                the curvature with BFGS updates on top.
+//   secant                the curvature with BFGS updates on top;
+//   exact                 the Hessian, but for the first steps while these gain much.
 #pragma once
 
 #include "../objective/objective.h"

@@ -1,0 +1,36 @@
+// Everything between the rows of a linear model with a residual structure and its objective, in the
+// order in which each needs the one before.
+#pragma once
+
+#include "../model/structured_result.h"
+#include "../objective/marginal_deviance.h"
+
+namespace tiers {
+
+struct StructuredEngine {
+  StructuredEngine(const StructuredSpecification& spec, const Control& control);
+  StructuredEngine(const StructuredEngine&) = delete;
+
+  // From covariances of least-squares residuals; without correlations where `plain`.
+  Vector start(bool plain);
+  // psi on the internal scale; sigma of the point is not in it.
+  Vector internal(const StructuredPoint& point) const;
+  // Of the user's sigma at psi: what an internal one is multiplied by.
+  double sigma_unit(const Vector& psi) const;
+  // Factor of a term on the user's scale, relative to sigma, or absolute where that is none.
+  Matrix user_lambda(int term, const Matrix& lambda, const Vector& psi) const;
+  // V of the user at the point over the internal one.
+  double covariance_scale(const StructuredPoint& point, const Vector& psi) const;
+  double absolute_unit() const { return structure.has_sigma() ? 1.0 : design.user_sigma(1.0); }
+  Vector phi(const Vector& psi) const { return psi.tail(structure.size()); }
+
+  const StructuredSpecification& spec;
+  CovarianceParameters parameters;
+  ResidualStructure structure;
+  Design design;
+  UnitPatterns patterns;
+  PatternData data;
+  MarginalDeviance objective;
+};
+
+}  // namespace tiers

@@ -1,0 +1,46 @@
+// The parameters of a residual structure: phi of the shape for each `by` group in turn, then the
+// coefficients gamma of log SD = D gamma. The shape is a correlation matrix where sigma is a
+// parameter of the model (one variance for all rows but for weights and dispersion), and has its
+// variances elsewhere.
+#pragma once
+
+#include <memory>
+
+#include "../covariance/covariance_shape.h"
+#include "../model/residual_term.h"
+
+namespace tiers {
+
+class ResidualStructure {
+ public:
+  ResidualStructure(const ResidualTerm& term, Index rows);
+
+  const CovarianceShape& shape() const { return *shape_; }
+  bool has_sigma() const { return has_sigma_; }
+  Index groups() const { return groups_; }
+  Index group_size() const { return group_size_; }
+  Index dispersion() const { return centre_.size(); }
+  Index size() const { return groups_ * group_size_ + dispersion(); }
+  Index first_of_dispersion() const { return groups_ * group_size_; }
+  Vector part(const Vector& phi, Index group) const {
+    return phi.segment(group * group_size_, group_size_);
+  }
+  // What rows of D are taken relative to, where sigma can take up the rest: log sigma of the user
+  // is that at the centre less centre'gamma.
+  const Vector& centre() const { return centre_; }
+  double log_sigma_shift(const Vector& phi) const { return centre_.dot(phi.tail(dispersion())); }
+
+  bool inside(const Vector& phi) const;
+  // Factor in (0, 1] by which a step stays well inside the box, and logarithms in reach.
+  double step_limit(const Vector& phi, const Vector& step) const;
+
+ private:
+  std::unique_ptr<CovarianceShape> shape_;
+  bool has_sigma_ = true;
+  Index groups_ = 1, group_size_ = 0;
+  Vector centre_;
+  Vector lower_, upper_;  // of one group
+  std::vector<bool> logarithm_;
+};
+
+}  // namespace tiers
