@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
+#include <utility>
 
 #include "../model/dense_algebra.h"
 #include "../model/free_parameters.h"
@@ -64,18 +65,48 @@ Vector leave_flat_start(StructuredEngine& engine, Vector start, std::vector<Inde
   return start;
 }
 
-// The better of searches from covariances as the residuals show them and from none, where the first
-// does not end well.
+// Takes over what another search found; the work of both counts.
+void take_over(BoundaryOptimum other, BoundaryOptimum& found) {
+  other.optimum.convergence.iterations += found.optimum.convergence.iterations;
+  other.optimum.convergence.evaluations += found.optimum.convergence.evaluations;
+  found = std::move(other);
+}
+
+// A residual parameter next to the end of its range (no nugget, a correlation of one beside one) is
+// tried there, and stays where the deviance does not rise.
+void settle_ends(StructuredEngine& engine, const Control& control, BoundaryOptimum& found) {
+  MarginalDeviance& objective = engine.objective;
+  const Index theta = engine.parameters.size();
+  for (Index i = theta; i < objective.size(); ++i) {
+    const double end = engine.structure.near_end(engine.phi(found.optimum.psi), i - theta);
+    if (!std::isfinite(end) || !found.free[i]) continue;
+    Vector trial = found.optimum.psi;
+    trial[i] = end;
+    const double here = found.optimum.value, slack = objective.resolution(here);
+    if (!(objective.value(trial) <= here + slack)) continue;
+    std::vector<bool> allowed = found.allowed;
+    if (allowed.empty()) allowed.assign(trial.size(), true);
+    allowed[i] = false;
+    BoundaryOptimum other =
+        minimize_with_boundary(objective, engine.parameters, trial, control, allowed);
+    if (!(other.optimum.value <= here + slack)) continue;
+    take_over(std::move(other), found);
+    found.at_boundary = true;
+  }
+}
+
+// From covariances as the residuals show them, and where that does not end well from none.
 BoundaryOptimum search(StructuredEngine& engine, const Vector& start, const Control& control) {
   MarginalDeviance& objective = engine.objective;
   BoundaryOptimum found = minimize_with_boundary(objective, engine.parameters, start, control);
-  if (control.max_iterations > 0 && !found.optimum.convergence.converged) {
+  if (control.max_iterations == 0) return found;
+  settle_ends(engine, control, found);
+  if (!found.optimum.convergence.converged) {
     const Vector plain = engine.start(true);
     if (std::isfinite(objective.value(plain))) {
       BoundaryOptimum other = minimize_with_boundary(objective, engine.parameters, plain, control);
-      other.optimum.convergence.iterations += found.optimum.convergence.iterations;
-      other.optimum.convergence.evaluations += found.optimum.convergence.evaluations;
-      if (other.optimum.value < found.optimum.value) found = other;
+      settle_ends(engine, control, other);
+      if (other.optimum.value < found.optimum.value) take_over(std::move(other), found);
     }
   }
   go_on_from_lower(objective, engine.parameters,

@@ -11,6 +11,8 @@ namespace {
 
 // Of the way to an end of the box; and the largest change of a logarithm.
 constexpr double kInsideShare = 0.9, kLogReach = 3.0;
+// Of the width of the box: an end this near is tried.
+constexpr double kNearEnd = 1e-3;
 
 }  // namespace
 
@@ -33,10 +35,19 @@ bool ResidualStructure::inside(const Vector& phi) const {
   for (Index g = 0; g < groups_; ++g) {
     for (Index i = 0; i < group_size_; ++i) {
       const double at = phi[g * group_size_ + i];
-      if (!(at > lower_[i] && at < upper_[i])) return false;
+      if (!(at >= lower_[i] && at <= upper_[i])) return false;
     }
   }
   return phi.allFinite();
+}
+
+double ResidualStructure::near_end(const Vector& phi, Index i) const {
+  if (i >= first_of_dispersion()) return kNaN;
+  const Index own = i % group_size_;
+  const double width = std::min(1.0, upper_[own] - lower_[own]);
+  if (phi[i] - lower_[own] < kNearEnd * width) return lower_[own];
+  if (upper_[own] - phi[i] < kNearEnd * width) return upper_[own];
+  return kNaN;
 }
 
 double ResidualStructure::step_limit(const Vector& phi, const Vector& step) const {

@@ -30,7 +30,10 @@ class ResidualStructure {
   const Vector& centre() const { return centre_; }
   double log_sigma_shift(const Vector& phi) const { return centre_.dot(phi.tail(dispersion())); }
 
+  // The box with its ends, at which a covariance matrix may be one or not.
   bool inside(const Vector& phi) const;
+  // The end that parameter i is next to; NaN: none.
+  double near_end(const Vector& phi, Index i) const;
   // Factor in (0, 1] by which a step stays well inside the box, and logarithms in reach.
   double step_limit(const Vector& phi, const Vector& step) const;
 
