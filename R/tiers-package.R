@@ -19,7 +19,9 @@
 #' * [diagnose()]: convergence, singular fits, accuracy of the likelihood, in words.
 #' * [plot()][plot.tiers_fit]: residuals, quantiles, caterpillars;
 #'   [residuals()][residuals.tiers_fit], [fitted()][residuals.tiers_fit],
-#'   [hatvalues()][residuals.tiers_fit], [cooks.distance()][residuals.tiers_fit].
+#'   [hatvalues()][residuals.tiers_fit], [cooks.distance()][residuals.tiers_fit];
+#'   [nlme::ACF()][ACF.tiers_lmm] and [nlme::Variogram()][ACF.tiers_lmm], serial correlation of
+#'   residuals.
 #' * [influence()][influence.tiers_fit]: the estimates without each row or group;
 #'   [rstudent()][rstudent.tiers_fit], [dfbetas()][rstudent.tiers_fit] row by row.
 #'
