@@ -109,8 +109,8 @@ evaluate_lmm_cpp <- function(spec, lambda) {
     .Call(`_tiers_evaluate_lmm_cpp`, spec, lambda)
 }
 
-delete_units_lmm_cpp <- function(spec, lambda, forms, psi, unit, units) {
-    .Call(`_tiers_delete_units_lmm_cpp`, spec, lambda, forms, psi, unit, units)
+delete_units_lmm_cpp <- function(spec, lambda, coordinates, forms, psi, unit, units) {
+    .Call(`_tiers_delete_units_lmm_cpp`, spec, lambda, coordinates, forms, psi, unit, units)
 }
 
 profile_lmm_cpp <- function(spec, control, coefficient, which, error, zeta) {

@@ -17,9 +17,10 @@ comparison_shape <- function(small, large, df) {
   at <- smaller_in_larger(small, large)
   # Parameters that are no covariances: fixed effects and dispersion.
   extra <- df - (at$size - at$all) - limit
-  shape <- boundary_shape(large$random, at$G, at$nuisance, at$pinned,
-                          function() comparison_information(small, large, at),
-                          extra = max(extra, 0))
+  spec <- fit_specification(large)
+  shape <- boundary_shape(
+    large$random, spec$terms, lapply(at$G, lower_root), at$nuisance, at$pinned,
+    function(forms) comparison_information(small, large, spec, at, forms), extra = max(extra, 0))
   if (is.null(shape)) {
     return(list(reason = "the information about the variances is singular"))
   }
@@ -171,14 +172,13 @@ constrained_directions <- function(fit, forms, psi, size) {
          double(size))
 }
 
-# The information about psi of the larger model, at the smaller one's fit. Of generalized fits that
-# of the working linear model there.
-comparison_information <- function(small, large, at) {
-  spec <- fit_specification(large)
+# The information about the coefficients of forms of the larger model, at the smaller one's fit. Of
+# generalized fits that of the working linear model there.
+comparison_information <- function(small, large, spec, at, forms) {
   ours <- inherits(small, "tiers_fit")
   weights <- if (ours) root_weights(small)^2 else working_weights(small)
   scale <- if (!has_residual(large)) 1 else if (ours) random_scale(small) else stats::sigma(small)
-  boundary_information(spec, large$random, at$G, weights, scale, is_reml(small))[
+  boundary_information(spec, forms, at$G, weights, scale, is_reml(small))[
     seq_len(at$size), seq_len(at$size), drop = FALSE]
 }
 
@@ -188,16 +188,15 @@ working_weights <- function(fit) {
 }
 
 # `G` absolute, `scale` the standard deviation of a row of weight one.
-boundary_information <- function(spec, terms, G, weights, scale, reml) {
+boundary_information <- function(spec, forms, G, weights, scale, reml) {
   linear <- structure(class = c("tiers_lmm", "tiers_specification"), list(
     y = as.double(spec$y), offset = double(), weights = as.double(weights), X = spec$X, reml = reml,
     terms = lapply(spec$terms, function(term) {
       term["start"] <- list(NULL)
       term
     })))
-  forms <- variance_forms(terms)
   linear$held <- c(rep(NA_real_, length(forms)), scale)
-  linear$same <- seq_len(length(forms) + 1L)
+  linear$same <- seq_along(linear$held)
   found <- run_variance_information(linear, lapply(G, function(S) lower_root(S) / scale), forms)
   if (reml) found$reml else found$ml
 }

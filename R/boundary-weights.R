@@ -96,22 +96,32 @@ mixture_words <- function(shape) {
 
 # From models to shapes ----------------------------------------------------------------------------
 
-# `terms` of the larger model (list(structure, columns)); `G` its covariance matrices under the
-# smaller one; `nuisance` the directions in psi (a row for each form, and one for what is left)
-# that the smaller model can move in; `pinned` for each term the directions whose variance the
-# smaller model has and estimates at zero (k x d): it counts as positive, since only a tested
-# variance is zero by hypothesis. `information()` is that of psi; `extra` are fixed effects that are
+# `terms` of the larger model (list(structure, columns)), `bases` their columns (list(basis));
+# `roots` of its covariance matrices under the smaller one, G = root root'; `nuisance` the
+# directions in psi (a row for each form, and one for what is left) that the smaller model can move
+# in; `pinned` for each term the directions whose variance the smaller model has and estimates at
+# zero (k x d): it counts as positive, since only a tested variance is zero by hypothesis.
+# `information(forms)` is that of the coefficients of forms; `extra` are fixed effects that are
 # tested along. NULL where the information is singular.
-boundary_shape <- function(terms, G, nuisance, pinned, information, extra = 0) {
+#
+# The cone and the metric are taken in even coordinates, G = A H A' (see even_coordinates()): the
+# origin of a covariate does not matter.
+boundary_shape <- function(terms, bases, roots, nuisance, pinned, information, extra = 0) {
   forms <- variance_forms(terms)
-  cone <- boundary_cone(terms, forms, G, pinned)
+  A <- even_coordinates(forms, bases)
+  into <- function(j, columns) solve(A[[j]], columns, tol = 0)
+  H <- lapply(seq_along(roots), function(j) tcrossprod(into(j, roots[[j]])))
+  held <- lapply(seq_along(roots), function(j) {
+    if (ncol(pinned[[j]]) == 0L) pinned[[j]] else qr.Q(qr(into(j, pinned[[j]])))
+  })
+  cone <- boundary_cone(terms, forms, H, held)
   constrained <- nrow(cone$rows)
   free <- nrow(nuisance) - constrained - matrix_rank(nuisance)
   if (free < 0L) return(NULL)
   shape <- list(free = free + extra, sizes = cone$sizes, metric = diag(constrained))
   # A half-space is one in every metric.
   if (constrained < 2L) return(shape)
-  inner <- information()
+  inner <- information(forms_in_coordinates(forms, A))
   unit <- 1 / sqrt(diag(inner))
   if (!all(is.finite(unit))) return(NULL)
   inner <- inner * outer(unit, unit)
@@ -170,7 +180,7 @@ boundary_cone <- function(terms, forms, G, pinned) {
   list(rows = matrix(as.double(unlist(rows)), ncol = length(forms), byrow = TRUE), sizes = sizes)
 }
 
-# Orthonormal directions without variance in G, those that are pinned left out.
+# Orthonormal directions without variance in G and orthogonal to those that are pinned.
 open_directions <- function(G, pinned) {
   size <- sqrt(pmax(diag(G), 0))
   size[size == 0] <- 1
@@ -180,9 +190,9 @@ open_directions <- function(G, pinned) {
   if (ncol(N) == 0L) return(N)
   N <- qr.Q(qr(N))
   if (ncol(pinned) == 0L) return(N)
-  outside <- N - pinned %*% crossprod(pinned, N)
-  parts <- svd(outside, nv = 0L)
-  parts$u[, parts$d > 1e-6, drop = FALSE]
+  parts <- svd(crossprod(pinned, N), nu = 0L, nv = ncol(N))
+  # Columns of length one.
+  N %*% parts$v[, seq_len(ncol(N)) > sum(parts$d > 1e-8), drop = FALSE]
 }
 
 # Columns that span the psi with Delta R = 0 for the directions R that each term has lost.

@@ -88,11 +88,12 @@ smaller_shape <- function(smaller, found, fit) {
   terms <- unname(fit$random)
   forms <- variance_forms(terms)
   scale <- random_scale(found$at)
-  G <- lapply(terms, function(term) matrix(0, length(term$columns), length(term$columns)))
+  roots <- lapply(terms, function(term) matrix(0, length(term$columns), length(term$columns)))
   for (i in seq_along(smaller$place)) {
     at <- smaller$place[[i]]
-    G[[at$term]][at$columns, at$columns] <- scale^2 * tcrossprod(found$Lambda[[i]])
+    roots[[at$term]][at$columns, at$columns] <- scale * found$Lambda[[i]]
   }
+  G <- lapply(roots, tcrossprod)
   pinned <- Map(function(S, lost) open_directions(S, lost), G, smaller$lost)
   size <- length(forms) + has_residual(fit)
   nuisance <- allowed_directions(forms, smaller$lost, size)
@@ -102,9 +103,9 @@ smaller_shape <- function(smaller, found, fit) {
     nuisance <- nuisance * diagonal
     nuisance <- nuisance[, colSums(nuisance^2) > 0, drop = FALSE]
   }
-  boundary_shape(terms, G, nuisance, pinned, function() {
-    boundary_information(fit_specification(fit), terms, G, root_weights(found$at)^2,
-                         scale, fit$REML)[
+  spec <- fit_specification(fit)
+  boundary_shape(terms, spec$terms, roots, nuisance, pinned, function(forms) {
+    boundary_information(spec, forms, G, root_weights(found$at)^2, scale, fit$REML)[
       seq_len(size), seq_len(size), drop = FALSE]
   })
 }

@@ -50,13 +50,16 @@ basis_variables <- function(term, frame) {
 }
 
 # rank[X], rank[X Z_1], rank[X Z_1 Z_2], ...: pivots of the sparse Cholesky factor of the scaled
-# cross-products, lifted by a ridge far below what counts as a pivot.
+# cross-products, lifted by a ridge far below what counts as a pivot. Only the spans matter: what
+# columns far from their origin have in common is taken out of them first.
 effect_ranks <- function(X, effects) {
-  columns <- Matrix::Matrix(unit_columns(X), sparse = TRUE)
-  ranks <- scaled_rank(X)
-  for (effect in effects) {
-    blocks <- lapply(seq_len(ncol(effect$basis)), function(k) {
-      Matrix::sparseMatrix(i = seq_along(effect$codes), j = effect$codes, x = effect$basis[, k])
+  columns <- Matrix::Matrix(unit_columns(near_origin(X)), sparse = TRUE)
+  ranks <- ncol(X)
+  for (at in seq_along(effects)) {
+    effect <- effects[[at]]
+    basis <- beside_earlier(effect, effects[seq_len(at - 1L)])
+    blocks <- lapply(seq_len(ncol(basis)), function(k) {
+      Matrix::sparseMatrix(i = seq_along(effect$codes), j = effect$codes, x = basis[, k])
     })
     Z <- do.call(cbind, blocks)
     norm <- sqrt(Matrix::colSums(Z^2))
@@ -65,6 +68,42 @@ effect_ranks <- function(X, effects) {
     ranks <- c(ranks, sparse_rank(columns))
   }
   ranks
+}
+
+# Columns (of full rank) with the same span.
+near_origin <- function(X) {
+  size <- colMeans(X^2)
+  spread <- size - colMeans(X)^2
+  far <- spread > 1e-16 * size & spread < 1e-2 * size
+  if (any(far)) qr.Q(qr(unit_columns(X), LAPACK = TRUE)) else X
+}
+
+# The basis of an effect less the part of each column that, level by level, those before it with the
+# same levels have: the span of all of them is the same.
+beside_earlier <- function(effect, earlier) {
+  codes <- effect$codes
+  inside <- matrix(0, length(codes), 0L)
+  by_level <- function(x) rowsum(x, codes, reorder = FALSE)[match(codes, unique(codes)), ]
+  without <- function(x) {
+    # Twice, for what rounding leaves.
+    for (again in 1:2) for (k in seq_len(ncol(inside))) {
+      y <- inside[, k]
+      share <- by_level(x * y) / by_level(y^2)
+      x <- x - y * ifelse(is.finite(share), share, 0)
+    }
+    x
+  }
+  for (part in Filter(function(other) identical(other$codes, codes), c(earlier, list(effect)))) {
+    basis <- part$basis
+    inside_before <- ncol(inside)
+    for (k in seq_len(ncol(basis))) {
+      x <- without(basis[, k])
+      # Rounding is no column.
+      x[by_level(x^2) <= 1e-20 * by_level(basis[, k]^2)] <- 0
+      inside <- cbind(inside, x)
+    }
+  }
+  inside[, inside_before + seq_len(ncol(basis)), drop = FALSE]
 }
 
 unit_columns <- function(X) {

@@ -1,5 +1,6 @@
 # One step of Fisher scoring for the variances after rows are left out (vignettes/algorithm.Rmd,
-# section 4.7), in the entries of Sigma and sigma^2, in which V is linear; then the fixed effects.
+# section 4.7), in the entries of Sigma and sigma^2, in which V is linear (of Sigma in coordinates
+# that do not depend on the origin of a covariate); then the fixed effects.
 
 check_scoring <- function(fit) {
   if (!kind_tests(fit)$linear) {
@@ -25,9 +26,11 @@ scoring_deletions <- function(fit, units) {
 }
 
 scoring_steps <- function(fit, units) {
+  spec <- fit_specification(fit)
   forms <- free_forms(fit)
-  psi <- c(form_coefficients(fit, forms), fit$sigma^2)
-  run_delete_units(fit_specification(fit), fit_lambdas(fit), forms, psi, units)
+  A <- even_coordinates(forms, spec$terms)
+  psi <- c(form_coefficients(fit, forms, A), fit$sigma^2)
+  run_delete_units(spec, fit_lambdas(fit), A, forms, psi, units)
 }
 
 # Directions of the free entries of the covariance matrices: list(term, block). Of an effect without
@@ -42,17 +45,12 @@ free_forms <- function(fit) {
   }), recursive = FALSE)
 }
 
-# The covariance matrices of the fit as sums of forms.
-form_coefficients <- function(fit, forms) {
-  term <- vapply(forms, `[[`, 1L, "term")
-  value <- double(length(forms))
-  for (j in unique(term)) {
-    columns <- vapply(forms[term == j], function(form) as.vector(form$block),
-                      double(length(fit$random[[j]]$Sigma)))
-    dim(columns) <- c(length(fit$random[[j]]$Sigma), sum(term == j))
-    value[term == j] <- qr.solve(columns, as.vector(fit$random[[j]]$Sigma))
-  }
-  value
+# The covariance matrices of the fit, in the coordinates A of each term, as sums of forms.
+form_coefficients <- function(fit, forms, A) {
+  H <- lapply(seq_along(A), function(j) {
+    tcrossprod(solve(A[[j]], fit$sigma * unname(fit$random[[j]]$Lambda), tol = 0))
+  })
+  form_values(forms, H)
 }
 
 # Columns of one unit.

@@ -26,12 +26,12 @@ run_variance_information <- function(spec, Lambda, forms, vcov_psi = matrix(0, 0
 }
 
 # One scoring step without each of the units (numbers of rows), from the coefficients psi of `forms`
-# and sigma^2: see core/engine/deletion_step.h.
-run_delete_units <- function(spec, Lambda, forms, psi, units) {
+# in the `coordinates` of each term, and sigma^2: see core/engine/deletion_step.h.
+run_delete_units <- function(spec, Lambda, coordinates, forms, psi, units) {
   unit <- integer(length(spec$y))
   unit[unlist(units)] <- rep(seq_along(units), lengths(units))
-  compiled(delete_units_lmm_cpp(spec, unname_all(Lambda), unname(forms), psi, unit, length(units)),
-           spec)
+  compiled(delete_units_lmm_cpp(spec, unname_all(Lambda), unname_all(coordinates), unname(forms),
+                                psi, unit, length(units)), spec)
 }
 
 # Scores of clusters and what degrees of freedom with them are made of; `rows` is what

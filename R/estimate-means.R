@@ -7,6 +7,7 @@ mean_functions <- function(fit, L, newdata, type, rhs, prepared) {
   }
   cells <- mean_cells(newdata)
   if (is_identity_link(family_of(fit))) type <- "link"
+  if (type == "marginal") fit <- near_origin_fit(fit)
   found <- lapply(cells, cell_mean, fit = fit, type = type)
   value <- vapply(found, `[[`, 1, "value")
   derivative <- do.call(rbind, lapply(found, `[[`, "derivative"))

@@ -73,6 +73,7 @@ icc <- function(fit, at = NULL, scale = NULL, level = 0.95, ...) {
   if (length(fit$random) == 0L) {
     stop_input("The model has no random effects, and so no intraclass correlation.")
   }
+  fit <- near_origin_fit(fit)
   if (!is.null(at)) return(icc_at(fit, as_newdata(at), scale, level))
   parts <- variance_shares(fit, scale)
   total <- parts$between
@@ -166,6 +167,7 @@ r2 <- function(fit, scale = NULL, level = 0.95, ...) {
   check_dots("r2", ...)
   validate_fit(fit)
   check_level(level)
+  fit <- near_origin_fit(fit)
   parts <- variance_shares(fit, scale)
   between <- parts$between
   table <- share_rows(fit, list(marginal = parts$fixed,

@@ -53,6 +53,7 @@ marginal_coef <- function(fit, ...) {
     stop_model(c("The coefficients of {.val {fit$separation$columns}} are infinite, and so are their
                   averages.", i = "Leave out the separated columns."))
   }
+  fit <- near_origin_fit(fit)
   used <- which(prior_weights(fit) > 0)
   family <- family_at(family_of(fit), used)
   kept <- !is.na(fit$coefficients)

@@ -150,12 +150,13 @@ check_mean_exists <- function(family, sd) {
 
 # Errors of means over the random effects ---------------------------------------------------------
 
-# d variance of the random part / d entries of each Sigma (lower triangle by columns): rows x
-# entries.
+# d variance of the random part / d entries of each Sigma (lower triangle by columns; of
+# near_origin_fit() those in its coordinates): rows x entries.
 random_squares <- function(fit, newdata = NULL) {
   n <- if (is.null(newdata)) nrow(fit$frame) else nrow(newdata)
   columns <- lapply(seq_along(fit$random), function(j) {
     z <- random_columns(fit, j, newdata)
+    if (!is.null(fit$even)) z <- z %*% fit$even[[j]]$A
     at <- which(lower.tri(diag(ncol(z)), diag = TRUE), arr.ind = TRUE)
     twice <- ifelse(at[, 1L] == at[, 2L], 1, 2)
     sweep(z[, at[, 1L], drop = FALSE] * z[, at[, 2L], drop = FALSE], 2L, twice, "*")
@@ -187,6 +188,7 @@ marginal_errors <- function(fit, eta, value, X, newdata, errors) {
   known <- which(!is.na(value))
   family <- family_at(family_of(fit), known)
   sd <- random_sd(fit, random_parts(fit, NA), newdata)
+  fit <- near_origin_fit(fit)
   squares <- random_squares(fit, newdata)
   J <- mean_derivatives(fit, family, eta[known], sd[known], X[known, , drop = FALSE],
                         squares[known, , drop = FALSE])

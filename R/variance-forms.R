@@ -53,29 +53,37 @@ variance_form <- function(k, type, row, column) {
 # The same variance parameters in columns that are uncorrelated and of size one, Z A = Q sqrt(n): G
 # is A H A' with the entries of H in place of those of G. What does not depend on the choice of
 # linear parameters is exact in these, whatever the units and the origin of a covariate; entries of
-# G are poor parameters where its value is a year. Terms with fewer parameters than entries stay as
-# they are, but for the sizes of columns that have a variance each.
+# G are poor parameters where its value is a year.
 forms_in_even_coordinates <- function(forms, terms) {
+  forms_in_coordinates(forms, even_coordinates(forms, terms))
+}
+
+forms_in_coordinates <- function(forms, coordinates) {
+  lapply(forms, function(form) {
+    A <- coordinates[[form$term]]
+    form$block <- A %*% form$block %*% t(A)
+    form
+  })
+}
+
+# A for each term (k x k). Terms with fewer parameters than entries stay as they are (A = I), but
+# for the sizes of columns that have a variance each.
+even_coordinates <- function(forms, terms) {
   own <- vapply(forms, `[[`, 1L, "term")
-  for (j in seq_along(terms)) {
+  lapply(seq_along(terms), function(j) {
     Z <- terms[[j]]$basis
-    # An intercept alone has no columns.
-    if (!is.matrix(Z)) next
-    k <- ncol(Z)
     at <- which(own == j)
+    # An intercept alone has no columns.
+    if (!is.matrix(Z)) return(diag(1, if (length(at)) nrow(forms[[at[1L]]]$block) else 1L))
+    k <- ncol(Z)
     size <- sqrt(colMeans(Z^2))
-    if (!all(is.finite(size) & size > 0)) next
+    if (!all(is.finite(size) & size > 0)) return(diag(1, k))
     A <- if (length(at) == k * (k + 1) / 2) even_columns(Z, size) else {
       alone <- vapply(forms[at], function(form) sum(form$block != 0) == 1L, NA)
       if (all(alone)) diag(1 / size, k)
     }
-    if (is.null(A)) next
-    forms[at] <- lapply(forms[at], function(form) {
-      form$block <- A %*% form$block %*% t(A)
-      form
-    })
-  }
-  forms
+    if (is.null(A)) diag(1, k) else A
+  })
 }
 
 # A (k x k) with A'Z'Z A / n = I; NULL where the columns depend on each other.

@@ -79,10 +79,16 @@ term_variance <- function(fit, j, basis, g) {
   moments <- crossprod(basis, g * basis)
   slope <- numeric(nrow(fit$vcov) + nrow(fit$parameters))
   own <- which(fit$parameters$term == j)
-  slope[nrow(fit$vcov) + own] <- vapply(sigma_slopes(fit$random[[j]]), function(D) {
-    sum(D * moments)
-  }, 0)
+  even <- fit$even[[j]]
+  slope[nrow(fit$vcov) + own] <- if (is.null(even)) moment_slopes(fit$random[[j]], moments) else {
+    moment_slopes(even$term, t(even$A) %*% moments %*% even$A)
+  }
   list(value = sum(fit$random[[j]]$Sigma * moments), slope = slope)
+}
+
+# Derivatives of sum(Sigma * moments) by the parameters of the term.
+moment_slopes <- function(term, moments) {
+  vapply(sigma_slopes(term), function(D) sum(D * moments), 0)
 }
 
 # Derivatives of a covariance matrix by its standard deviations and correlations. Where a standard

@@ -31,6 +31,9 @@ exact_cluster_vcov <- function(fit, type, codes) {
   value
 }
 
+# Factors are taken in even coordinates, so that neither units nor the origin of a covariate matter
+# for what is a small step, or for CR3.
+#
 # Free parameters only: gradients (P x J), hessians (P x P x J), their sum, and the basis in which
 # the first p parameters are the fixed effects. NULL where the deviance is not finite beside the
 # estimates.
@@ -40,11 +43,13 @@ exact_cluster_scores <- function(fit, codes) {
   kept <- !is.na(fit$coefficients)
   spec$X <- spec$X[, kept, drop = FALSE] %*% basis
   beta <- solve(basis, fit$coefficients[kept])
-  theta <- lapply(fit$random, function(term) term$theta)
+  even <- even_random(fit, spec)
+  spec$terms <- even$terms
   # In this basis a standard error is 1; the others are of the size of the parameters.
-  steps <- 1e-3 * c(rep(1, ncol(basis)), unlist(lapply(theta, theta_sizes)), dispersion_sizes(fit))
+  steps <- 1e-3 * c(rep(1, ncol(basis)), unlist(lapply(even$theta, theta_sizes)),
+                    dispersion_sizes(fit))
   codes[codes == 0L] <- 1L
-  found <- run_cluster_scores(spec, beta, fit_lambdas(fit), engine_dispersion(fit), codes, steps)
+  found <- run_cluster_scores(spec, beta, even$Lambda, engine_dispersion(fit), codes, steps)
   if (!found$defined) return(NULL)
   free <- steps > 0
   P <- length(steps)

@@ -367,18 +367,19 @@ BEGIN_RCPP
 END_RCPP
 }
 // delete_units_lmm_cpp
-List delete_units_lmm_cpp(const List& spec, const List& lambda, const List& forms, const Eigen::VectorXd& psi, const Rcpp::IntegerVector& unit, int units);
-RcppExport SEXP _tiers_delete_units_lmm_cpp(SEXP specSEXP, SEXP lambdaSEXP, SEXP formsSEXP, SEXP psiSEXP, SEXP unitSEXP, SEXP unitsSEXP) {
+List delete_units_lmm_cpp(const List& spec, const List& lambda, const List& coordinates, const List& forms, const Eigen::VectorXd& psi, const Rcpp::IntegerVector& unit, int units);
+RcppExport SEXP _tiers_delete_units_lmm_cpp(SEXP specSEXP, SEXP lambdaSEXP, SEXP coordinatesSEXP, SEXP formsSEXP, SEXP psiSEXP, SEXP unitSEXP, SEXP unitsSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
     Rcpp::traits::input_parameter< const List& >::type spec(specSEXP);
     Rcpp::traits::input_parameter< const List& >::type lambda(lambdaSEXP);
+    Rcpp::traits::input_parameter< const List& >::type coordinates(coordinatesSEXP);
     Rcpp::traits::input_parameter< const List& >::type forms(formsSEXP);
     Rcpp::traits::input_parameter< const Eigen::VectorXd& >::type psi(psiSEXP);
     Rcpp::traits::input_parameter< const Rcpp::IntegerVector& >::type unit(unitSEXP);
     Rcpp::traits::input_parameter< int >::type units(unitsSEXP);
-    rcpp_result_gen = Rcpp::wrap(delete_units_lmm_cpp(spec, lambda, forms, psi, unit, units));
+    rcpp_result_gen = Rcpp::wrap(delete_units_lmm_cpp(spec, lambda, coordinates, forms, psi, unit, units));
     return rcpp_result_gen;
 END_RCPP
 }
@@ -472,7 +473,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_tiers_contrast_block_lmm_cpp", (DL_FUNC) &_tiers_contrast_block_lmm_cpp, 4},
     {"_tiers_condvar_lmm_cpp", (DL_FUNC) &_tiers_condvar_lmm_cpp, 3},
     {"_tiers_evaluate_lmm_cpp", (DL_FUNC) &_tiers_evaluate_lmm_cpp, 2},
-    {"_tiers_delete_units_lmm_cpp", (DL_FUNC) &_tiers_delete_units_lmm_cpp, 6},
+    {"_tiers_delete_units_lmm_cpp", (DL_FUNC) &_tiers_delete_units_lmm_cpp, 7},
     {"_tiers_profile_lmm_cpp", (DL_FUNC) &_tiers_profile_lmm_cpp, 6},
     {"_tiers_profile_glmm_cpp", (DL_FUNC) &_tiers_profile_glmm_cpp, 9},
     {"_tiers_replicates_lmm_cpp", (DL_FUNC) &_tiers_replicates_lmm_cpp, 3},

@@ -104,12 +104,14 @@ List evaluate_lmm_cpp(const List& spec, const List& lambda) {
 
 // `unit`: of each row, from 1; 0: in none. A column (k or r columns of a matrix) a unit.
 // [[Rcpp::export]]
-List delete_units_lmm_cpp(const List& spec, const List& lambda, const List& forms,
-                          const Eigen::VectorXd& psi, const Rcpp::IntegerVector& unit, int units) {
+List delete_units_lmm_cpp(const List& spec, const List& lambda, const List& coordinates,
+                          const List& forms, const Eigen::VectorXd& psi,
+                          const Rcpp::IntegerVector& unit, int units) {
   const tiers::Specification model = specification_from_r(spec);
   if (unit.size() != model.n) Rcpp::stop("'unit' has the wrong length");
   tiers::DeletionStart start;
   start.lambda = factors_from_r(model, lambda);
+  start.coordinates = factors_from_r(model, coordinates);
   start.forms = variance_forms_from_r(forms);
   start.psi = psi;
   for (const int one : unit) start.unit.push_back(one - 1);

@@ -110,7 +110,7 @@ test_that("the information is that of dense matrices, at covariance matrices tha
     truth <- outer(1:5, 1:5, Vectorize(function(a, b) sum(K[[a]] * t(K[[b]]))))
     # variance_forms() has variances before covariances.
     order <- c(1, 3, 2, 4, 5)
-    found <- boundary_information(spec, fit$random, G, d$w, sigma, reml)
+    found <- boundary_information(spec, variance_forms(fit$random), G, d$w, sigma, reml)
     expect_equal(found, truth[order, order], tolerance = 1e-10)
   }
 })

@@ -4,9 +4,11 @@ cbpp_fit <- function(...) {
   glmm(cbind(incidence, size - incidence) ~ period + (1 | herd), cbpp_data(), binomial(), ...)
 }
 
-# -2 log-likelihood of one cluster's rows as a function of all parameters, by the engine's value.
+# -2 log-likelihood of one cluster's rows as a function of all parameters, by the engine's value;
+# factors in the coordinates of even_random().
 cluster_deviance <- function(fit, rows) {
   spec <- fit_specification(fit)
+  spec$terms <- even_random(fit, spec)$terms
   spec[c("y", "weights", "size", "offset")] <- lapply(
     spec[c("y", "weights", "size", "offset")], function(x) if (length(x)) x[rows] else x)
   eta <- function(beta) drop(spec$X[rows, ] %*% beta)
@@ -35,7 +37,8 @@ cluster_deviance <- function(fit, rows) {
 expect_exact_scores <- function(fit, codes) {
   found <- exact_cluster_scores(fit, codes)
   p <- length(fit$coefficients)
-  psi <- c(fit$coefficients, unlist(lapply(fit$random, `[[`, "theta")), fit$dispersion$coefficients)
+  even <- even_random(fit, fit_specification(fit))
+  psi <- c(fit$coefficients, unlist(even$theta), fit$dispersion$coefficients)
   # In the basis of the engine's fixed effects.
   back <- diag(length(psi))
   back[seq_len(p), seq_len(p)] <- found$basis

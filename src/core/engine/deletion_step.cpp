@@ -22,6 +22,17 @@ struct ResponseProducts {
   double square = 0.0;
 };
 
+// The forms of G.
+std::vector<VarianceForm> forms_of_terms(const DeletionStart& start) {
+  std::vector<VarianceForm> out = start.forms;
+  for (VarianceForm& form : out) {
+    const Matrix& A = start.coordinates[static_cast<std::size_t>(form.term)];
+    const Matrix half = A * form.block;
+    form.block = half * A.transpose();
+  }
+  return out;
+}
+
 // All rows, and the model at the start.
 class DeletionModel {
  public:
@@ -31,7 +42,7 @@ class DeletionModel {
         engine_(spec, control),
         rows_(engine_.design, engine_.layout),
         places_(engine_.layout, engine_.parameters),
-        forms_(internal_forms(engine_.design, places_, engine_.layout, start.forms)),
+        forms_(internal_forms(engine_.design, places_, engine_.layout, forms_of_terms(start))),
         cross_fixed_(engine_.cross.cross_fixed()),
         unit_(engine_.design.user_sigma(1.0) * engine_.design.user_sigma(1.0)) {
     engine_.objective.value(internal_parameters(engine_.design, engine_.parameters, start.lambda));
@@ -157,7 +168,7 @@ std::vector<Matrix> DeletionModel::stepped_lambdas(const Vector& psi) const {
     const SymmetricEigen eigen(sigma);
     const Matrix half =
         eigen.eigenvectors() * eigen.eigenvalues().cwiseMax(0.0).cwiseSqrt().asDiagonal();
-    lambda.push_back(half / std::sqrt(psi[psi.size() - 1]));
+    lambda.push_back(start_.coordinates[j] * (half / std::sqrt(psi[psi.size() - 1])));
   }
   return lambda;
 }

@@ -8,9 +8,11 @@
 namespace tiers {
 
 // Where the step starts, on the user's scale: `psi` has the coefficients of `forms`, and last
-// sigma^2. V is linear in them.
+// sigma^2. V is linear in them. The forms are those of H, G = A H A' of each term: the step may
+// lead out of the covariance matrices, and what is nearest then is a matter of the coordinates.
 struct DeletionStart {
-  std::vector<Matrix> lambda;  // per term, relative to sigma
+  std::vector<Matrix> lambda;       // per term, relative to sigma
+  std::vector<Matrix> coordinates;  // per term A
   std::vector<VarianceForm> forms;
   Vector psi;
   std::vector<int> unit;  // of each row, from 0; -1: in none
