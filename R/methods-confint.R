@@ -166,18 +166,31 @@ mixed_limits <- function(fit, parm, tails, ddf = NULL, vcov = NULL, chi_square =
     stop_input("{.arg ddf} and {.arg vcov} are for the fixed effects, not for {.val {parm}}.")
   }
   limits <- parameter_limits(fit, tails, chi_square)[parm[!fixed], , drop = FALSE]
-  at_end <- ends_of_range(fit, parm[!fixed])
-  report_no_limits(fit, setdiff(parm[!fixed], at_end))
-  if (length(at_end)) {
-    inform("tiers_message_limits", "{.val {at_end}} {?is/are} at the end of {?its/their} range,
-            where Wald limits do not exist: the limits are those of the profile.",
-           parameters = at_end)
-    limits[at_end, ] <- profile_limits(fit, at_end, tails[2L] - tails[1L])
+  profiled <- needing_profile(fit, parm[!fixed])
+  report_no_limits(fit, setdiff(parm[!fixed], profiled))
+  if (length(profiled)) {
+    tell_profiled(fit, profiled)
+    limits[profiled, ] <- profile_limits(fit, profiled, tails[2L] - tails[1L])
   }
   if (any(fixed)) {
     limits <- rbind(fixed_limits(fit, parm[fixed], tails, ddf), limits)
   }
   limits[parm, , drop = FALSE]
+}
+
+tell_profiled <- function(fit, names) {
+  at_end <- names[fit$parameters$boundary[match(names, fit$parameters$name)]]
+  vague <- setdiff(names, at_end)
+  if (length(at_end)) {
+    inform("tiers_message_limits", "{.val {at_end}} {?is/are} at the end of {?its/their} range,
+            where Wald limits do not exist: the limits are those of the profile.",
+           parameters = at_end)
+  }
+  if (length(vague)) {
+    inform("tiers_message_limits", "{.val {vague}} {?is/are} smaller than {?its/their} standard
+            error{?s}, which Wald limits do not allow for: the limits are those of the profile.",
+           parameters = vague)
+  }
 }
 
 # Normal limits of the log-linear coefficients, or of a constant dispersion parameter itself.

@@ -1,7 +1,8 @@
 # Standard errors and Wald limits of the parameters in fit$parameters, from the observed information
 # by the delta method: on the log scale for what is above zero, on Fisher's z scale for
 # correlations. A parameter at its boundary, or held at a value, has neither; confint() takes the
-# profile of the former.
+# profile of the former. A standard deviation that is smaller than its standard error has no Wald
+# limits: on the log scale they would be powers of ten apart.
 
 parameter_errors <- function(fit) {
   variance <- diag(fit$vcov_parameters)
@@ -29,9 +30,13 @@ parameter_limits <- function(fit, tails, chi_square = FALSE) {
     limits[sd, ] <- x[sd] * sqrt(df / cbind(stats::qchisq(tails[2L], df),
                                             stats::qchisq(tails[1L], df)))
   }
-  limits[!is.finite(limits)] <- NA_real_
+  limits[!is.finite(limits) | vague_sd(fit)] <- NA_real_
   dimnames(limits) <- list(table$name, percent_labels(tails))
   limits
+}
+
+vague_sd <- function(fit) {
+  fit$parameters$type == "sd" & parameter_errors(fit) > fit$parameters$estimate
 }
 
 limit_scale <- function(table) {
@@ -52,6 +57,7 @@ no_limits_reason <- function(fit) {
   reason <- rep(NA_character_, nrow(table))
   unknown <- is.na(parameter_errors(fit))
   reason[unknown] <- "the information about it is not positive at the estimate"
+  reason[which(vague_sd(fit))] <- "its standard error is larger than the estimate"
   reason[table$boundary] <- "its estimate is at the end of its range"
   reason[table$fixed] <- "what is held at a value has none"
   zero <- table$type %in% c("cor", "structure") & is.na(table$estimate)
@@ -59,10 +65,12 @@ no_limits_reason <- function(fit) {
   reason
 }
 
-# Parameters at the end of their range of which there is a profile, which leads away from it.
-ends_of_range <- function(fit, names) {
+# Parameters without Wald limits of which there is a profile: at the end of their range, or too near
+# to it for their standard errors.
+needing_profile <- function(fit, names) {
   at <- match(names, fit$parameters$name)
-  names <- names[fit$parameters$boundary[at] & !fit$parameters$fixed[at]]
+  names <- names[(fit$parameters$boundary[at] | vague_sd(fit)[at] %in% TRUE) &
+                   !fit$parameters$fixed[at]]
   names[is.na(no_profile_reason(fit, names))]
 }
 

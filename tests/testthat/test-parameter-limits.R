@@ -184,3 +184,24 @@ test_that("tables of other methods have the same limits", {
   common <- lmm(distance ~ age + id(age | Subject), orthodont())
   expect_equal(summary(common)$random$upper[1:2], rep(confint(common, "sd|Subject")[[1L, 2L]], 2))
 })
+
+test_that("a standard deviation below its standard error has no Wald limits but the profile's", {
+  set.seed(9)
+  d <- data.frame(g = gl(10, 5), x = rnorm(50))
+  u <- rnorm(10)
+  set.seed(7)
+  d$y <- 0.3 * u[d$g] + 0.05 * u[d$g] * d$x + rnorm(50)
+  fit <- suppressMessages(lmm(y ~ x + (x | g), d))
+  vague <- c("sd_(Intercept)|g", "sd_x|g")
+  expect_true(all(sqrt(diag(vcov(fit, which = "theta")))[vague] > fit$parameters$estimate[1:2]))
+  for (method in c("wald", "satterthwaite")) {
+    expect_message(expect_message(limits <- confint(fit, "theta_", method = method),
+                                  "smaller than", class = "tiers_message_limits"),
+                   "end of its", class = "tiers_message_limits")
+    expect_equal(unclass(limits)[vague, ],
+                 unclass(suppressMessages(confint(fit, vague, method = "profile")))[vague, ])
+  }
+  expect_true(all(is.na(tidy(fit, "ran_pars", conf.int = TRUE)$conf.low[1:3])))
+  expect_true(all(is.na(as.data.frame(VarCorr(fit), conf.int = TRUE)$conf.high[1:3])))
+  expect_false(any(grepl("e-|e\\+", capture.output(summary(fit)))))
+})
