@@ -6,13 +6,16 @@
 
 format_condition <- function(message, envir) {
   message[] <- qualify_functions(gsub("[ \n]*\n[ \n]*", " ", message))
-  lines <- vapply(message, cli::format_inline, "", .envir = envir)
+  lines <- quoted_once(vapply(message, cli::format_inline, "", .envir = envir))
   kind <- names(message)
   if (is.null(kind)) return(paste(lines, collapse = "\n"))
   mark <- c(i = cli::symbol$info, x = cli::symbol$cross, "!" = "!", "*" = cli::symbol$bullet,
             " " = " ")[kind]
   paste0(ifelse(is.na(mark), "", paste0(mark, " ")), lines, collapse = "\n")
 }
+
+# A name that has backticks of its own needs no second ones.
+quoted_once <- function(text) gsub("``([^`]+)``", "`\\1`", text)
 
 # Text for cli in which braces are only braces.
 plain_text <- function(x) gsub("}", "}}", gsub("{", "{{", x, fixed = TRUE), fixed = TRUE)

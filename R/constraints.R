@@ -36,11 +36,15 @@ other_names <- function(names, about, term) {
 # Names as the table has them, from names in which backticks were left out or added, or the columns
 # of a correlation are in the other order.
 table_names <- function(names, table) {
-  known <- c(table$name, table$other)
+  at <- match_names(names, c(table$name, table$other))
+  ifelse(is.na(at), names, rep(table$name, 2L)[at])
+}
+
+# Where names stand among known ones, with or without backticks.
+match_names <- function(names, known) {
   bare <- function(x) gsub("`", "", x, fixed = TRUE)
   at <- match(names, known, incomparables = NA)
-  at <- ifelse(is.na(at), match(bare(names), bare(known), incomparables = NA), at)
-  ifelse(is.na(at), names, rep(table$name, 2L)[at])
+  ifelse(is.na(at), match(bare(names), bare(known), incomparables = NA), at)
 }
 
 with_table_names <- function(values, table) {

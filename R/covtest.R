@@ -107,6 +107,8 @@ check_covtest <- function(fit, test, method) {
 
 #' @rdname covtest
 #' @param x The result of `covtest()`.
+#' @param digits Significant digits of p values.
+#' @param signif.stars Print stars beside them?
 #' @export
 tidy.tiers_covtest <- function(x, ...) {
   check_dots("tidy", ...)

@@ -4,6 +4,8 @@
 prepare_given <- function(fit, vcov, given, from) {
   terms <- attr(fit$terms, "term.labels")
   coefficients <- names(kept_coefficients(fit))
+  at <- match_names(names(given), c(terms, coefficients))
+  names(given)[!is.na(at)] <- c(terms, coefficients)[stats::na.omit(at)]
   unknown <- setdiff(names(given), c(terms, coefficients))
   if (length(unknown)) {
     hint <- did_you_mean(unknown[1L], c(terms, coefficients))

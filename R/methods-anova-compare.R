@@ -33,7 +33,7 @@ compare_fits <- function(fits, names, refit) {
     test_obstacle(fits[i - 1:0], rows[pair], loglik[pair])
   }, ""))
   found <- likelihood_ratios(fits, loglik[order], names, obstacles)
-  structure(found$table, class = c("anova", "data.frame"),
+  structure(found$table, class = c("tiers_comparison", "anova", "data.frame"),
             heading = comparison_heading(fits, names, obstacles, found$words))
 }
 

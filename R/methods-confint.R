@@ -227,6 +227,8 @@ match_coefficients <- function(parm, names, others = character()) {
       switch(name, all = c(names, others), beta_ = names, theta_ = others, name)
     }
   }))
+  at <- match_names(parm, c(names, others))
+  parm[!is.na(at)] <- c(names, others)[stats::na.omit(at)]
   match_choices(parm, c(names, others), "parm")
 }
 

@@ -200,7 +200,7 @@ print.tiers_coef <- function(x, ...) {
 #'   whether it is that of a residual. `as.data.frame()` gives one row for each variance and
 #'   covariance with columns `grp`, `var1`, `var2`, `vcov` and `sdcor`, and with `conf.int = TRUE`
 #'   `std.error`, `conf.low` and `conf.high`, which are `NA` at the end of the range and of standard
-#'   deviations below their standard errors: [confint()][vcov.tiers_fit] has profile limits of these.
+#'   deviations below their standard errors: [confint()][vcov.tiers_fit] has their profile limits.
 #' @seealso [icc()] for the intraclass correlation, [summary()][summary.tiers_fit], which shows them
 #'   with the fixed effects;
 #'   [sigma()][logLik.tiers_fit]; [ranef()][ranef.tiers_fit] for the effects themselves;

@@ -55,9 +55,10 @@
 #'   standard deviations and dispersion parameters on the log scale, of correlations on Fisher's z
 #'   scale, both with the normal quantile; a standard deviation or correlation at the end of its
 #'   range, or a standard deviation below its standard error, has the limits of its profile, and a
-#'   message says so (tables such as `summary()` leave them empty). `"profile"`: where the deviance, minimized over all other
-#'   parameters, has risen by the chi-square quantile, found to a millionth of a standard error; see
-#'   [profile()][profile.tiers_fit]. `"satterthwaite"` (linear models): standard deviations as the
+#'   message says so (tables such as `summary()` leave them empty). `"profile"`: where the deviance,
+#'   minimized over all other parameters, has risen by the chi-square quantile, found to a millionth
+#'   of a standard error; see [profile()][profile.tiers_fit]. `"satterthwaite"` (linear models):
+#'   standard deviations as the
 #'   roots of limits of their variances, multiples of a chi-square of `2 (v / se)^2` degrees of
 #'   freedom (option `CL` of PROC MIXED), fixed effects as `"wald"` with Satterthwaite's degrees of
 #'   freedom. `"boot"`: from a parametric bootstrap, see [bootstrap()], which

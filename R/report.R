@@ -154,5 +154,5 @@ boundary_phrases <- function(fit, j) {
     phrases <- paste0("a combination of ", paste0("`", term$columns, "`", collapse = ", "),
                       " in `", term$label, "` has variance zero")
   }
-  phrases
+  quoted_once(phrases)
 }
