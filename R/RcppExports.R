@@ -5,8 +5,8 @@ cluster_sums_cpp <- function(rows, correction) {
     .Call(`_tiers_cluster_sums_cpp`, rows, correction)
 }
 
-covariance_traits_cpp <- function() {
-    .Call(`_tiers_covariance_traits_cpp`)
+covariance_traits_cpp <- function(residual) {
+    .Call(`_tiers_covariance_traits_cpp`, residual)
 }
 
 covariance_parameter_count_cpp <- function(structure, columns) {
@@ -127,5 +127,29 @@ replicates_lmm_cpp <- function(spec, control, responses) {
 
 replicates_glmm_cpp <- function(spec, control, responses) {
     .Call(`_tiers_replicates_glmm_cpp`, spec, control, responses)
+}
+
+residual_shape_cpp <- function(recipe) {
+    .Call(`_tiers_residual_shape_cpp`, recipe)
+}
+
+fit_structured_cpp <- function(spec, control) {
+    .Call(`_tiers_fit_structured_cpp`, spec, control)
+}
+
+evaluate_structured_cpp <- function(spec, point) {
+    .Call(`_tiers_evaluate_structured_cpp`, spec, point)
+}
+
+solve_units_cpp <- function(spec, point, marginal, half, columns) {
+    .Call(`_tiers_solve_units_cpp`, spec, point, marginal, half, columns)
+}
+
+unit_covariance_cpp <- function(spec, point, row) {
+    .Call(`_tiers_unit_covariance_cpp`, spec, point, row)
+}
+
+residual_value_cpp <- function(recipe, unit, phi, visits, coordinates) {
+    .Call(`_tiers_residual_value_cpp`, recipe, unit, phi, visits, coordinates)
 }
 

@@ -4,6 +4,7 @@
 
 # list(name, codes, rows): the clusters that are drawn, codes of all rows and the rows of each.
 case_clusters <- function(fit, cluster) {
+  refuse_structure(fit, "Bootstrap samples of cases", "Use {.code type = \"parametric\"}.")
   if (is.null(cluster) && length(fit$random) == 0L) {
     n <- nrow(fit$frame)
     return(list(name = "row", codes = seq_len(n), rows = as.list(seq_len(n))))

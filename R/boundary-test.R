@@ -6,6 +6,7 @@
 # A shape as boundary_shape() has it; NULL where the random parts are the same, and nothing is
 # tested at a boundary. With `reason` where the shape cannot be found.
 comparison_shape <- function(small, large, df) {
+  if (has_structure(small) || has_structure(large)) return(structured_shape(small, large))
   limit <- families_differ(small, large)
   if (!limit && same_random(small, large)) return(NULL)
   if (!is.null(large$constraints)) {

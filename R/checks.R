@@ -25,9 +25,8 @@ check_zi <- function(zi) {
   stop_input("{.arg zi} (zero-inflation) is not available in this version of tiers.")
 }
 
-check_arguments <- function(data, residual, freq) {
+check_arguments <- function(data, freq) {
   check_data(data)
-  check_later_argument(residual, "residual", "a residual covariance structure")
   check_later_argument(freq, "freq", "frequency weights")
 }
 

@@ -10,7 +10,7 @@ covariance_cache <- new.env(parent = emptyenv())
 # it takes `nugget`, `band`, `smoothness` and the `orders` p and q.
 covariance_traits <- function() {
   if (is.null(covariance_cache$traits)) {
-    covariance_cache$traits <- as.data.frame(covariance_traits_cpp())
+    covariance_cache$traits <- as.data.frame(covariance_traits_cpp(residual = FALSE))
   }
   covariance_cache$traits
 }

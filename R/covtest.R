@@ -86,6 +86,7 @@ covtest <- function(fit, test = "terms", method = c("lrt", "exact", "hlm"), nsim
 }
 
 check_covtest <- function(fit, test, method) {
+  refuse_structure(fit, "Tests of the random effects", "Fit both models and use {.fn anova}.")
   if (length(fit$random) == 0L) stop_input("The fit has no random effects to test.")
   if (test == "homogeneity") {
     stop_input(c("{.code test = \"homogeneity\"} asks whether groups that have variances of their

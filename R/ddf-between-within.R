@@ -5,7 +5,7 @@
 # the part of the df within that subject by these factors adds to the model.
 
 prepare_between_within <- function(fit, vcov) {
-  parts <- counting_parts(fit)
+  parts <- with_subjects(counting_parts(fit), fit)
   if (length(parts$terms) == 0L) {
     stop_input(c("{.code ddf = \"between-within\"} needs a grouping factor, the subjects.",
                  i = "This fit has no random effects: use {.code ddf = \"residual\"}."))
@@ -22,6 +22,16 @@ prepare_between_within <- function(fit, vcov) {
   df <- ifelse(parts$assign == 0L, between, by_term[pmax(parts$assign, 1L)])
   df[df <= 0] <- NA_real_
   counted_ddf(vcov, df, stats::setNames(by_term, parts$labels))
+}
+
+# The subjects of a residual structure are a grouping factor too.
+with_subjects <- function(parts, fit) {
+  if (!has_structure(fit) || length(fit$residual$components) == 0L) return(parts)
+  codes <- residual_groups(fit$residual$components, fit$frame)$codes[frame_used(fit$frame)]
+  own <- list(term = list(group = paste(fit$residual$components, collapse = ":")),
+              codes = compact_codes(codes, fit$residual$levels)$codes)
+  parts$terms <- c(parts$terms, list(own))
+  parts
 }
 
 # Terms whose factors vary within subjects, and the ranks that subject by these factors adds to X,

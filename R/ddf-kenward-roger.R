@@ -82,6 +82,8 @@ ddf_kr <- function(information = c("expected", "observed"), linear = FALSE, vers
 }
 
 prepare_kenward_roger <- function(fit, vcov, information = "expected") {
+  refuse_structure(fit, "Kenward and Roger's degrees of freedom",
+                   "Use {.code ddf = \"satterthwaite\"}.")
   # In the entries of a covariance matrix V is linear; what of them can move its parameters say.
   curved <- any_curved(fit)
   constrained <- !is.null(fit$constraints) || curved

@@ -94,7 +94,7 @@ still_to_gain <- function(gain) {
 # One phrase for each zero variance, perfect correlation or dispersion at its limit.
 boundary_words <- function(fit) {
   words <- unlist(lapply(boundary_terms(fit), function(j) boundary_phrases(fit, j)))
-  words <- c(words, dispersion_limit_lines(fit))
+  words <- c(words, residual_boundary_words(fit), dispersion_limit_lines(fit))
   if (length(words) == 0L) "a covariance matrix of random effects is singular" else words
 }
 

@@ -1,13 +1,5 @@
 # The log dispersion parameter of a family: its formula, its design, its values.
 
-# Linear models have none yet.
-check_dispersion <- function(dispersion) {
-  if (inherits(dispersion, "formula") && length(dispersion) == 2L &&
-        (identical(dispersion[[2L]], 1) || identical(dispersion[[2L]], 1L))) return(invisible())
-  stop_input("{.arg dispersion} other than {.code ~ 1} (a model of the residual standard
-              deviation) is not available in this version of tiers.")
-}
-
 # The model of the log dispersion parameter as terms; NULL for a constant.
 read_dispersion <- function(dispersion, family, env) {
   if (!inherits(dispersion, "formula") || length(dispersion) != 2L) {

@@ -15,8 +15,11 @@
 #'   formula's environment.
 #' @param REML `TRUE` for restricted maximum likelihood (variances are not biased by the fixed
 #'   effects), `FALSE` for maximum likelihood.
-#' @param residual,dispersion,freq Residual covariance structure, model of the residual standard
-#'   deviation and frequency weights: not available in this version.
+#' @param residual Covariance structure of the residuals of a subject, such as
+#'   `ar1(week | id, by = arm)`: see [residual_structures]. `NULL`: residuals are independent.
+#' @param dispersion A one-sided formula: a log-linear model of the residual standard deviation, as
+#'   in `dispersion = ~ sex`.
+#' @param freq Frequency weights: not available in this version.
 #' @param weights Precision weights: the residual variance in row i is `sigma^2 / weights[i]`. A
 #'   row with weight 0 does not count.
 #' @param offset A known part of the mean, added to the `offset()` terms of the formula.
@@ -94,10 +97,15 @@ lmm <- function(formula, data, REML = TRUE, residual = NULL, dispersion = ~ 1, w
   if (missing(data)) data <- NULL
   force_arguments(c("formula", "data", "REML", "dispersion", "na.action", "contrasts", "start",
                     "control", "fix", "equal"))
-  check_arguments(data, residual, freq)
+  check_arguments(data, freq)
   check_flag(REML, "REML")
-  check_dispersion(dispersion)
-  fit_model_kind(linear_kind(REML), call, typed, formula, data, weights, offset, subset, na.action,
+  structure <- read_residual(substitute(residual), residual)
+  constant <- is.null(read_residual_dispersion(dispersion, caller))
+  kind <- if (is.null(structure) && constant) linear_kind(REML) else {
+    check_structured_arguments(start, fix, equal)
+    structured_kind(REML, structure, dispersion)
+  }
+  fit_model_kind(kind, call, typed, formula, data, weights, offset, subset, na.action,
                  contrasts, start, control, fix, equal, caller)
 }
 
@@ -218,7 +226,8 @@ glmm <- function(formula, data, family = stats::gaussian(), nAGQ = 1L, method = 
   if (missing(data)) data <- NULL
   force_arguments(c("formula", "data", "nAGQ", "method", "dispersion", "zi", "na.action",
                     "contrasts", "start", "control", "fix", "equal"))
-  check_arguments(data, residual, freq)
+  check_arguments(data, freq)
+  check_later_argument(residual, "residual", "a residual covariance structure")
   check_zi(zi)
   points <- read_method(method, nAGQ, given)
   family <- read_family(family, typed$family, caller)

@@ -107,6 +107,7 @@ nested_shares <- function(fit, parts) {
 
 # At values of the variables. The residual's variance is that of a row of weight 1.
 icc_at <- function(fit, at, scale, level) {
+  refuse_structure(fit, "Intraclass correlations")
   scale <- match_share_scale(fit, scale)
   rows <- seq_len(nrow(at))
   response <- scale == "response" && !adds_residual(fit)

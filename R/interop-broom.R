@@ -130,9 +130,11 @@ tidy_parameters <- function(fit, scales, conf.int, level) {
 
 # What correlations follow from, on its own scale.
 tidy_structures <- function(fit, conf.int, level) {
-  own <- fit$parameters$type == "structure"
+  types <- c("structure", "residual", if (has_structure(fit)) "dispersion")
+  own <- fit$parameters$type %in% types
   table <- fit$parameters[own, ]
-  value <- data.frame(group = table$group, term = sub("\\|.*", "", table$name),
+  group <- ifelse(is.na(table$group), "Residual", table$group)
+  value <- data.frame(group = group, term = sub("\\|.*", "", table$name),
                       estimate = table$estimate, stringsAsFactors = FALSE)
   if (!conf.int) return(value)
   limits <- unname(parameter_limits(fit, c((1 - level) / 2, (1 + level) / 2)))
@@ -208,7 +210,8 @@ glance_groups <- function(fit) {
   sizes <- group_sizes(fit)
   value <- list(n_groups = if (length(sizes)) min(sizes) else NA_integer_, icc = NA_real_,
                 r2_marginal = NA_real_, r2_conditional = NA_real_)
-  if ((adds_residual(fit) || has_latent_scale(fit)) && !is_separated(fit)) {
+  shared <- adds_residual(fit) || has_latent_scale(fit)
+  if (shared && !is_separated(fit) && !has_structure(fit)) {
     parts <- variance_parts(fit)
     total <- parts$fixed + parts$random + parts$residual
     if (length(sizes)) value$icc <- parts$random / (parts$random + parts$residual)
@@ -242,7 +245,7 @@ augment.tiers_lmm <- function(x, data = NULL, newdata = NULL, se_fit = FALSE, ..
   validate_fit(x)
   if (!is.null(newdata)) return(augment_new(x, newdata, for_predict, se_fit))
   augment_rows(x, data, function(x) {
-    root <- root_weights(x)
+    root <- unname(sqrt(prior_weights(x)))
     residual <- observed_response(x) - x$fitted
     list(.fitted = x$fitted, .se.fit = if (se_fit) stats::predict(x, se.fit = TRUE)$se.fit,
          .resid = residual, .fixed = fitted_values(x, "marginal"),
@@ -324,8 +327,10 @@ augment_rows <- function(x, data, own) {
   add_columns(data, lapply(columns, function(value) unname(stats::naresid(omitted, value))))
 }
 
-# Leverages and Cook's distances; NA, with a warning, of a fit that has none.
+# Leverages and Cook's distances; NA, with a warning, of a fit that has none. NULL of a residual
+# structure.
 known_changes <- function(fit) {
+  if (has_structure(fit)) return(NULL)
   tryCatch({
     hat <- leverages(fit)
     list(hat = hat, cook = cooks_distances(fit, hat))

@@ -136,7 +136,7 @@ with_new_response <- function(data, fit, used) {
 # one.
 local_names <- function(call, data, caller) {
   arguments <- as.list(call)[-1L]
-  by_rows <- names(arguments) %in% c("weights", "offset", "subset")
+  by_rows <- names(arguments) %in% c("weights", "offset", "subset", "residual")
   variables <- function(arguments) unlist(lapply(unname(arguments), all.vars))
   is_local <- function(name) {
     home <- home_of(name, caller)

@@ -21,6 +21,12 @@ new_kind <- function(class, ...) structure(list(...), class = c(class, "tiers_ki
 # put before it.
 kind_class <- function(x) grep("^tiers_", class(x), value = TRUE)[1L]
 
+# The same with those of the kinds that it is made from.
+kind_classes <- function(x) {
+  setdiff(grep("^tiers_", class(x), value = TRUE),
+          c("tiers_kind", "tiers_specification", "tiers_fit"))
+}
+
 # Parameters before the fit -----------------------------------------------------------------------
 
 # The rows of sigma or of the dispersion in the table of parameters_of() (see constraints.R).

@@ -184,7 +184,8 @@ family_notes <- function(fits) {
   notes
 }
 
-# Arguments that are part of the model, where they are not the same in all fits.
+# Arguments that are part of the model, where they are not the same in all fits. Beside a residual
+# structure a constant dispersion needs no words.
 argument_notes <- function(fits) {
   typed <- function(name) {
     vapply(fits, function(fit) {
@@ -195,10 +196,15 @@ argument_notes <- function(fits) {
     terms <- if (inherits(fit, "tiers_fit")) fit$dispersion$terms
     if (is.null(terms)) "~1" else text_of(stats::formula(terms))
   }, "")), lapply(stats::setNames(nm = c("offset", "fix", "equal")), typed))
+  words <- c(list(residual = vapply(fits, residual_note, "")), words)
+  structured <- any(vapply(fits, has_structure, NA))
   notes <- rep("", length(fits))
   for (name in names(words)) {
     if (length(unique(words[[name]])) == 1L) next
-    notes <- paste0(notes, ", ", name, if (name == "dispersion") " " else " = ", words[[name]])
+    spaced <- name %in% c("residual", "dispersion")
+    own <- paste0(", ", name, if (spaced) " " else " = ", words[[name]])
+    plain <- words[[name]] == "" | (structured & words[[name]] == "~1")
+    notes <- paste0(notes, ifelse(plain, "", own))
   }
   notes
 }

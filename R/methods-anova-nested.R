@@ -6,6 +6,13 @@
 nesting_obstacle <- function(small, large) {
   n <- nrow(stats::model.frame(large))
   if (nrow(stats::model.frame(small)) != n) return("")
+  if (has_structure(small) || has_structure(large)) {
+    words <- structure_obstacle(small, large)
+    if (nzchar(words)) return(words)
+    # Residual variances have been dealt with: the random effects are left.
+    if (inherits(small, "tiers_fit")) small$sigma <- 1
+    large$sigma <- 1
+  }
   shift <- offset_column(small) - offset_column(large)
   shifted <- any(shift != 0)
   if (shifted || !terms_contained(small, large)) {

@@ -33,6 +33,7 @@ print.tiers_fit <- function(x, digits = max(3L, getOption("digits") - 3L), ...) 
     structures <- vapply(x$random, `[[`, "", "structure")
     lines <- c(lines, at_most(table, 20L), structure_lines(x$parameters, structures, digits))
   }
+  lines <- c(lines, at_most(residual_lines(residual_table(x), residual_words(x), digits), 20L))
   if (!has_residual(x) && !is.null(dispersion_words(x))) {
     lines <- c(lines, shortened(paste0("Dispersion: ", dispersion_words(x))))
   }

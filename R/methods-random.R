@@ -289,7 +289,7 @@ varcorr_limits <- function(x, table, scales, level) {
 varcorr_places <- function(x, table) {
   known <- attr(x, "known")
   at <- parameter_places(known, match(table$grp, names(x), 0L), table$var1, table$var2)
-  at[is.na(table$var1)] <- which(known$parameters$component != "random")[1L]
+  at[is.na(table$var1)] <- residual_place(known$parameters)
   at
 }
 

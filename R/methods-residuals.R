@@ -87,10 +87,17 @@ residuals.tiers_lmm <- function(object, type = c("response", "pearson", "scaled"
     standard <- if (type == "studentized") studentized_residuals else normalized_residuals
     return(stats::naresid(object$na.action, standard(object, value, level)))
   }
-  weighted <- !is.null(stats::model.weights(object$frame))
-  if (weighted && !type %in% c("response", "working")) value <- value * sqrt(prior_weights(object))
+  if (!type %in% c("response", "working")) value <- value * relative_precision(object)
   if (scaled || type == "scaled") value <- value / residual_sd(object, level)
   stats::naresid(object$na.action, value)
+}
+
+# What residuals are multiplied by so that all have the variance sigma^2 (or 1, where there is no
+# sigma).
+relative_precision <- function(fit) {
+  root <- sqrt(prior_weights(fit))
+  if (!has_structure(fit)) return(root)
+  root * random_scale(fit) / residual_row_sd(fit)
 }
 
 match_level <- function(level) {
@@ -129,7 +136,8 @@ fixed_values <- function(fit, newdata = NULL, X = fixed_matrix(fit, newdata)) {
 
 # Standard deviation of a weighted residual: sigma, or marginally sqrt(w Var(y)).
 residual_sd <- function(fit, level) {
-  if (level == "conditional" || length(fit$random) == 0L) return(fit$sigma)
-  between <- random_sd(fit, random_parts(fit, NA)) / fit$sigma
-  fit$sigma * sqrt(1 + prior_weights(fit) * between^2)
+  sigma <- random_scale(fit)
+  if (level == "conditional" || length(fit$random) == 0L) return(sigma)
+  between <- random_sd(fit, random_parts(fit, NA)) / sigma
+  sigma * sqrt(1 + relative_precision(fit)^2 * between^2)
 }

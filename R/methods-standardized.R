@@ -136,6 +136,10 @@ studentized_residuals <- function(fit, residual, level) {
 # Marginally L^-1 r with L the lower Cholesky factor, rows in their order, of V; that is
 # block-diagonal by the groups that have nothing in common and sparse.
 normalized_residuals <- function(fit, residual, level) {
+  if (has_structure(fit)) {
+    value <- run_solve_units(fit, cbind(unname(residual)), level == "marginal", half = TRUE)
+    return(stats::setNames(drop(value), names(residual)))
+  }
   root <- unname(root_weights(fit))
   value <- root * residual / fit$sigma
   if (level == "conditional" || length(fit$random) == 0L) return(value)

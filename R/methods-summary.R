@@ -25,7 +25,8 @@
 #'   or `z value`, `Pr(>|z|)` without `df`, which `coef()` gets), `random` and `correlations` (data
 #'   frames of the random effects, with standard errors and 95% limits), `dispersion` (of a
 #'   generalized model: a matrix of the coefficients of the log dispersion parameter), `criteria`,
-#'   `data`, `groups`, `status`, `title`, `formula` and `vcov`.
+#'   `data`, `groups`, `status`, `title`, `formula` and `vcov`, and of a fit with a residual
+#'   structure `residual`, a data frame of its parameters.
 #'   For scripts written for lme4 there are also `varcor`, `ngrps`, `AICtab` and `residuals` (scaled
 #'   Pearson residuals).
 #' @seealso [anova()][anova.tiers_fit] for tests of whole terms, [confint()][vcov.tiers_fit],
@@ -80,6 +81,8 @@ summary.tiers_fit <- function(object, ddf = NULL, vcov = NULL, cluster = NULL, c
     correlations = correlation_table(object),
     sigma = object$sigma,
     has_residual = has_residual(object),
+    residual = residual_table(object),
+    residual_words = residual_words(object),
     dispersion = dispersion_table(object),
     dispersion_words = dispersion_words(object),
     accuracy_words = accuracy_words(object),
@@ -151,7 +154,7 @@ random_table <- function(fit) {
     parameter_places(fit, rep(j, length(columns)), columns, rep(NA_character_, length(columns)))
   })
   if (has_residual(fit)) {
-    at <- c(at, which(fit$parameters$component != "random")[1L])
+    at <- c(at, residual_place(fit$parameters))
     rows <- c(rows, list(data.frame(
       term = "Residual", group = "Residual", structure = "id", parameters = 1L,
       levels = NA_integer_, name = "", variance = fit$sigma^2, sd = fit$sigma,
@@ -273,6 +276,7 @@ print.tiers_summary <- function(x, digits = max(3L, getOption("digits") - 3L),
   cat("\n")
   print_criteria(x$criteria)
   print_random(x, digits)
+  print_residual(x, digits)
   print_fixed(x, digits, signif.stars)
   print_dispersion(x, digits, signif.stars)
   if (x$show_correlation && nrow(x$vcov) > 1L) {
@@ -295,6 +299,11 @@ print_random <- function(x, digits) {
   lines <- random_lines(x$random, x$correlations, digits, c("Levels", "Variance", "SD", "limits"))
   known <- attr(x$varcor, "known")$parameters
   cat(c(lines, structure_lines(known, attr(x$varcor, "structures"), digits)), sep = "\n")
+}
+
+print_residual <- function(x, digits) {
+  if (is.null(x$residual_words)) return(invisible())
+  cat("", residual_lines(x$residual, x$residual_words, digits, "limits"), sep = "\n")
 }
 
 # A constant that is the residual standard deviation stands with the random effects.

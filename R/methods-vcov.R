@@ -155,6 +155,11 @@ check_robust_call <- function(type, cluster, which, component) {
 
 # The coefficients of the log dispersion parameter, with their covariance matrix.
 dispersion_part <- function(fit) {
+  if (has_structure(fit)) {
+    stop_input(c("Coefficients of the residual standard deviation are parameters of the variances.",
+                 i = "Use {.code vcov(fit, which = \"theta\")} and
+                      {.code confint(fit, \"theta_\")}."))
+  }
   if (is.null(fit$dispersion)) {
     stop_input("A linear model has no coefficients of the dispersion: see {.fn sigma}.")
   }

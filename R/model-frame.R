@@ -98,12 +98,12 @@ collect_frame <- function(parsed, data, rows, na.action) {
   if (n == 0L && is.data.frame(data)) stop_input("{.arg data} has 0 rows.")
   rows <- check_row_arguments(rows, n, data)
   bars <- lapply(parsed$bars, add_basis_terms, data = data, env = parsed$env)
-  all_terms <- frame_terms(parsed$fixed, bars, parsed$dispersion)
+  all_terms <- frame_terms(parsed$fixed, bars, parsed$dispersion, parsed$residual$exprs)
   frame <- evaluate_frame(all_terms, data, rows, na.action, parsed, n)
   full <- attr(frame, "terms")
   variables <- raw_variables(all_terms, data, parsed$env, n)
-  env <- slim_environment(parsed$env, list(parsed$formula, parsed$dispersion, rows$exprs$offset),
-                          c(variables, names(frame)), n)
+  exprs <- c(list(parsed$formula, parsed$dispersion, rows$exprs$offset), parsed$residual$exprs)
+  env <- slim_environment(parsed$env, exprs, c(variables, names(frame)), n)
   terms <- with_prediction_info(parsed$fixed, full, env)
   dispersion <- parsed$dispersion
   if (!is.null(dispersion)) dispersion <- with_prediction_info(dispersion, full, env)
@@ -147,10 +147,11 @@ add_basis_terms <- function(bar, data, env) {
   bar
 }
 
-# Terms of the fixed part whose variables go on with those of the bars and of the dispersion: all
+# Terms of the fixed part whose variables go on with those of the bars, of the dispersion and with
+# those (expressions) of the residual structure: all
 # that model.frame() looks at. The fixed variables stay first, so positions (of offsets) remain
 # true.
-frame_terms <- function(fixed, bars, dispersion = NULL) {
+frame_terms <- function(fixed, bars, dispersion = NULL, others = NULL) {
   variables <- as.list(attr(fixed, "variables"))[-1L]
   for (bar in bars) {
     if (!is.null(bar$basis_terms)) {
@@ -161,6 +162,7 @@ frame_terms <- function(fixed, bars, dispersion = NULL) {
   if (!is.null(dispersion)) {
     variables <- c(variables, as.list(attr(dispersion, "variables"))[-1L])
   }
+  variables <- c(variables, others)
   variables <- variables[!duplicated(vapply(variables, text_of, ""))]
   attr(fixed, "variables") <- as.call(c(quote(list), variables))
   fixed

@@ -6,7 +6,7 @@ fit_version <- 2L
 # `model` is what the frame stages made, `result` what the engine returned. The elements of `kind`
 # (see kind.R) are elements of the fit.
 new_fit <- function(kind, call, model, spec, result, control) {
-  fit <- structure(class = c(kind_class(kind), "tiers_fit"), c(list(
+  fit <- structure(class = c(kind_classes(kind), "tiers_fit"), c(list(
     call = call,
     formula = model$formula,
     full_formula = model$formula,

@@ -40,13 +40,14 @@ vague_sd <- function(fit) {
 }
 
 limit_scale <- function(table) {
-  ends <- table$type == "structure" & is.finite(table$lower) & is.finite(table$upper)
+  own <- table$type %in% c("structure", "residual")
+  ends <- own & is.finite(table$lower) & is.finite(table$upper)
   ifelse(table$type == "cor" | ends, "z", ifelse(table$lower >= 0, "log", "identity"))
 }
 
 # Where Fisher's z has its zero, and how far its ends are from there.
 z_range <- function(table) {
-  own <- limit_scale(table) == "z" & table$type == "structure"
+  own <- limit_scale(table) == "z" & table$type %in% c("structure", "residual")
   list(middle = ifelse(own, (table$lower + table$upper) / 2, 0),
        half = ifelse(own, (table$upper - table$lower) / 2, 1))
 }

@@ -16,7 +16,7 @@ prediction_table <- function(fit, parts, newdata, allow_new, type, asked) {
   errors_of <- function(prediction) {
     own <- error_rows(fit, parts, newdata, X, meets, rest = prediction)
     if (prediction && kind_tests(fit)$linear) {
-      own$rows$residual <- 1 / new_weights(fit, newdata, asked$weights)[own$known]
+      own$rows$residual <- new_variances(fit, newdata, asked$weights)[own$known]
     }
     errors <- row_errors(fit, own, prepared, is.na(value))
     if (is.null(errors_told)) {
@@ -89,7 +89,7 @@ row_errors <- function(fit, own, prepared, missing) {
   simple <- length(rows$parts) == 0L && (length(rows$residual) == 0L || length(fit$random) == 0L)
   found <- if (simple && kind_tests(fit)$linear) {
     L <- kept_columns(fit, rows$fixed)
-    extra <- if (length(rows$residual)) fit$sigma^2 * rows$residual else 0
+    extra <- if (length(rows$residual)) random_scale(fit)^2 * rows$residual else 0
     list(variance = row_variances(L, prepared$vcov) + extra, df = prepared$df_rows(L))
   } else {
     kind_row_errors(fit, rows, prepared)
@@ -129,6 +129,12 @@ response_rows <- function(fit, newdata, weights) {
     rows[[if (is_success_family(fit$family)) "m" else "a"]] <- new_weights(fit, newdata, weights)
   }
   rows[c("m", "a", "d")]
+}
+
+# Variances of new responses of a linear model given their means, relative to the scale of the
+# random effects.
+new_variances <- function(fit, newdata, weights) {
+  (row_dispersion(fit, newdata) / random_scale(fit))^2 / new_weights(fit, newdata, weights)
 }
 
 # Weights of new responses.

@@ -29,6 +29,9 @@ no_profile_reason <- function(fit, names) {
   reason[!fixed & table$fixed] <- "what is held at a value has none"
   zero <- !fixed & table$type %in% c("cor", "structure") & is.na(table$estimate)
   reason[zero] <- "one of its standard deviations is zero"
+  if (has_structure(fit)) {
+    reason[] <- "models with a residual structure have Wald limits only"
+  }
   if (any(takes_no_constraint(fit$parameters))) {
     reason[!fixed] <- "only Wald limits are available beside a range or a smoothness"
   }

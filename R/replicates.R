@@ -82,6 +82,7 @@ residual_drawer <- function(fit) {
                  i = "Use {.code type = \"parametric\"}, or {.code type = \"cases\"}, which draws
                       groups."))
   }
+  refuse_structure(fit, "Bootstrap samples of residuals", "Use {.code type = \"parametric\"}.")
   terms <- lapply(seq_along(fit$random), function(j) {
     at <- random_basis(fit, j)
     c(at[c("basis", "codes")], list(modes = rescaled_modes(fit$random[[j]])))

@@ -8,7 +8,7 @@ report_fit <- function(fit, spec, result) {
   report_dropped(fit)
   kind_report(fit)
   if (isTRUE(result$condition < condition_limit)) report_condition(fit, spec, result)
-  if (length(fit$random) == 0L) {
+  if (length(fit$random) == 0L && !has_structure(fit)) {
     inform(character(), c("There is no random-effects term: the model has fixed effects only.",
                           i = "Add one with {.code (1 | group)}."))
   }
@@ -116,6 +116,7 @@ ending_lines <- function(fit) {
     return(c(x = "No step lowers the deviance any further, so that more iterations do not help.",
              i = lines$stuck))
   }
+  if (has_structure(fit)) return(c(i = "Raise `control = tiers_control(maxit = )`."))
   c(i = "Raise `control = tiers_control(maxit = )`, or start from this fit with
          `start = fit`.")
 }

@@ -5,7 +5,7 @@
 # a generalized model also size (see read_response()).
 common_specification <- function(kind, response, X, built, frame, reml) {
   offset <- stats::model.offset(frame)
-  structure(class = c(kind_class(kind), "tiers_specification"), list(
+  structure(class = c(kind_classes(kind), "tiers_specification"), list(
     y = response$y,
     offset = if (is.null(offset)) double() else as.double(offset),
     weights = response$weights,

@@ -8,6 +8,7 @@
 # list(scale, fixed, between, residual, groups, of_groups): `between` is the part of all random
 # effects, of_groups() that of some of the grouping factors, `groups` their names.
 variance_shares <- function(fit, scale = NULL) {
+  refuse_structure(fit, "Shares of the variance")
   scale <- match_share_scale(fit, scale)
   rows <- used_share_rows(fit)
   if (scale == "response" && !adds_residual(fit)) return(response_shares(fit, rows))

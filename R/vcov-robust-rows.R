@@ -9,6 +9,7 @@
 #   terms, lambda   level codes and basis of each grouping factor, and its factor
 #   basis           T
 robust_rows <- function(fit) {
+  if (has_structure(fit)) return(whitened_rows(fit))
   used <- which(used_row(fit) & root_weights(fit) > 0)
   weight <- root_weights(fit)[used]^2
   fixed <- orthogonal_columns(kept_matrix(fit)[used, , drop = FALSE], sqrt(weight))
@@ -62,6 +63,38 @@ spread_part <- function(grouped, X, weight) {
   }, grouped$terms, grouped$lambda))
   factor <- Matrix::Cholesky(Matrix::tcrossprod(U), LDL = FALSE, Imult = 1)
   root * as.matrix(Matrix::crossprod(U, Matrix::solve(factor, U %*% (root * X), system = "A")))
+}
+
+# The same of a model with a residual structure: the rows times L^-1 with V = L L', after which they
+# are independent. Their own clusters are those of the rows as long as no unit is cut; what corrects
+# the bias of a cluster by a root of its covariance matrix (CR2) would depend on which root it is.
+whitened_rows <- function(fit) {
+  used <- which(used_row(fit))
+  y <- unname(observed_response(fit) - fitted_values(fit, "marginal"))
+  solved <- run_solve_units(fit, cbind(y, unname(kept_matrix(fit))), marginal = TRUE, half = TRUE)
+  solved <- random_scale(fit) * solved[used, , drop = FALSE]
+  fixed <- orthogonal_columns(solved[, -1L, drop = FALSE], rep(1, length(used)))
+  turn <- backsolve(information_root(crossprod(fixed$X)), diag(1, ncol(fixed$X)))
+  white <- fixed$X %*% turn
+  list(X = white, H = white, residual = solved[, 1L], variance = rep(1, length(used)),
+       terms = list(), lambda = list(), basis = fixed$map %*% turn, used = used)
+}
+
+# Clusters of a model with a residual structure contain its subjects and its groups.
+check_whole_units <- function(fit, type, clusters) {
+  if (!has_structure(fit)) return(invisible())
+  if (type == "CR2") {
+    stop_input(c("{.code type = \"CR2\"} of a model with a residual structure is not available in
+                  this version of tiers.", i = "Use {.code type = \"CR3\"} or {.code \"CR1\"}."))
+  }
+  used <- used_row(fit)
+  groups <- group_codes_of(fit)
+  for (name in names(clusters)) for (group in names(groups)) {
+    if (nested_in(groups[[group]][used], clusters[[name]][used])) next
+    stop_input(c("Clusters of a model with a residual structure must contain its subjects and
+                  groups: rows of a level of `{group}` lie in different clusters of `{name}`.",
+                 i = "Take larger clusters."))
+  }
 }
 
 # What cluster_sums_cpp() returns for a clustering, with what its numbers refer to: `contained`,

@@ -35,6 +35,7 @@ robust_vcov <- function(fit, type, cluster, complete = FALSE) {
   validate_fit(fit)
   check_robust_fit(fit)
   clusters <- read_clusters(fit, cluster)
+  check_whole_units(fit, type, clusters)
   note_cut_levels(fit, clusters)
   new_robust_vcov(fit, type, clusters, complete)
 }
@@ -188,12 +189,17 @@ cluster_rows <- function(fit, value, name, arg = "cluster") {
   stop_input("`{name}` has {length(value)} value{?s}; the fit has {n} row{?s}.")
 }
 
-# Level codes of each grouping factor of the random terms, by name.
+# Level codes of each grouping factor of the random terms, and of the subjects of a residual
+# structure, by name.
 group_codes_of <- function(fit) {
   groups <- term_groups(fit)
   first <- which(!duplicated(groups))
-  stats::setNames(lapply(first, function(j) build_groups(fit$random_terms[[j]], fit$frame)$codes),
-                  groups[first])
+  codes <- stats::setNames(
+    lapply(first, function(j) build_groups(fit$random_terms[[j]], fit$frame)$codes), groups[first])
+  subject <- paste(fit$residual$components, collapse = ":")
+  if (!nzchar(subject) || subject %in% names(codes)) return(codes)
+  own <- residual_groups(fit$residual$components, fit$frame)$codes
+  c(codes, stats::setNames(list(own), subject))
 }
 
 # The grouping factor that contains all others.

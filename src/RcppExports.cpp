@@ -24,12 +24,13 @@ BEGIN_RCPP
 END_RCPP
 }
 // covariance_traits_cpp
-Rcpp::List covariance_traits_cpp();
-RcppExport SEXP _tiers_covariance_traits_cpp() {
+Rcpp::List covariance_traits_cpp(bool residual);
+RcppExport SEXP _tiers_covariance_traits_cpp(SEXP residualSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::RNGScope rcpp_rngScope_gen;
-    rcpp_result_gen = Rcpp::wrap(covariance_traits_cpp());
+    Rcpp::traits::input_parameter< bool >::type residual(residualSEXP);
+    rcpp_result_gen = Rcpp::wrap(covariance_traits_cpp(residual));
     return rcpp_result_gen;
 END_RCPP
 }
@@ -444,10 +445,88 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// residual_shape_cpp
+List residual_shape_cpp(const List& recipe);
+RcppExport SEXP _tiers_residual_shape_cpp(SEXP recipeSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const List& >::type recipe(recipeSEXP);
+    rcpp_result_gen = Rcpp::wrap(residual_shape_cpp(recipe));
+    return rcpp_result_gen;
+END_RCPP
+}
+// fit_structured_cpp
+List fit_structured_cpp(const List& spec, const List& control);
+RcppExport SEXP _tiers_fit_structured_cpp(SEXP specSEXP, SEXP controlSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const List& >::type spec(specSEXP);
+    Rcpp::traits::input_parameter< const List& >::type control(controlSEXP);
+    rcpp_result_gen = Rcpp::wrap(fit_structured_cpp(spec, control));
+    return rcpp_result_gen;
+END_RCPP
+}
+// evaluate_structured_cpp
+List evaluate_structured_cpp(const List& spec, const List& point);
+RcppExport SEXP _tiers_evaluate_structured_cpp(SEXP specSEXP, SEXP pointSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const List& >::type spec(specSEXP);
+    Rcpp::traits::input_parameter< const List& >::type point(pointSEXP);
+    rcpp_result_gen = Rcpp::wrap(evaluate_structured_cpp(spec, point));
+    return rcpp_result_gen;
+END_RCPP
+}
+// solve_units_cpp
+Eigen::MatrixXd solve_units_cpp(const List& spec, const List& point, bool marginal, bool half, const Eigen::MatrixXd& columns);
+RcppExport SEXP _tiers_solve_units_cpp(SEXP specSEXP, SEXP pointSEXP, SEXP marginalSEXP, SEXP halfSEXP, SEXP columnsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const List& >::type spec(specSEXP);
+    Rcpp::traits::input_parameter< const List& >::type point(pointSEXP);
+    Rcpp::traits::input_parameter< bool >::type marginal(marginalSEXP);
+    Rcpp::traits::input_parameter< bool >::type half(halfSEXP);
+    Rcpp::traits::input_parameter< const Eigen::MatrixXd& >::type columns(columnsSEXP);
+    rcpp_result_gen = Rcpp::wrap(solve_units_cpp(spec, point, marginal, half, columns));
+    return rcpp_result_gen;
+END_RCPP
+}
+// unit_covariance_cpp
+List unit_covariance_cpp(const List& spec, const List& point, int row);
+RcppExport SEXP _tiers_unit_covariance_cpp(SEXP specSEXP, SEXP pointSEXP, SEXP rowSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const List& >::type spec(specSEXP);
+    Rcpp::traits::input_parameter< const List& >::type point(pointSEXP);
+    Rcpp::traits::input_parameter< int >::type row(rowSEXP);
+    rcpp_result_gen = Rcpp::wrap(unit_covariance_cpp(spec, point, row));
+    return rcpp_result_gen;
+END_RCPP
+}
+// residual_value_cpp
+Eigen::MatrixXd residual_value_cpp(const List& recipe, bool unit, const Eigen::VectorXd& phi, const std::vector<int>& visits, const Eigen::MatrixXd& coordinates);
+RcppExport SEXP _tiers_residual_value_cpp(SEXP recipeSEXP, SEXP unitSEXP, SEXP phiSEXP, SEXP visitsSEXP, SEXP coordinatesSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const List& >::type recipe(recipeSEXP);
+    Rcpp::traits::input_parameter< bool >::type unit(unitSEXP);
+    Rcpp::traits::input_parameter< const Eigen::VectorXd& >::type phi(phiSEXP);
+    Rcpp::traits::input_parameter< const std::vector<int>& >::type visits(visitsSEXP);
+    Rcpp::traits::input_parameter< const Eigen::MatrixXd& >::type coordinates(coordinatesSEXP);
+    rcpp_result_gen = Rcpp::wrap(residual_value_cpp(recipe, unit, phi, visits, coordinates));
+    return rcpp_result_gen;
+END_RCPP
+}
 
 static const R_CallMethodDef CallEntries[] = {
     {"_tiers_cluster_sums_cpp", (DL_FUNC) &_tiers_cluster_sums_cpp, 2},
-    {"_tiers_covariance_traits_cpp", (DL_FUNC) &_tiers_covariance_traits_cpp, 0},
+    {"_tiers_covariance_traits_cpp", (DL_FUNC) &_tiers_covariance_traits_cpp, 1},
     {"_tiers_covariance_parameter_count_cpp", (DL_FUNC) &_tiers_covariance_parameter_count_cpp, 2},
     {"_tiers_covariance_parameter_names_cpp", (DL_FUNC) &_tiers_covariance_parameter_names_cpp, 2},
     {"_tiers_covariance_parameters_cpp", (DL_FUNC) &_tiers_covariance_parameters_cpp, 2},
@@ -478,6 +557,12 @@ static const R_CallMethodDef CallEntries[] = {
     {"_tiers_profile_glmm_cpp", (DL_FUNC) &_tiers_profile_glmm_cpp, 9},
     {"_tiers_replicates_lmm_cpp", (DL_FUNC) &_tiers_replicates_lmm_cpp, 3},
     {"_tiers_replicates_glmm_cpp", (DL_FUNC) &_tiers_replicates_glmm_cpp, 3},
+    {"_tiers_residual_shape_cpp", (DL_FUNC) &_tiers_residual_shape_cpp, 1},
+    {"_tiers_fit_structured_cpp", (DL_FUNC) &_tiers_fit_structured_cpp, 2},
+    {"_tiers_evaluate_structured_cpp", (DL_FUNC) &_tiers_evaluate_structured_cpp, 2},
+    {"_tiers_solve_units_cpp", (DL_FUNC) &_tiers_solve_units_cpp, 5},
+    {"_tiers_unit_covariance_cpp", (DL_FUNC) &_tiers_unit_covariance_cpp, 3},
+    {"_tiers_residual_value_cpp", (DL_FUNC) &_tiers_residual_value_cpp, 5},
     {NULL, NULL, 0}
 };
 

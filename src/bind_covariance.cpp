@@ -4,6 +4,7 @@
 #include "convert.h"
 #include "core/covariance/covariance_registry.h"
 #include "core/covariance/semidefinite_factor.h"
+#include "core/covariance/shape_registry.h"
 
 using Rcpp::_;
 
@@ -17,10 +18,11 @@ std::unique_ptr<tiers::CovarianceStructure> structure_from_r(SEXP structure, tie
 
 }  // namespace
 
-// One row a structure: see ShapeTraits. `each`: with a variance for each column.
+// One row a structure: see ShapeTraits. `each`: with a variance for each column. `residual`: those
+// of residuals, of which there are more than of random effects.
 // [[Rcpp::export]]
-Rcpp::List covariance_traits_cpp() {
-  const auto traits = tiers::covariance_traits();
+Rcpp::List covariance_traits_cpp(bool residual) {
+  const auto traits = residual ? tiers::shape_traits() : tiers::covariance_traits();
   const auto column = [&](auto of) {
     Rcpp::LogicalVector out(traits.size());
     for (std::size_t i = 0; i < traits.size(); ++i) out[i] = of(traits[i]);

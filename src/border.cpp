@@ -14,5 +14,6 @@
 #include "bind_lmm.cpp"
 #include "bind_profile.cpp"
 #include "bind_replicates.cpp"
+#include "bind_structured.cpp"
 #include "convert.cpp"
 #include "RcppExports.cpp"  // last: it opens the namespace Rcpp

@@ -6,8 +6,8 @@ using Rcpp::List;
 using tiers::Index;
 using tiers::Matrix;
 
-// A name, or a list(name, coordinates, each, nugget, band, lags, smoothness) in which what is
-// missing is left to the name.
+// A name, or a list(name, coordinates, each, nugget, band, lags, p, q, visits, dimensions,
+// smoothness) in which what is missing is left to the name.
 tiers::StructureRecipe recipe_from_r(SEXP what) {
   tiers::StructureRecipe recipe;
   if (TYPEOF(what) == STRSXP) {
@@ -26,6 +26,8 @@ tiers::StructureRecipe recipe_from_r(SEXP what) {
   if (has("lags")) recipe.lags = Rcpp::as<std::vector<double>>(list["lags"]);
   if (has("p")) recipe.ar = Rcpp::as<int>(list["p"]);
   if (has("q")) recipe.ma = Rcpp::as<int>(list["q"]);
+  if (has("visits")) recipe.visits = Rcpp::as<int>(list["visits"]);
+  if (has("dimensions")) recipe.dimensions = Rcpp::as<int>(list["dimensions"]);
   if (has("smoothness")) recipe.smoothness = Rcpp::as<double>(list["smoothness"]);
   return recipe;
 }
@@ -251,6 +253,8 @@ const char* kind_name(tiers::ModelParameter::Kind kind) {
       return "structure";
     case tiers::ModelParameter::Kind::sigma:
       return "sigma";
+    case tiers::ModelParameter::Kind::residual:
+      return "residual";
     default:
       return "dispersion";
   }
@@ -271,8 +275,8 @@ List unidentified_to_r(const tiers::Unidentified& what) {
 // One element for each column of the table; places count from 1, 0: none.
 List parameters_to_r(const std::vector<tiers::ModelParameter>& parameters) {
   const int size = static_cast<int>(parameters.size());
-  Rcpp::CharacterVector type(size);
-  Rcpp::IntegerVector term(size), row(size), column(size);
+  Rcpp::CharacterVector type(size), word(size), role(size);
+  Rcpp::IntegerVector term(size), row(size), column(size), by(size);
   Rcpp::NumericVector estimate(size), lower(size), upper(size);
   Rcpp::LogicalVector boundary(size), fixed(size);
   for (int i = 0; i < size; ++i) {
@@ -286,10 +290,14 @@ List parameters_to_r(const std::vector<tiers::ModelParameter>& parameters) {
     upper[i] = one.upper;
     boundary[i] = one.at_boundary;
     fixed[i] = one.fixed;
+    word[i] = one.word;
+    role[i] = one.role;
+    by[i] = one.by + 1;
   }
   return List::create(_["type"] = type, _["term"] = term, _["row"] = row, _["column"] = column,
                       _["estimate"] = estimate, _["lower"] = lower, _["upper"] = upper,
-                      _["boundary"] = boundary, _["fixed"] = fixed);
+                      _["boundary"] = boundary, _["fixed"] = fixed, _["word"] = word,
+                      _["role"] = role, _["by"] = by);
 }
 
 }  // namespace

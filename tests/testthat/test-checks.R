@@ -8,8 +8,7 @@ test_that("arguments are checked before anything else", {
 
 test_that("arguments of later versions are refused, absent ones are not", {
   d <- small_data()
-  expect_match(error_text(lmm(small_formula, d, residual = ar1(h | g))), "not available")
-  expect_match(error_text(lmm(small_formula, d, dispersion = ~ x)), "not available")
+  expect_match(error_text(glmm(small_formula, d, residual = ar1(h | g))), "not available")
   expect_match(error_text(lmm(small_formula, d, freq = h)), "not available")
   wrapper <- function(residual = NULL, freq = NULL) {
     lmm(small_formula, d, residual = residual, freq = freq, dispersion = ~ 1)

@@ -1,0 +1,179 @@
+growth <- nlme::Orthodont
+fits <- list(
+  us = lmm(distance ~ age * Sex, growth, residual = us(age | Subject)),
+  mixed = lmm(distance ~ age * Sex + (1 | Subject), growth, residual = ar1(age | Subject),
+              dispersion = ~ Sex))
+
+growth_covariance <- function(fit) {
+  visit <- match(growth$age, c(8, 10, 12, 14))
+  dense_covariance(fit, growth$Subject, visit, visit)
+}
+
+test_that("a fit with a residual structure is a linear fit of its own kind", {
+  expect_s3_class(fits$us, c("tiers_structured", "tiers_lmm", "tiers_fit"), exact = TRUE)
+  expect_identical(kind_class(fit_specification(fits$us)), "tiers_structured")
+  expect_true(is.na(sigma(fits$us)))
+  expect_identical(attr(logLik(fits$us), "df"), 14L)
+  expect_equal(logLik(update(fits$us, residual = cs(age | Subject))),
+               logLik(lmm(distance ~ age * Sex, growth, residual = cs(age | Subject))))
+  saved <- unserialize(serialize(fits$mixed, NULL))
+  expect_equal(residuals(saved, "normalized"), residuals(fits$mixed, "normalized"))
+})
+
+test_that("t tests of a saturated covariance matrix have the df of Hotelling's test", {
+  # 27 children and two group means: 25, as PROC MIXED has them for type UN with complete data.
+  expect_equal(unname(coef(summary(fits$us))[, "df"]), rep(25, 4), tolerance = 1e-5)
+  expect_equal(unname(coef(summary(fits$us, ddf = "between-within"))[, "df"]), c(25, 79, 25, 79))
+})
+
+test_that("Satterthwaite's df are those of the derivatives of vcov()", {
+  fit <- fits$mixed
+  names <- fit$parameters$name
+  X <- model.matrix(fit)
+  at <- function(values) {
+    moved <- fit
+    moved$parameters$estimate <- values
+    moved$sigma <- values[names == "sigma"]
+    moved$random[[1L]]$Sigma[] <- values[names == "sd_(Intercept)|Subject"]^2
+    diag(solve(crossprod(X, solve(growth_covariance(moved), X))))
+  }
+  values <- fit$parameters$estimate
+  slopes <- vapply(seq_along(values), function(i) {
+    step <- 1e-5 * (seq_along(values) == i)
+    (at(values + step) - at(values - step)) / 2e-5
+  }, numeric(4))
+  v <- at(values)
+  df <- 2 * v^2 / rowSums((slopes %*% vcov(fit, which = "theta")) * slopes)
+  expect_equal(unname(coef(summary(fit))[, "df"]), unname(df), tolerance = 1e-5)
+})
+
+test_that("residuals are scaled by R and whitened by R or V", {
+  fit <- fits$mixed
+  V <- growth_covariance(fit)
+  same <- outer(growth$Subject, growth$Subject, `==`)
+  R <- V - same * fit$random[[1L]]$Sigma[1L]
+  raw <- growth$distance - unname(predict(fit, re.form = NA))
+  sd <- function(S) unname(sqrt(diag(S)))
+  expect_equal(unname(residuals(fit, "scaled")), unname(residuals(fit)) / sd(R), tolerance = 1e-7)
+  expect_equal(unname(residuals(fit, "scaled", level = "marginal")), raw / sd(V), tolerance = 1e-7)
+  expect_equal(unname(residuals(fit, "normalized", level = "marginal")),
+               drop(forwardsolve(t(chol(V)), raw)), tolerance = 1e-6)
+  expect_equal(unname(residuals(fit, "normalized")),
+               drop(forwardsolve(t(chol(R)), unname(residuals(fit)))), tolerance = 1e-6)
+  # Modes of the random effects: Z'V^-1 r times the variance.
+  modes <- tapply(drop(solve(V, raw)), growth$Subject, sum) * fit$random[[1L]]$Sigma[1L]
+  expect_equal(fit$random[[1L]]$modes[, 1L], c(modes)[rownames(fit$random[[1L]]$modes)],
+               tolerance = 1e-6)
+  expect_equal(unname(predict(fit, type = "dispersion")), sd(R), tolerance = 1e-7)
+})
+
+test_that("robust covariance matrices are sums over subjects", {
+  for (fit in fits) {
+    V <- growth_covariance(fit)
+    X <- model.matrix(fit)
+    P <- solve(V)
+    bread <- solve(crossprod(X, P %*% X))
+    raw <- growth$distance - drop(X %*% fixef(fit))
+    scores <- function(A) {
+      t(vapply(split(seq_along(raw), growth$Subject), function(i) {
+        drop(t(X[i, ]) %*% P[i, i] %*% A(i) %*% raw[i])
+      }, numeric(4)))
+    }
+    meat <- crossprod(scores(function(i) diag(length(i))))
+    expect_equal(unname(plain_vcov(vcov(fit, type = "CR0"))), unname(bread %*% meat %*% bread),
+                 tolerance = 1e-6)
+    meat <- crossprod(scores(function(i) {
+      solve(diag(length(i)) - X[i, ] %*% bread %*% t(X[i, ]) %*% P[i, i])
+    }))
+    expect_equal(unname(plain_vcov(vcov(fit, type = "CR3"))), unname(bread %*% meat %*% bread),
+                 tolerance = 1e-6)
+    expect_error(vcov(fit, type = "CR2"), class = "tiers_error_input")
+    expect_error(vcov(fit, type = "CR0", cluster = ~ age), class = "tiers_error_input")
+  }
+})
+
+test_that("draws have the covariance matrix of the fit", {
+  for (fit in fits) {
+    draws <- as.matrix(simulate(fit, 4000, seed = 1))
+    error <- draws - unname(predict(fit, re.form = NA))
+    first <- which(growth$Subject == "F01")
+    expect_equal(tcrossprod(error[first, ]) / 4000, growth_covariance(fit)[first, first],
+                 tolerance = 0.08, ignore_attr = TRUE)
+    expect_equal(mean(error[first, ] * error[which(growth$Subject == "M01"), ]), 0, tolerance = 0.1)
+  }
+  new <- data.frame(age = c(8, 12), Sex = "Male", Subject = "new")
+  draws <- as.matrix(simulate(fits$us, 4000, seed = 1, newdata = new))
+  error <- draws - rowMeans(draws)
+  expect_equal(tcrossprod(error) / 4000, getVarCov(fits$us, "M01")[c(1, 3), c(1, 3)],
+               tolerance = 0.08, ignore_attr = TRUE)
+  expect_error(simulate(fits$us, newdata = transform(new, age = 9)), class = "tiers_error_input")
+})
+
+test_that("covariance matrices of subjects are blocks of R and V", {
+  for (fit in fits) {
+    V <- growth_covariance(fit)
+    rows <- which(growth$Subject == "F05")
+    expect_equal(getVarCov(fit, "F05", type = "marginal"), V[rows, rows], ignore_attr = TRUE)
+    expect_equal(getVarCov(fit, "F05", type = "marginal", correlation = TRUE),
+                 cov2cor(V[rows, rows]), ignore_attr = TRUE)
+    expect_equal(getVarCov(fit, "F05") + getVarCov(fit, "F05", type = "random.effects"),
+                 V[rows, rows], ignore_attr = TRUE)
+  }
+  expect_error(getVarCov(fits$us, "F99"), class = "tiers_error_input")
+  expect_error(getVarCov(lmm(distance ~ age + (1 | Subject), growth)), class = "tiers_error_input")
+})
+
+test_that("limits of new responses have the variance of their row", {
+  new <- data.frame(age = c(8, 14), Sex = "Male", Subject = "new")
+  found <- predict(fits$us, new, re.form = NA, interval = "prediction", output = "data.frame")
+  error <- sqrt(found$se.fit^2 + diag(getVarCov(fits$us, "M01"))[c(1, 4)])
+  df <- (found$upr - found$fit) / error
+  expect_equal(unname(df), qt(0.975, found$df), tolerance = 1e-6)
+})
+
+test_that("likelihoods are compared where the one structure is a case of the other", {
+  fit <- function(residual) eval(bquote(lmm(distance ~ age, growth, residual = .(residual))))
+  cs <- fit(quote(cs(age | Subject)))
+  ar1 <- fit(quote(ar1(age | Subject)))
+  by <- fit(quote(cs(age | Subject, by = Sex)))
+  us <- fit(quote(us(age | Subject)))
+  test <- anova(cs, us)
+  expect_equal(test$Chisq[2L], cs$deviance - us$deviance)
+  expect_identical(test$Df[2L], 8)
+  expect_false(anyNA(anova(cs, by)$Chisq[2L]))
+  expect_true(is.na(anova(by, us)$Chisq[2L]))
+  expect_false(anyNA(anova(lmm(distance ~ age + (1 | Subject), growth),
+                           update(fits$mixed, . ~ age + (1 | Subject)))$Chisq[2L]))
+  expect_snapshot(anova(cs, by))
+})
+
+test_that("what is made for independent rows is refused", {
+  refused <- expression(
+    influence(fit), hatvalues(fit), cooks.distance(fit), rstudent(fit), dfbeta(fit), profile(fit),
+    covtest(fit), icc(fit), r2(fit), reliability(fit), bootstrap(fit, nsim = 2, type = "residual"),
+    bootstrap(fit, nsim = 2, type = "cases"), residuals(fit, "studentized"),
+    vcov(fit, component = "dispersion"), confint(fit, method = "profile"))
+  fit <- fits$mixed
+  for (i in seq_along(refused)) {
+    expect_error(suppressMessages(eval(refused[[i]])), class = "tiers_error",
+                 label = text_of(refused[[i]]))
+  }
+})
+
+test_that("tables have the parameters of the residuals", {
+  expect_identical(tidy(fits$mixed, "ran_pars")$term,
+                   c("sd__(Intercept)", "sd__Observation", "cor", "log(sigma)_SexFemale"))
+  limits <- tidy(fits$mixed, "ran_pars", conf.int = TRUE)
+  expect_equal(limits$std.error[match("sd__Observation", limits$term)],
+               sqrt(vcov(fits$mixed, which = "theta")["sigma", "sigma"]))
+  expect_true(is.na(glance(fits$us)$r2_marginal))
+  expect_equal(unname(augment(fits$us)$.resid), unname(residuals(fits$us)))
+})
+
+test_that("printouts name the structure and show its parameters", {
+  expect_snapshot({
+    fits$us
+    summary(fits$mixed)
+    lmm(distance ~ age, growth, residual = sp_exp(age | Subject, by = Sex))
+  })
+})
