@@ -101,6 +101,65 @@ test_that("by maximum likelihood it goes along with the rest of its term", {
   }
 })
 
+test_that("of three columns by maximum likelihood it ends on the boundary, at a minimum there", {
+  few_groups <- function(seed, groups, size) {
+    set.seed(seed)
+    d <- data.frame(g = gl(groups, size), x = rnorm(groups * size, 2), z = rnorm(groups * size))
+    b <- matrix(rnorm(3L * groups), groups) %*% matrix(rnorm(9L), 3L)
+    d$y <- d$x + b[d$g, 1L] + b[d$g, 2L] * d$x + b[d$g, 3L] * d$z + rnorm(nrow(d))
+    d
+  }
+  for (seed in 1:6) {
+    d <- few_groups(seed, 3L + seed, 10L)
+    formula <- if (seed %% 2L) y ~ g + x + (x + z | g) else y ~ g * x + z + (x + z | g)
+    fit <- suppressMessages(lmm(formula, d, REML = FALSE))
+    expect_identical(fit$convergence$status, "boundary")
+    spec <- tiers:::fit_specification(fit)
+    Sigma <- tcrossprod(fit$random$g$Lambda)
+    deviance_of <- function(Sigma) {
+      parts <- eigen(Sigma, symmetric = TRUE)
+      root <- parts$vectors %*% (sqrt(pmax(parts$values, 0)) * t(parts$vectors))
+      dense_deviance(spec, list(t(qr.R(qr(root)))))
+    }
+    expect_equal(deviance_of(Sigma), fit$deviance, tolerance = 1e-9)
+    # Slopes of the deviance along Sigma = T Sigma T', matrices of the same rank, are zero.
+    h <- 1e-4
+    slopes <- outer(1:3, 1:3, Vectorize(function(a, b) {
+      value <- vapply(c(-h, h), function(by) {
+        T <- diag(3L)
+        T[a, b] <- T[a, b] + by
+        deviance_of(T %*% Sigma %*% t(T))
+      }, 0)
+      diff(value) / (2 * h)
+    }))
+    expect_lt(max(abs(slopes)), 1e-3)
+    # A part of its own is worse: intercepts that the others do not tell.
+    expect_lt(min(eigen(cov2cor(Sigma), symmetric = TRUE)$values), 1e-12)
+    own <- diag(c(1e-3, 0, 0))
+    expect_gt(deviance_of(Sigma + own), fit$deviance)
+    skip_if_not_installed("lme4")
+    other <- suppressWarnings(suppressMessages(lme4::lmer(formula, d, REML = FALSE)))
+    expect_lt(fit$deviance, -2 * as.numeric(logLik(other)) + 1e-6)
+  }
+})
+
+test_that("by maximum likelihood of few levels variances far off are looked at, too", {
+  set.seed(41)
+  k <- sample(3:8, 1L)
+  m <- sample(c(5, 10, 20), 1L)
+  d <- data.frame(g = gl(k, m), x = rnorm(k * m, sample(c(0, 3), 1L)))
+  d$z <- rnorm(k * m) + 0.3 * d$x
+  L <- matrix(rnorm(9L), 3L) * sample(c(0.3, 1, 2), 1L)
+  b <- matrix(rnorm(3L * k), k) %*% L
+  d$y <- 1 + d$x + b[d$g, 1L] + b[d$g, 2L] * d$x + b[d$g, 3L] * d$z + rnorm(k * m)
+  for (formula in list(y ~ g + x + z + (x + z || g), y ~ g + x + z + (0 + x + z || g))) {
+    fit <- suppressMessages(lmm(formula, d, REML = FALSE))
+    # With both slopes at zero it is 141.58; lme4 1.1-31 finds 123.0891.
+    expect_equal(fit$deviance, 123.0891, tolerance = 1e-6)
+    expect_gt(fit$parameters$estimate[fit$parameters$name == "sd_x|g"], 7)
+  }
+})
+
 test_that("weights, an offset and a dropped column change nothing about it", {
   d <- flat_data(8)
   d$w <- rep(c(1, 2, 0, 0.5), length.out = nrow(d))

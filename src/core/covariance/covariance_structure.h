@@ -105,6 +105,11 @@ class CovarianceStructure {
   // orthonormal): the others are zero, and what is left describes every Sigma up to these
   // directions.
   virtual std::vector<bool> free_without(const Matrix& directions) const;
+  // Which parameters, the others zero, describe all Sigma of at most that rank. Empty: no such.
+  virtual std::vector<bool> free_of_rank(Index rank) const {
+    static_cast<void>(rank);
+    return {};
+  }
   // Where Sigma is singular: the unit directions (k x d) with zero variance that may be opened, and
   // for each the derivative of the deviance with respect to the variance along it, given
   // D = d deviance / d Sigma (k x k). Non-negative at a minimum.

@@ -113,6 +113,12 @@ class Unstructured final : public CovarianceStructure {
     return free;
   }
 
+  std::vector<bool> free_of_rank(Index rank) const override {
+    std::vector<bool> free;
+    for (Index j = 0; j < columns(); ++j) free.insert(free.end(), columns() - j, j < rank);
+    return free;
+  }
+
   Boundary boundary(const Vector& theta, const Matrix& d) const override {
     const Matrix lambda = factor(theta);
     Index rank = 0;
@@ -137,8 +143,7 @@ class Unstructured final : public CovarianceStructure {
       moved = moved || rank != j;
       out.col(rank++) = lambda.col(j);
     }
-    free.clear();
-    for (Index j = 0; j < columns(); ++j) free.insert(free.end(), columns() - j, j < rank);
+    free = free_of_rank(rank);
     return moved ? parameters(out) : Vector();
   }
 

@@ -10,6 +10,8 @@ namespace {
 // Left to gain, at most, where a fit that stopped early is taken to be on a ridge: a difference of
 // deviances that nobody reports. Elsewhere the search is stuck for another reason.
 constexpr double kRidgeGain = 1e-3;
+// Share of a variance that is not just small: about what the end of a search leaves of zero.
+constexpr double kSurelyZero = 1e-7;
 // Relative size at which a multiplier counts as negative: its digits are the eight that
 // derivatives beside zero leave (away_from_zero()), and those of the search's end.
 constexpr double kNegative = 1e-6;
@@ -21,10 +23,9 @@ constexpr double kReopenedShare = 0.1;
 constexpr double kFlatTerm = 1e-7;
 // Each reopening ends below the one before; more than one or two are not met, a bound has to be.
 constexpr int kMaxReopenings = 5;
-// Random columns up to which an evaluation costs next to nothing. Beyond, a model without a term is
-// looked at unless the deviance would rise by this much if it were the parabola that it is at the
-// optimum: another minimum at zero is met where the data hardly tell the term's variance.
-constexpr Index kCheapColumns = 300;
+// Where evaluations are not cheap a model without a term is looked at unless the deviance would
+// rise by this much if it were the parabola that it is at the optimum: another minimum at zero is
+// met where the data hardly tell the term's variance.
 constexpr double kSurelyBetter = 30.0;
 
 struct Reduced {
@@ -43,7 +44,8 @@ class BoundarySearch {
   BoundaryOptimum run(const Vector& start, const std::vector<bool>& allowed);
 
  private:
-  Reduced reduce(const Vector& psi) const;
+  Reduced reduce(const Vector& psi, double threshold) const;
+  bool settle(const Reduced& reduced);
   Optimum minimize_from(const Vector& start, const std::vector<bool>& free) const {
     return minimize(objective_, start, free, control_);
   }
@@ -56,6 +58,7 @@ class BoundarySearch {
   bool read_multipliers(Vector& reopened);
   bool reopen_term(int term, const Boundary& boundary, Vector& reopened) const;
   Vector kept(int term, Vector part) const;
+  bool keeps(int term, const Vector& part, const Vector& psi) const;
   bool reopen(const Vector& start);
   bool turn_ranges();
   bool lower_ranks();
@@ -89,12 +92,21 @@ BoundaryOptimum BoundarySearch::run(const Vector& start, const std::vector<bool>
   return out_;
 }
 
-Reduced BoundarySearch::reduce(const Vector& psi) const {
+Reduced BoundarySearch::reduce(const Vector& psi, double threshold) const {
   Reduced out{psi, all_, false};
   for (int j = 0; j < parameters_.terms(); ++j) {
     std::vector<bool> free;
-    const Vector part = parameters_.structure(j).reduce(parameters_.part(psi, j),
-                                                        objective_.mean_cross(j), kTryZero, free);
+    Vector part = parameters_.structure(j).reduce(parameters_.part(psi, j),
+                                                  objective_.mean_cross(j), threshold, free);
+    // A matrix whose rank is bounded, by a factor with other columns of zeros than the last.
+    if (part.size() > 0 && !keeps(j, part, psi)) {
+      std::vector<bool> mine;
+      const Vector last = parameters_.structure(j).zeros_last(part, mine);
+      if (last.size() > 0) {
+        part = last;
+        free = mine;
+      }
+    }
     out.psi.segment(parameters_.offset(j), part.size()) = part;
     for (std::size_t i = 0; i < free.size(); ++i) {
       out.free[parameters_.offset(j) + i] = out.free[parameters_.offset(j) + i] && free[i];
@@ -111,6 +123,15 @@ Vector BoundarySearch::kept(int term, Vector part) const {
     if (!all_[at]) part[i] = out_.optimum.psi[at];
   }
   return part;
+}
+
+// Are those as they are in psi?
+bool BoundarySearch::keeps(int term, const Vector& part, const Vector& psi) const {
+  for (Index i = 0; i < part.size(); ++i) {
+    const Index at = parameters_.offset(term) + i;
+    if (!all_[at] && part[i] != psi[at]) return false;
+  }
+  return true;
 }
 
 // Takes over an optimum; the work that led to the one before still counts.
@@ -159,16 +180,21 @@ Vector BoundarySearch::settle_flat_terms() const {
 // Sets to zero what is next to zero and minimizes over the rest. False: there is nothing to set,
 // or (at first) it costs something, and the optimum in hand lies in the interior.
 bool BoundarySearch::settle_on_boundary(const Vector& from, bool first) {
-  const Reduced reduced = reduce(from);
+  const Reduced reduced = reduce(from, kTryZero);
   if (!reduced.any) return false;
-  if (objective_.value(reduced.psi) <= out_.optimum.value + same_deviance()) {
-    const Optimum settled = minimize_from(reduced.psi, reduced.free);
-    if (settled.value <= out_.optimum.value + same_deviance()) {
-      accept(settled, reduced.free);
-      return true;
-    }
-  }
+  if (settle(reduced)) return true;
+  // One of several may be small and no more.
+  const Reduced fewer = reduce(from, kSurelyZero);
+  if (fewer.any && fewer.free != reduced.free && settle(fewer)) return true;
   return !first;
+}
+
+bool BoundarySearch::settle(const Reduced& reduced) {
+  if (!(objective_.value(reduced.psi) <= out_.optimum.value + same_deviance())) return false;
+  const Optimum settled = minimize_from(reduced.psi, reduced.free);
+  if (!(settled.value <= out_.optimum.value + same_deviance())) return false;
+  accept(settled, reduced.free);
+  return true;
 }
 
 // Multipliers of all zero variances. False if one is negative: then `reopened` is a start with such
@@ -230,13 +256,9 @@ bool BoundarySearch::turn_ranges() {
     const Index first = parameters_.offset(j);
     std::vector<bool> mine;
     const Vector part = parameters_.structure(j).zeros_last(parameters_.part(start, j), mine);
-    if (part.size() == 0) continue;
-    if (!std::all_of(all_.begin() + first, all_.begin() + first + part.size(),
-                     [](bool one) { return one; })) {
-      continue;
-    }
+    if (part.size() == 0 || !keeps(j, part, start)) continue;
     start.segment(first, part.size()) = part;
-    std::copy(mine.begin(), mine.end(), free.begin() + first);
+    for (Index i = 0; i < part.size(); ++i) free[first + i] = mine[i] && all_[first + i];
     any = true;
   }
   if (!any || !std::isfinite(objective_.value(start))) return false;
@@ -261,7 +283,7 @@ bool BoundarySearch::lower_ranks() {
     part = kept(j, part);
     Vector start = out_.optimum.psi;
     start.segment(parameters_.offset(j), part.size()) = part;
-    const Reduced reduced = reduce(start);
+    const Reduced reduced = reduce(start, kTryZero);
     const Optimum other = minimize_from(reduced.psi, reduced.free);
     if (!other.convergence.converged || !(other.value < out_.optimum.value - same_deviance()))
       continue;
@@ -286,13 +308,20 @@ void go_on_from_lower(MixedObjective& objective, const CovarianceParameters& par
   for (const Vector& point : points) {
     const double value = found.optimum.value, here = objective.value(point);
     if (!(here < value - objective.resolution(value)) && std::isfinite(value)) continue;
-    BoundaryOptimum lower =
-        minimize_with_boundary(objective, parameters, point, control, found.allowed);
-    if (!(lower.optimum.value < value)) continue;
-    lower.optimum.convergence.iterations += found.optimum.convergence.iterations;
-    lower.optimum.convergence.evaluations += found.optimum.convergence.evaluations;
-    found = lower;
+    search_again(objective, parameters, point, control, found);
   }
+}
+
+void search_again(MixedObjective& objective, const CovarianceParameters& parameters,
+                  const Vector& start, const Control& control, BoundaryOptimum& found) {
+  BoundaryOptimum other =
+      minimize_with_boundary(objective, parameters, start, control, found.allowed);
+  const Convergence first = found.optimum.convergence, second = other.optimum.convergence;
+  const double value = found.optimum.value;
+  if (other.optimum.value < value - objective.resolution(value) || !std::isfinite(value))
+    found = std::move(other);
+  found.optimum.convergence.iterations = first.iterations + second.iterations;
+  found.optimum.convergence.evaluations = first.evaluations + second.evaluations;
 }
 
 std::vector<Vector> without_each_term(const CovarianceParameters& parameters, const Optimum& found,

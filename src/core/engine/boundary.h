@@ -15,6 +15,9 @@ namespace tiers {
 // near zero, where the deviance has a slope of order one in the share, is far below this.
 inline constexpr double kTryZero = 1e-4;
 
+// Random columns up to which an evaluation costs next to nothing.
+inline constexpr Index kCheapColumns = 300;
+
 struct BoundaryOptimum {
   Optimum optimum;
   std::vector<Boundary> boundary;  // per term; no directions in the interior
@@ -34,6 +37,10 @@ BoundaryOptimum minimize_with_boundary(MixedObjective& objective,
 void go_on_from_lower(MixedObjective& objective, const CovarianceParameters& parameters,
                       const std::vector<Vector>& points, const Control& control,
                       BoundaryOptimum& found);
+
+// Another search, whose end is taken where it is lower.
+void search_again(MixedObjective& objective, const CovarianceParameters& parameters,
+                  const Vector& start, const Control& control, BoundaryOptimum& found);
 
 // What was found with each term alone at zero, where there are several and evaluations are cheap,
 // or the term is of so little consequence that the model without it could be better.

@@ -69,8 +69,13 @@ struct Found {
 Found search(GeneralizedEngine& engine, const Vector& from, const Control& control) {
   Found out;
   std::vector<bool> allowed;
-  const Vector start = with_held(engine, from, allowed);
+  Vector start = with_held(engine, from, allowed);
   if (!is_constrained(engine)) {
+    const std::vector<bool> searched = engine.saturation.searched_parameters(engine.parameters);
+    for (std::size_t i = 0; i < searched.size(); ++i) {
+      allowed[i] = searched[i];
+      start[i] = searched[i] ? start[i] : 0.0;
+    }
     out.whole =
         minimize_with_boundary(*engine.objective, engine.parameters, start, control, allowed);
     return out;

@@ -1,5 +1,6 @@
 #include "linear_search.h"
 
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 
@@ -16,6 +17,18 @@ namespace {
 constexpr double kSmallResidual = 1e-9;
 // The same where the search did not come to an end, as it does not where nothing is left.
 constexpr double kSmallWhereStuck = 1e-3;
+// Of standard deviations where another search starts, in units of the usual start's.
+constexpr double kFarOut = 8.0;
+
+// By maximum likelihood fixed effects that take the place of levels make for a minimum at a
+// variance of zero and another one far off: the variance has to be large to make up for its
+// determinant.
+bool may_have_two_minima(const LinearEngine& engine) {
+  const Specification& spec = engine.design.specification();
+  const auto few_levels = [&](const RandomTerm& term) { return term.n_levels <= spec.X.cols(); };
+  return !spec.reml && engine.layout.random_columns() <= kCheapColumns &&
+         std::any_of(spec.terms.begin(), spec.terms.end(), few_levels);
+}
 
 // psi = (theta, log sigma), sigma internal. The search starts where searches do, and where the
 // model without constraints is best.
@@ -78,13 +91,17 @@ LinearOptimum search(LinearEngine& engine, const HeldParameters& held, const Con
   if (held.ties(count)) return fit_constrained(engine, held, control);
   ProfiledDeviance& objective = engine.objective;
   const double without = objective.value_without();
-  const Vector start = engine.start();
+  const std::vector<bool> searched = engine.saturation.searched_parameters(engine.parameters);
+  Vector start = engine.start();
+  for (Index i = 0; i < count; ++i) start[i] = searched[i] ? start[i] : 0.0;
   const bool known = held.is_held(count);
   if (known) objective.fix_scale(held.value[count] / engine.design.user_sigma(1.0));
   LinearOptimum out;
   BoundaryOptimum& found = out.found;
-  found = minimize_with_boundary(objective, engine.parameters, start, control,
-                                 engine.saturation.free_parameters(engine.parameters));
+  found = minimize_with_boundary(objective, engine.parameters, start, control, searched);
+  if (may_have_two_minima(engine)) {
+    search_again(objective, engine.parameters, kFarOut * start, control, found);
+  }
   std::vector<Vector> simpler =
       without_each_term(engine.parameters, found.optimum, engine.layout.random_columns());
   if (known || without < found.optimum.value) simpler.push_back(Vector::Zero(count));

@@ -133,6 +133,28 @@ bool ties_any(const HeldParameters& held, const CovarianceParameters& parameters
   return false;
 }
 
+// A covariance matrix of which some directions are saturated, in an order of its columns in which
+// the last ones have no part of their own.
+void bound_rank(const CovarianceStructure& structure, std::size_t term, Saturation& out) {
+  const Index k = structure.columns(), rank = k - out.directions[term].cols();
+  if (out.ranks[term] < k || structure.free_of_rank(rank).empty()) return;
+  std::vector<Index>& order = out.scaling.order[term];
+  Matrix left = out.directions[term];
+  for (Index found = rank; found < k; ++found) {
+    Index most = 0;
+    left.rowwise().squaredNorm().maxCoeff(&most);
+    order.push_back(most);
+    const Vector unit = left.row(most).transpose().normalized();
+    left -= (left * unit) * unit.transpose();
+  }
+  std::sort(order.begin(), order.end());
+  const std::vector<Index> last = order;
+  for (Index a = k - 1; a >= 0; --a) {
+    if (!std::count(last.begin(), last.end(), a)) order.insert(order.begin(), a);
+  }
+  out.ranks[term] = rank;
+}
+
 // The columns that lie among the directions.
 Matrix own_columns(const Matrix& directions) {
   const Matrix unit = Matrix::Identity(directions.rows(), directions.rows());
@@ -148,7 +170,9 @@ Matrix own_columns(const Matrix& directions) {
 
 Saturation find_saturation(const Specification& spec, const CovarianceParameters& parameters,
                            Scaling scaling, const Poll& poll) {
-  Saturation out{std::move(scaling), std::vector<Matrix>(spec.terms.size())};
+  Saturation out{std::move(scaling), std::vector<Matrix>(spec.terms.size()), {}};
+  for (const RandomTerm& term : spec.terms) out.ranks.push_back(term.columns);
+  out.scaling.order.resize(spec.terms.size());
   const auto few_levels = [&](const RandomTerm& term) { return term.n_levels <= spec.X.cols(); };
   if (std::none_of(spec.terms.begin(), spec.terms.end(), few_levels)) return out;
   const bool ties = spec.held.ties(static_cast<std::size_t>(parameters.size()));
@@ -158,9 +182,8 @@ Saturation find_saturation(const Specification& spec, const CovarianceParameters
     for (std::size_t j = 0; j < spec.terms.size(); ++j) {
       const bool some =
           out.directions[j].cols() > 0 && out.directions[j].cols() < spec.terms[j].columns;
-      // By maximum likelihood a correlation with the term's other directions still counts: what of
-      // a saturated effect goes along with them is no longer the same for all fixed effects.
       if (some && !spec.reml && parameters.structure(static_cast<int>(j)).has_correlation()) {
+        if (!ties) bound_rank(parameters.structure(static_cast<int>(j)), j, out);
         out.directions[j].resize(0, 0);
         continue;
       }
@@ -198,6 +221,16 @@ std::vector<bool> Saturation::free_parameters(const CovarianceParameters& parame
   for (int j = 0; j < parameters.terms(); ++j) {
     if (directions[j].cols() == 0) continue;
     const std::vector<bool> mine = parameters.structure(j).free_without(directions[j]);
+    std::copy(mine.begin(), mine.end(), out.begin() + parameters.offset(j));
+  }
+  return out;
+}
+
+std::vector<bool> Saturation::searched_parameters(const CovarianceParameters& parameters) const {
+  std::vector<bool> out = free_parameters(parameters);
+  for (int j = 0; j < parameters.terms(); ++j) {
+    if (ranks[j] == parameters.structure(j).columns()) continue;
+    const std::vector<bool> mine = parameters.structure(j).free_of_rank(ranks[j]);
     std::copy(mine.begin(), mine.end(), out.begin() + parameters.offset(j));
   }
   return out;

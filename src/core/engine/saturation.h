@@ -3,7 +3,8 @@
 // zero by maximum likelihood (the fixed effects can be put where the likelihood, of which a
 // variance only makes an average, is largest), and the REML criterion does not depend on it. By
 // maximum likelihood that holds for the part of the effect that is independent of the term's other
-// directions.
+// directions: what of it follows from them still counts, so that a covariance matrix of which d of
+// k directions are saturated has rank k - d (vignettes/algorithm.Rmd, 4.16).
 #pragma once
 
 #include "../covariance/covariance_parameters.h"
@@ -17,8 +18,12 @@ struct Saturation {
   Scaling scaling;
   std::vector<Matrix> directions;  // per term, k x d orthonormal on that scale; empty: none
 
+  std::vector<Index> ranks;  // per term, that of its covariance matrix at most at an optimum
+
   // The covariance parameters that stay free; the others are held at zero.
   std::vector<bool> free_parameters(const CovarianceParameters& parameters) const;
+  // Those that a search for the optimum has to move, of matrices of these ranks.
+  std::vector<bool> searched_parameters(const CovarianceParameters& parameters) const;
   std::vector<bool> natural_free(const CovarianceParameters& parameters) const;
   // What the user holds, and at zero what else does not stay free.
   HeldParameters settle(const HeldParameters& held, const CovarianceParameters& parameters) const;

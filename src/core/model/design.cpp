@@ -307,14 +307,18 @@ void Design::scale_random() {
   for (std::size_t j = 0; j < spec_.terms.size(); ++j) {
     const RandomTerm& term = spec_.terms[j];
     const Rescaling allowed = scaling_.terms[j];
-    RandomScale scale{Vector::Zero(term.columns), Vector::Ones(term.columns), term.intercept - 1};
+    RandomScale scale{
+        Vector::Zero(term.columns), Vector::Ones(term.columns), {}, term.intercept - 1};
+    if (!scaling_.order.empty()) scale.column = scaling_.order[j];
+    for (Index a = static_cast<Index>(scale.column.size()); a < term.columns; ++a)
+      scale.column.push_back(a);
     double common = 0.0;
     for (Index a = 0; a < term.columns && term.basis; ++a) {
-      if (a == scale.intercept) continue;
+      if (scale.column[a] == scale.intercept) continue;
       const bool centred = allowed == Rescaling::affine && scale.intercept >= 0;
       const auto found = centre_and_scale(
-          spec_.n, [&](Index i) { return term.value(i, a); }, [&](Index i) { return used(i); },
-          centred);
+          spec_.n, [&](Index i) { return term.value(i, scale.column[a]); },
+          [&](Index i) { return used(i); }, centred);
       scale.centre[a] = found.centre;
       scale.inverse_scale[a] = 1.0 / found.scale;
       common = std::max(common, found.scale);
@@ -336,10 +340,11 @@ void Design::apply_unit() {
   for (RandomScale& scale : random_) scale.inverse_scale *= scaling_.predictor_unit;
 }
 
-// T_j: column a is (e_a - centre_a e_intercept) / scale_a.
+// T_j: column a, the user's u, is (e_u - centre_a e_intercept) / scale_a.
 Matrix Design::random_map(int term) const {
   const auto& scale = random_[term];
-  Matrix map = scale.inverse_scale.asDiagonal();
+  Matrix map = Matrix::Zero(scale.centre.size(), scale.centre.size());
+  for (Index a = 0; a < map.cols(); ++a) map(scale.column[a], a) = scale.inverse_scale[a];
   if (scale.intercept >= 0) {
     map.row(scale.intercept) -= scale.centre.cwiseProduct(scale.inverse_scale).transpose();
   }

@@ -2,7 +2,8 @@
 //
 // Scale is the package's problem, not the user's: the response and every fixed column are centred
 // (at a data value, so that the subtraction is exact) and scaled (by a power of two, exact too);
-// so are random columns where their structure allows it. Internal rows, for kept columns X,
+// so are random columns where their structure allows it, which may change places, too. Internal
+// rows, for kept columns X,
 //   x_i = T' x,  y_i = (y - offset - c 1) / s,  z_i = T_j' z,  w_i = w / w0,
 // in a generalized model multiplied by the unit of its linear predictor (part of T and T_j),
 // and back: beta = s T beta_i + c v (v with X v = 1), sigma^2 = s^2 w0 sigma_i^2,
@@ -44,7 +45,7 @@ class Design {
     const RandomTerm& t = spec_.terms[term];
     const auto& map = random_[term];
     for (Index a = 0; a < t.columns; ++a) {
-      z[a] = t.basis ? (t.basis[row + t.n * a] - map.centre[a]) * map.inverse_scale[a]
+      z[a] = t.basis ? (t.basis[row + t.n * map.column[a]] - map.centre[a]) * map.inverse_scale[a]
                      : map.inverse_scale[a];
     }
   }
@@ -76,7 +77,8 @@ class Design {
  private:
   struct RandomScale {
     Vector centre, inverse_scale;
-    Index intercept;  // 0-based, -1: none
+    std::vector<Index> column;  // the user's of each internal one
+    Index intercept;            // of the user's, 0-based, -1: none
   };
   void scale_weights();
   void find_constant();

@@ -18,6 +18,8 @@ struct Scaling {
   // internal columns are multiplied by it, so that coefficients and standard deviations are of
   // order one.
   double predictor_unit = 1.0;
+  // Per term, the user's columns in the order of the internal ones. Empty: as they stand.
+  std::vector<std::vector<Index>> order = std::vector<std::vector<Index>>();
 };
 
 }  // namespace tiers

@@ -135,7 +135,9 @@ Optimum Minimizer::run() {
     if (gain < small_gain_) {
       polish(proposal.verdict.step);
     } else if (!advance(proposal)) {
-      break;
+      if (secant_ || last_by_hessian_) break;
+      slow_ = true;  // the Hessian itself may see a way
+      arrive();
     }
     idle_ = gain > kResolved * noise() && !(value_ < before - noise()) ? idle_ + 1 : 0;
     if (idle_ == kMaxIdle) {
