@@ -36,7 +36,8 @@
 #' On the response scale of a generalized fit the part of a grouping factor is the covariance of two
 #' observations that have its level in common and no other, so that its share is their correlation.
 #' Such parts do not add up to the total, in which the effects of several factors act together. Each
-#' takes an integral within an integral for every different row, about a second for a few thousand.
+#' takes a series of integrals for every different row, about a second for twenty thousand; where
+#' the factor has nearly all of a large variance, an integral within an integral.
 #'
 #' Intervals are those of the delta method on the logit scale, from the covariance matrices of the
 #' fixed effects and of the variance parameters, and so between 0 and 1; at an estimate of exactly 0

@@ -65,6 +65,11 @@ average_rows <- function(f, eta, sd, step, moment = 0, reach = 8.5) {
   value
 }
 
+# Links whose means over the random effects are formulas, not integrals.
+has_closed_mean <- function(family) {
+  is.null(family$custom) && family$link %in% c("identity", "log", "sqrt", "probit")
+}
+
 # Mean of the response over the random effects, and its derivative by eta.
 marginal_mean <- function(family, eta, sd) {
   closed <- if (is.null(family$custom)) {

@@ -53,11 +53,15 @@ pair_integrals <- function(fit, rows, own, newdata = NULL) {
   first <- which(!duplicated(key))
   value <- matrix(NA_real_, length(first), 4L)
   infinite <- is.infinite(eta[first])
+  at <- function(i) family_at(family, if (is.null(newdata)) rows[i] else 1L)
+  series <- if (has_closed_mean(family)) integer() else which(!infinite & rest[first] > 0)
+  value[series, ] <- pair_series(at, first[series], eta, spread, rest)
+  by_nodes <- !infinite & is.na(value[, 1L])
   class <- ceiling(log2(pmax(spread[first], 0.5)))
-  for (size in unique(class)) {
-    here <- which(class == size & !infinite)
+  for (size in unique(class[by_nodes])) {
+    here <- which(class == size & by_nodes)
     i <- first[here]
-    mean <- family_at(family, if (is.null(newdata)) rows[i] else 1L)
+    mean <- at(i)
     f <- function(x) {
       M <- marginal_mean(mean, x, rest[i])
       by_x <- 2 * M * marginal_slope(mean, x, rest[i])
@@ -74,6 +78,66 @@ pair_integrals <- function(fit, rows, own, newdata = NULL) {
   list(c = value[, 1L], c_eta = value[, 2L],
        c_own = ifelse(spread > 0, value[, 3L] / (2 * spread), 0), c_rest = value[, 4L])
 }
+
+# The same by Mehler's series (vignettes/algorithm.Rmd, section 4.8), of the rows i: with
+# orthonormal Hermite polynomials h_k, the total s^2 = a^2 + r^2 and the correlation
+# rho = a^2 / s^2,
+#   m_k = E mu(eta + s Z) h_k(Z),  d_k = E mu'(eta + s Z) h_k(Z),  E mu_1 mu_2 = sum rho^k m_k^2,
+#   E mu_1' mu_2 = sum rho^k m_k d_k,  E mu_1'' mu_2 = sum rho^k m_k d_k+1 sqrt(k + 1) / s.
+# Columns as average_rows() has them in pair_integrals(): the derivative by a is 2 a times that by
+# a^2, E mu_1' mu_2' + E mu_1'' mu_2. NA where the series is too long.
+pair_series <- function(at, i, eta, spread, rest, order = 64L) {
+  value <- matrix(NA_real_, length(i), 4L)
+  s <- sqrt(spread[i]^2 + rest[i]^2)
+  rho <- (spread[i] / s)^2
+  class <- ceiling(log2(pmax(s, 0.5)))
+  for (size in unique(class)) {
+    rule <- normal_rule(normal_step(size))
+    H <- rule$weights * hermite_polynomials(rule$nodes, order)
+    for (here in row_chunks(which(class == size))) {
+      mean <- at(i[here])
+      value[here, ] <- mehler_sums(
+        vapply(rule$nodes, function(z) mean_of(mean, eta[i[here]] + s[here] * z), s[here]),
+        vapply(rule$nodes, function(z) slope_of(mean, eta[i[here]] + s[here] * z), s[here]),
+        H, rule$weights, s[here], rho[here], spread[i[here]])
+    }
+  }
+  value
+}
+
+# mu and mu' at the nodes: rows x nodes.
+mehler_sums <- function(mu, slope, H, weights, s, rho, spread) {
+  dim(mu) <- dim(slope) <- c(length(s), length(weights))
+  k <- seq_len(ncol(H)) - 1L
+  m <- mu %*% H
+  d <- slope %*% H
+  power <- outer(rho, k, "^")
+  last <- ncol(H)
+  second <- cbind(d[, -1L, drop = FALSE], 0) * rep(sqrt(k + 1), each = length(s)) / s
+  by_cov <- rowSums(power * d^2)
+  by_var <- rowSums(power * m * second)
+  # What is left out of a sum is at most rho^K times the rest of the squares.
+  left <- function(x, coefficients) {
+    all <- drop(x^2 %*% weights)
+    rho^(last - 1) * (pmax(all - rowSums(coefficients[, -last, drop = FALSE]^2), 0) / all + 1e-15)
+  }
+  out <- cbind(rowSums(power * m^2), 2 * rowSums(power * m * d), 2 * spread * (by_cov + by_var),
+               by_var)
+  out[!(pmax(left(mu, m), left(slope, d)) < 1e-12), ] <- NA_real_
+  out
+}
+
+# h_0, h_1, ... at the nodes: nodes x order.
+hermite_polynomials <- function(nodes, order) {
+  H <- matrix(1, length(nodes), order)
+  H[, 2L] <- nodes
+  for (k in seq_len(order - 2L)) {
+    H[, k + 2L] <- (nodes * H[, k + 1L] - sqrt(k) * H[, k]) / sqrt(k + 1)
+  }
+  H
+}
+
+row_chunks <- function(rows, size = 20000L) split(rows, (seq_along(rows) - 1L) %/% size)
 
 check_share_integrals <- function(fit) {
   family <- family_of(fit)

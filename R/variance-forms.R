@@ -53,7 +53,7 @@ variance_form <- function(k, type, row, column) {
 # The same variance parameters in columns that are uncorrelated and of size one, Z A = Q sqrt(n): G
 # is A H A' with the entries of H in place of those of G. What does not depend on the choice of
 # linear parameters is exact in these, whatever the units and the origin of a covariate; entries of
-# G are poor parameters where its value is a year.
+# G are poor parameters where its value is a year (vignettes/algorithm.Rmd, section 4.17).
 forms_in_even_coordinates <- function(forms, terms) {
   forms_in_coordinates(forms, even_coordinates(forms, terms))
 }
