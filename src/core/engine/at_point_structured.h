@@ -34,7 +34,9 @@ RowVariances contrast_rows(const StructuredSpecification& spec, const Structured
 BlockVariances contrast_block(const StructuredSpecification& spec, const StructuredPoint& point,
                               const ContrastBlock& contrasts, const Control& control);
 
+// `vcov_psi`: of Inference; it says which parameters are free.
 StructuredInformation variance_information(const StructuredSpecification& spec,
-                                           const StructuredPoint& point, const Control& control);
+                                           const StructuredPoint& point, const Matrix& vcov_psi,
+                                           const Control& control);
 
 }  // namespace tiers

@@ -44,13 +44,14 @@ struct UnitCovariance {
   Matrix marginal, conditional;
 };
 
-// See VarianceInformation. Here the parameters are natural ones that V need not be linear in:
-// entries of every term's Sigma (lower triangle by columns), then the residual's: sigma^2 and the
-// structure's parameters, or the structure's with variances in place of SDs.
+// See VarianceInformation; here the parameters are psi (with log sigma^2 where sigma is one), in
+// which W and the derivatives of the covariance matrix of the fixed effects are given (`ml` is
+// empty). What the method takes from second derivatives depends on the parameters: these are
+// sum_ab W_ab Phi X'V^-1 V_ab V^-1 X Phi for natural ones, the entries of the terms' Sigma, sigma^2
+// and those of the structure: variances for SDs, and covariances where Sigma is linear in them (us,
+// cs, toep). The adjusted covariance matrix is Phi + 2 (products - bend / 4); the linear form
+// leaves bend out.
 struct StructuredInformation : VarianceInformation {
-  std::vector<ModelParameter> parameters;  // what they are, in this order
-  // sum_ab W_ab Phi X'V^-1 V_ab V^-1 X Phi with the second derivatives V_ab of V: the adjusted
-  // covariance matrix is Phi + 2 (products - bend / 4); the linear form leaves bend out.
   Matrix expected_bend, observed_bend;
 };
 

@@ -151,6 +151,53 @@ void UnitCovariances::derivatives(const UnitPattern& pattern, Matrix& stacked) c
   }
 }
 
+void UnitCovariances::weighted_second(const UnitPattern& pattern, const Matrix& w,
+                                      Matrix& out) const {
+  const Index t = pattern.size, each = structure_.group_size();
+  out = Matrix::Zero(t, t);
+  const Vector scale = row_scale(pattern);
+  Matrix second;
+  for (const auto& one : pattern.subjects) {
+    const SubjectPattern& subject = patterns_.subjects()[one.pattern];
+    const PositionTable& table = patterns_.tables()[subject.table];
+    const Vector part = structure_.part(phi_, table.group);
+    const Index first = table.group * each, count = static_cast<Index>(subject.index.size());
+    for (Index k = 0; k < each; ++k) {
+      for (Index l = 0; l < each; ++l) {
+        if (w(first + k, first + l) == 0.0) continue;
+        if (!structure_.shape().second(part, table.at, k, l, second)) continue;
+        for (Index b = 0; b < count; ++b) {
+          for (Index a = 0; a < count; ++a) {
+            out(one.first + a, one.first + b) += w(first + k, first + l) *
+                                                 second(subject.index[a], subject.index[b]) *
+                                                 scale[one.first + a] * scale[one.first + b];
+          }
+        }
+      }
+    }
+  }
+  const Index count = structure_.dispersion(), at = structure_.first_of_dispersion();
+  if (count == 0) return;
+  Matrix stacked;
+  derivatives(pattern, stacked);
+  const std::vector<Index> which = active(pattern);
+  const Index theta = parameters_.size();
+  for (std::size_t k = static_cast<std::size_t>(theta); k < which.size(); ++k) {
+    const Index own = which[k] - theta;
+    // Pairs of two coefficients stand twice in W already.
+    const double times = own < at ? 2.0 : 1.0;
+    for (Index l = 0; l < count; ++l) {
+      const double weight = times * w(own, at + l);
+      for (Index b = 0; b < t; ++b) {
+        for (Index a = 0; a < t; ++a) {
+          out(a, b) += weight * stacked(a, static_cast<Index>(k) * t + b) *
+                       (pattern.dispersion(a, l) + pattern.dispersion(b, l));
+        }
+      }
+    }
+  }
+}
+
 Matrix UnitCovariances::effects(const UnitPattern& pattern, int term, const Vector& v) const {
   const Matrix& z = pattern.basis[term];
   Matrix out = Matrix::Zero(z.cols(), pattern.levels[term]);

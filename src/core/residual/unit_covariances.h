@@ -25,6 +25,9 @@ class UnitCovariances {
   std::vector<Index> active(const UnitPattern& pattern) const;
   void derivatives(const UnitPattern& pattern, Matrix& stacked) const;
 
+  // sum_kl W_kl R_kl of a pattern, W over phi alone (symmetric).
+  void weighted_second(const UnitPattern& pattern, const Matrix& w, Matrix& out) const;
+
   // sum over patterns of <D, V_kl> for D that are symmetric: each is added, then they are put
   // together. `stacked`: derivatives() of that pattern, `which`: active() of it.
   class SecondDerivatives {

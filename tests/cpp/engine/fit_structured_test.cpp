@@ -70,7 +70,7 @@ TEST_CASE("gradient and Hessian of a residual structure are those of the devianc
   for (const ShapeCase& shape : definite_shapes()) {
     for (const Beside beside : all_beside()) {
       if (common_scale(shape) && beside != Beside::groups) continue;
-      if (++which % 41 != 0) continue;
+      if (++which % 61 != 0) continue;
       const Longitudinal of = longitudinal(shape, beside);
       const bool reml = which % 2 == 0;
       const StructuredSpecification spec = of.specification(reml);
