@@ -58,6 +58,8 @@ struct ShapeParameter {
   // correlation; of a loading the column is the factor's number. -1: none, it is common.
   Index row = -1, column = -1;
   int child = 0;  // of a product: whose visits these are
+  // phi is the logarithm of a range, with which correlations vanish.
+  bool log_range = false;
 };
 
 // Where parameters start from: covariances of residuals (or of predicted effects) at t places,

@@ -50,6 +50,7 @@ class RangeShape : public IsotropicShape {
   std::vector<ShapeParameter> parameters() const override {
     ShapeParameter range{"range", ShapeParameter::Kind::range};
     range.map = ShapeParameter::Map::exponential;
+    range.log_range = true;
     return {range};
   }
   bool markov() const override { return markov_; }
@@ -116,6 +117,7 @@ class ContinuousShape final : public RangeShape {
   std::vector<ShapeParameter> parameters() const override {
     ShapeParameter correlation{"cor", ShapeParameter::Kind::correlation, 0.0, 1.0};
     correlation.map = ShapeParameter::Map::other;
+    correlation.log_range = true;
     return {correlation};
   }
   Vector natural(const Vector& phi) const override {

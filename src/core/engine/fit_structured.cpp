@@ -11,108 +11,15 @@
 #include "../residual/residual_parameters.h"
 #include "structured_engine.h"
 #include "structured_inference.h"
+#include "structured_search.h"
 #include "write_result.h"
 
 namespace tiers {
 
 namespace {
 
-// Smallest eigenvalue of the information scaled to unit diagonal at which a direction is flat, and
-// the share of the largest coefficient that makes a parameter part of it.
-constexpr double kFlatDirection = 1e-10, kPartOfDirection = 0.1;
-// Points beside a flat start at which it is looked whether parameters can be told apart there, and
-// how far away they are.
-constexpr int kGenericPoints = 3;
-constexpr double kBeside = 0.1;
 // Residual variance of the least-squares fit, in units of the response's, that is rounding.
 constexpr double kNoResidual = 1e-26;
-
-// Places among the parameters of those that the data cannot tell apart at this point. One where the
-// deviance is not defined tells nothing.
-std::vector<Index> find_flat(StructuredEngine& engine, const Vector& psi) {
-  std::vector<Index> out;
-  if (psi.size() == 0 || !std::isfinite(engine.objective.value(psi))) return out;
-  Vector gradient;
-  Matrix information;
-  engine.objective.derivatives(gradient, information);
-  const ScaledEigen scaled(information);
-  for (Index i = 0; i < information.rows(); ++i) {
-    if (!(scaled.eigen.eigenvalues()[i] < kFlatDirection)) break;
-    const Vector direction = scaled.eigen.eigenvectors().col(i);
-    const double largest = direction.cwiseAbs().maxCoeff();
-    for (Index k = 0; k < direction.size(); ++k) {
-      if (std::abs(direction[k]) > kPartOfDirection * largest) out.push_back(k);
-    }
-  }
-  std::sort(out.begin(), out.end());
-  out.erase(std::unique(out.begin(), out.end()), out.end());
-  return out;
-}
-
-// A start where parameters cannot be told apart although they can be elsewhere (roots of a time
-// series that cancel) becomes a point beside it; else `flat` says which they are.
-Vector leave_flat_start(StructuredEngine& engine, Vector start, std::vector<Index>& flat) {
-  flat = find_flat(engine, start);
-  for (int tries = 1; tries <= kGenericPoints && !flat.empty(); ++tries) {
-    Vector beside = start;
-    for (Index i = 0; i < beside.size(); ++i)
-      beside[i] += kBeside * std::sin(static_cast<double>(tries + 3 * i));
-    if (!std::isfinite(engine.objective.value(beside)) || !find_flat(engine, beside).empty())
-      continue;
-    flat.clear();
-    start = beside;
-  }
-  return start;
-}
-
-// Takes over what another search found; the work of both counts.
-void take_over(BoundaryOptimum other, BoundaryOptimum& found) {
-  other.optimum.convergence.iterations += found.optimum.convergence.iterations;
-  other.optimum.convergence.evaluations += found.optimum.convergence.evaluations;
-  found = std::move(other);
-}
-
-// A residual parameter next to the end of its range (no nugget, a correlation of one beside one) is
-// tried there, and stays where the deviance does not rise.
-void settle_ends(StructuredEngine& engine, const Control& control, BoundaryOptimum& found) {
-  MarginalDeviance& objective = engine.objective;
-  const Index theta = engine.parameters.size();
-  for (Index i = theta; i < objective.size(); ++i) {
-    const double end = engine.structure.near_end(engine.phi(found.optimum.psi), i - theta);
-    if (!std::isfinite(end) || !found.free[i]) continue;
-    Vector trial = found.optimum.psi;
-    trial[i] = end;
-    const double here = found.optimum.value, slack = objective.resolution(here);
-    if (!(objective.value(trial) <= here + slack)) continue;
-    std::vector<bool> allowed = found.allowed;
-    if (allowed.empty()) allowed.assign(trial.size(), true);
-    allowed[i] = false;
-    BoundaryOptimum other =
-        minimize_with_boundary(objective, engine.parameters, trial, control, allowed);
-    if (!(other.optimum.value <= here + slack)) continue;
-    take_over(std::move(other), found);
-    found.at_boundary = true;
-  }
-}
-
-// From covariances as the residuals show them, and where that does not end well from none.
-BoundaryOptimum search(StructuredEngine& engine, const Vector& start, const Control& control) {
-  MarginalDeviance& objective = engine.objective;
-  BoundaryOptimum found = minimize_with_boundary(objective, engine.parameters, start, control);
-  if (control.max_iterations == 0) return found;
-  settle_ends(engine, control, found);
-  if (!found.optimum.convergence.converged) {
-    const Vector plain = engine.start(true);
-    if (std::isfinite(objective.value(plain))) {
-      BoundaryOptimum other = minimize_with_boundary(objective, engine.parameters, plain, control);
-      settle_ends(engine, control, other);
-      if (other.optimum.value < found.optimum.value) take_over(std::move(other), found);
-    }
-  }
-  go_on_from_lower(objective, engine.parameters,
-                   without_each_term(engine.parameters, found.optimum, 0), control, found);
-  return found;
-}
 
 // b of every level, and X beta + Z b of every row, also of those that do not count.
 void write_effects(const StructuredEngine& engine, StructuredResult& out) {
@@ -194,21 +101,17 @@ StructuredResult fit_structured(const StructuredSpecification& spec, const Contr
     out.status = FitStatus::perfect_fit;
     return out;
   }
-  Vector start = engine.start(false);
-  if (!std::isfinite(engine.objective.value(start))) start = engine.start(true);
-  if (!std::isfinite(engine.objective.value(start))) {
-    out.status = FitStatus::undefined;
-    return out;
-  }
-  start = leave_flat_start(engine, start, out.flat);
+  const StructuredOptimum best = search_structured(engine, control);
+  out.flat = best.flat;
+  out.unbounded = best.unbounded;
+  const BoundaryOptimum& found = best.found;
+  const Vector& psi = found.optimum.psi;
   if (!out.flat.empty()) {
     out.status = FitStatus::unidentified;
-    out.phi = engine.phi(start);
-    write_residual_parameters(engine, start, out);
+    out.phi = engine.phi(psi);
+    write_residual_parameters(engine, psi, out);
     return out;
   }
-  const BoundaryOptimum found = search(engine, start, control);
-  const Vector& psi = found.optimum.psi;
   const double value = engine.objective.value(psi);
   if (!std::isfinite(value)) {
     out.status = FitStatus::undefined;
@@ -218,7 +121,7 @@ StructuredResult fit_structured(const StructuredSpecification& spec, const Contr
   write_search(found.optimum.convergence, found.at_boundary, out);
   write_optimum(engine, found, out);
   write_effects(engine, out);
-  write_structured_inference(engine, psi, found.free, out);
+  write_structured_inference(engine, psi, found.free, best.ended, out);
   return out;
 }
 

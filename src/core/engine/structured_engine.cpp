@@ -20,6 +20,8 @@ constexpr Index kMostRows = 2500;
 // With random effects: shares of the residuals' variance and correlations at the start, the rest
 // being theirs.
 constexpr double kVarianceShare = 0.5, kCorrelationShare = 0.3;
+// Share of the smallest variance of a visit that random effects take where they take most.
+constexpr double kMostTaken = 0.8;
 constexpr int kMostDivisions = 12;
 
 void require_reach(const UnitPatterns& patterns, Index parameters) {
@@ -50,27 +52,49 @@ StructuredEngine::StructuredEngine(const StructuredSpecification& of, const Cont
       patterns(design, of.residual, structure, control.poll),
       data((require_reach(patterns, parameters.size() + structure.size()), design), patterns,
            control.poll),
-      objective(design, patterns, data, parameters, structure, of.model.reml, control.poll) {}
+      objective(design, patterns, data, parameters, structure, of.model.reml, control.poll) {
+  structure.set_shortest(shortest_distances(patterns, structure.groups()));
+}
 
-Vector StructuredEngine::start(bool plain) {
-  const bool random = parameters.terms() > 0;
-  const double share = random ? kVarianceShare : 1.0;
-  const double correlations = plain ? 0.0 : random ? kCorrelationShare : 1.0;
+Vector StructuredEngine::start(Start from) {
+  const bool random = parameters.terms() > 0 && from != Start::without_random;
+  const bool mostly = random && from == Start::mostly_random;
+  const double share = random && !mostly ? kVarianceShare : 1.0;
+  const double correlations = from == Start::uncorrelated ? 0.0
+                              : random && !mostly         ? kCorrelationShare
+                                                          : 1.0;
   const double unit = design.user_sigma(1.0);
   Vector phi = Vector::Zero(structure.size());
+  double taken = kInfinity;  // by the random effects, of every covariance
+  std::vector<ShapeMoments> moments;
   for (Index g = 0; g < structure.groups(); ++g) {
-    phi.segment(g * structure.group_size(), structure.group_size()) =
-        structure.shape().start(residual_moments(
-            patterns, data, structure, g, spec.residual.recipe.visits, unit, share, correlations));
+    moments.push_back(residual_moments(patterns, data, structure, g, spec.residual.recipe.visits,
+                                       unit, share, correlations));
+    for (Index i = 0; i < moments[g].covariance.rows(); ++i) {
+      if (moments[g].weight(i, i) > 0.0)
+        taken = std::min(taken, kMostTaken * moments[g].covariance(i, i));
+    }
   }
+  if (!std::isfinite(taken) || !mostly) taken = 0.0;
+  for (Index g = 0; g < structure.groups(); ++g) {
+    moments[g].covariance.array() -= taken;
+    phi.segment(g * structure.group_size(), structure.group_size()) =
+        structure.shape().start(moments[g]);
+  }
+  structure.lengthen_ranges(phi);
   const double variance =
       data.residual_square() / static_cast<double>(std::max<Index>(design.used_rows(), 1));
-  const double size = structure.has_sigma() ? 1.0 : std::sqrt((1.0 - share) * variance);
+  double size = 0.0;  // of the random effects' SDs, internal
+  if (mostly)
+    size = structure.has_sigma() ? std::sqrt(kMostTaken / (1.0 - kMostTaken))
+                                 : std::sqrt(taken) / unit;
+  else if (random)
+    size = structure.has_sigma() ? 1.0 : std::sqrt((1.0 - share) * variance);
   std::vector<Matrix> lambda;
   for (std::size_t j = 0; j < spec.model.terms.size(); ++j) {
     const RandomTerm& term = spec.model.terms[j];
     lambda.push_back(size * Matrix::Identity(term.columns, term.columns));
-    if (term.start.size() > 0)
+    if (term.start.size() > 0 && random)
       lambda.back() = design.internal_factor(static_cast<int>(j), term.start) / absolute_unit();
   }
   Vector psi(objective.size());

@@ -11,8 +11,11 @@ struct StructuredEngine {
   StructuredEngine(const StructuredSpecification& spec, const Control& control);
   StructuredEngine(const StructuredEngine&) = delete;
 
-  // From covariances of least-squares residuals; without correlations where `plain`.
-  Vector start(bool plain);
+  // From covariances of least-squares residuals: as they are, beside random effects a part of them;
+  // without correlations; with random effects that take most of the smallest variance off all
+  // covariances; and with variances of the random effects at zero.
+  enum class Start { moments, uncorrelated, mostly_random, without_random };
+  Vector start(Start from);
   // psi on the internal scale; sigma of the point is not in it.
   Vector internal(const StructuredPoint& point) const;
   // Of the user's sigma at psi: what an internal one is multiplied by.

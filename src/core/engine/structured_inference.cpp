@@ -22,7 +22,8 @@ ParameterTable table_of(const StructuredEngine& engine, const Vector& psi, doubl
 // With t = log sigma^2 the joint deviance has f_tt = m and f_kt = s d_k, d_k = y'PV_kPy, at the
 // profile; the profiled Hessian is f_kl less their product over f_tt.
 void write_structured_inference(StructuredEngine& engine, const Vector& psi,
-                                const std::vector<bool>& free, StructuredResult& out) {
+                                const std::vector<bool>& free, const std::vector<Index>& ended,
+                                StructuredResult& out) {
   MarginalDeviance& objective = engine.objective;
   Vector gradient;
   Matrix curvature;
@@ -52,8 +53,14 @@ void write_structured_inference(StructuredEngine& engine, const Vector& psi,
   if (engine.structure.has_sigma())
     out.inference.dvcov.push_back(engine.design.user_covariance(sigma2 * unscaled));
 
-  write_parameters(table_of(engine, psi, out.sigma), out.inference.vcov_psi, engine.spec.model.held,
-                   engine.parameters, out);
+  ParameterTable table = table_of(engine, psi, out.sigma);
+  for (const Index i : ended) {
+    ModelParameter& one = table.rows[i];
+    one.at_boundary = true;
+    // Their logarithms are next to minus infinity.
+    if (one.role == "sd" || one.role == "range") one.value = 0.0;
+  }
+  write_parameters(table, out.inference.vcov_psi, engine.spec.model.held, engine.parameters, out);
   for (const ModelParameter& one : out.parameters) {
     if (one.kind == ModelParameter::Kind::residual && one.at_boundary &&
         out.status == FitStatus::converged)

@@ -26,6 +26,7 @@
 #include "structured_engine.cpp"
 #include "structured_inference.cpp"
 #include "structured_information.cpp"
+#include "structured_search.cpp"
 #include "variance_directions.cpp"
 #include "variance_gram.cpp"
 #include "write_result.cpp"

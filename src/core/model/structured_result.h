@@ -22,6 +22,9 @@ struct StructuredResult : FitResult {
   std::vector<Vector> natural;  // per `by` group: in the order of CovarianceShape::parameters()
   // What the units are: rows that are connected by a subject or a level of a grouping factor.
   Index units = 0, largest_unit = 0, patterns = 0;
+  // The search did not converge, and went towards a singular covariance matrix: the likelihood may
+  // have no maximum.
+  bool unbounded = false;
   // With status unidentified: places in `parameters` of those that the data cannot tell apart.
   std::vector<Index> flat;
 };

@@ -152,4 +152,20 @@ ShapeMoments residual_moments(const UnitPatterns& patterns, const PatternData& d
   return out;
 }
 
+Vector shortest_distances(const UnitPatterns& patterns, Index groups) {
+  Vector out = Vector::Constant(groups, kInfinity);
+  for (const SubjectPattern& subject : patterns.subjects()) {
+    const PositionTable& table = patterns.tables()[subject.table];
+    if (table.at.coordinates.cols() == 0) continue;
+    for (std::size_t b = 0; b < subject.index.size(); ++b) {
+      for (std::size_t a = b + 1; a < subject.index.size(); ++a) {
+        const double h = distance(table.at, subject.index[a], subject.index[b]);
+        if (h > 0.0) out[table.group] = std::min(out[table.group], h);
+      }
+    }
+  }
+  for (Index g = 0; g < groups; ++g) out[g] = std::isfinite(out[g]) ? out[g] : 1.0;
+  return out;
+}
+
 }  // namespace tiers

@@ -13,4 +13,7 @@ ShapeMoments residual_moments(const UnitPatterns& patterns, const PatternData& d
                               const ResidualStructure& structure, Index group, Index visits,
                               double unit, double variance_share, double correlation_share);
 
+// Smallest distance of two rows of a subject of each group; 1 where there is none.
+Vector shortest_distances(const UnitPatterns& patterns, Index groups);
+
 }  // namespace tiers

@@ -13,6 +13,11 @@ namespace {
 constexpr double kInsideShare = 0.9, kLogReach = 3.0;
 // Of the width of the box: an end this near is tried.
 constexpr double kNearEnd = 1e-3;
+// Logarithms: a range this much below the shortest distance has no correlations; an SD this much
+// below the largest of its kind is tried at zero, which is this much below it.
+constexpr double kNoRange = 14.0, kSmallSd = 6.0, kNoSd = 40.0;
+// A range at the start in units of the shortest distance: every structure has a correlation there.
+constexpr double kTellingRange = 1.2;
 
 }  // namespace
 
@@ -25,8 +30,8 @@ ResidualStructure::ResidualStructure(const ResidualTerm& term, Index rows)
   has_sigma_ = shape_->unit_diagonal();
   group_size_ = shape_->parameter_count();
   shape_->box(lower_, upper_);
-  for (const ShapeParameter& one : shape_->parameters())
-    logarithm_.push_back(one.map == ShapeParameter::Map::exponential);
+  about_ = shape_->parameters();
+  shortest_ = Vector::Ones(groups_);
   centre_ = Vector::Zero(term.dispersion.cols());
   if (has_sigma_ && rows > 0 && centre_.size() > 0) centre_ = term.dispersion.colwise().mean();
 }
@@ -43,11 +48,40 @@ bool ResidualStructure::inside(const Vector& phi) const {
 
 double ResidualStructure::near_end(const Vector& phi, Index i) const {
   if (i >= first_of_dispersion()) return kNaN;
-  const Index own = i % group_size_;
+  const Index own = i % group_size_, group = i / group_size_;
+  const ShapeParameter& about = about_[own];
+  if (about.log_range) {
+    const double shortest = std::log(shortest_[group]);
+    return phi[i] < shortest ? shortest - kNoRange : kNaN;
+  }
+  if (about.kind == ShapeParameter::Kind::sd && about.map == ShapeParameter::Map::exponential) {
+    double largest = phi[i];
+    for (Index k = 0; k < group_size_; ++k) {
+      if (about_[k].kind == about.kind) largest = std::max(largest, phi[group * group_size_ + k]);
+    }
+    return phi[i] < largest - kSmallSd ? largest - kNoSd : kNaN;
+  }
   const double width = std::min(1.0, upper_[own] - lower_[own]);
   if (phi[i] - lower_[own] < kNearEnd * width) return lower_[own];
   if (upper_[own] - phi[i] < kNearEnd * width) return upper_[own];
   return kNaN;
+}
+
+void ResidualStructure::lengthen_ranges(Vector& phi) const {
+  for (Index i = 0; i < first_of_dispersion(); ++i) {
+    if (!about_[i % group_size_].log_range) continue;
+    const double least = std::log(kTellingRange * shortest_[i / group_size_]);
+    phi[i] = std::max(phi[i], least);
+  }
+}
+
+bool ResidualStructure::is_product() const {
+  for (const ShapeParameter& one : about_) {
+    const bool step = one.kind == ShapeParameter::Kind::correlation && one.row >= 0 &&
+                      one.map == ShapeParameter::Map::identity;
+    if (step || one.kind == ShapeParameter::Kind::loading) return true;
+  }
+  return false;
 }
 
 double ResidualStructure::step_limit(const Vector& phi, const Vector& step) const {
@@ -58,7 +92,7 @@ double ResidualStructure::step_limit(const Vector& phi, const Vector& step) cons
       const double room = move > 0.0 ? upper_[i] - at : at - lower_[i];
       if (std::abs(move) > kInsideShare * room)
         limit = std::min(limit, kInsideShare * room / std::abs(move));
-      if (logarithm_[i] && std::abs(move) > kLogReach)
+      if (about_[i].map == ShapeParameter::Map::exponential && std::abs(move) > kLogReach)
         limit = std::min(limit, kLogReach / std::abs(move));
     }
   }

@@ -32,8 +32,16 @@ class ResidualStructure {
 
   // The box with its ends, at which a covariance matrix may be one or not.
   bool inside(const Vector& phi) const;
-  // The end that parameter i is next to; NaN: none.
+  // The end of its range that parameter i is next to: of the box, an SD of zero, a range without
+  // correlations. NaN: none.
   double near_end(const Vector& phi, Index i) const;
+  // Smallest distance of two rows of a subject, of each group: what a range is told from.
+  void set_shortest(const Vector& distances) { shortest_ = distances; }
+  // Ranges that data can tell from none.
+  void lengthen_ranges(Vector& phi) const;
+  // Is Sigma a product of its parameters, so that there may be several optima?
+  bool is_product() const;
+
   // Factor in (0, 1] by which a step stays well inside the box, and logarithms in reach.
   double step_limit(const Vector& phi, const Vector& step) const;
 
@@ -42,8 +50,9 @@ class ResidualStructure {
   bool has_sigma_ = true;
   Index groups_ = 1, group_size_ = 0;
   Vector centre_;
-  Vector lower_, upper_;  // of one group
-  std::vector<bool> logarithm_;
+  Vector lower_, upper_;               // of one group
+  std::vector<ShapeParameter> about_;  // of one group
+  Vector shortest_;
 };
 
 }  // namespace tiers
