@@ -1,4 +1,4 @@
-# The two suites: their cases, and how each package fits a case. `peers` gives, for each other
+# The suites: their cases, and how each package fits a case. `peers` gives, for each other
 # package, a function that fits a case or NULL where the package cannot; `evaluate` is the deviance
 # of a peer's estimates where its own logLik() is on another scale.
 
@@ -59,4 +59,11 @@ suites <- list(
       glmer = function(case) fit_glmer,
       glmmTMB = function(case) if (case$points == 1L) fit_glmm_tmb,
       GLMMadaptive = function(case) if (!is.null(case$adaptive)) fit_glmm_adaptive),
-    evaluate = list(glmer = evaluate_glmer, GLMMadaptive = evaluate_glmm_adaptive)))
+    evaluate = list(glmer = evaluate_glmer, GLMMadaptive = evaluate_glmm_adaptive)),
+  longitudinal = list(
+    title = "Residual covariance structures", cases = longitudinal_cases, tiers = fit_structured,
+    packages = c(nlme = "nlme", glmmTMB = "glmmTMB"),
+    peers = list(
+      nlme = function(case) if (!is.null(case$nlme)) fit_gls,
+      glmmTMB = function(case) if (!is.null(case$tmb)) fit_tmb_marginal),
+    evaluate = list()))
