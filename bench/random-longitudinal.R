@@ -63,7 +63,8 @@ random_longitudinal <- function(seed) {
 }
 
 model_call <- function(case) {
-  residual <- str2lang(sprintf("%s(visit | id%s)", case$structure, if (case$by) ", by = arm" else ""))
+  by <- if (case$by) ", by = arm" else ""
+  residual <- str2lang(sprintf("%s(visit | id%s)", case$structure, by))
   call <- list(quote(lmm), stats::as.formula(paste0("y ~ x + visit * arm", case$bars)),
                quote(case$data), residual = residual, REML = case$REML)
   if (case$dispersion) call$dispersion <- ~ x
@@ -144,7 +145,8 @@ peer_deviance <- function(case) {
   weights <- if (structures[[case$structure]]$each) nlme::varIdent(form = ~ 1 | visit)
   method <- if (case$REML) "REML" else "ML"
   fit <- tryCatch(suppressWarnings(if (case$bars == "") {
-    nlme::gls(y ~ x + visit * arm, d, correlation = correlation, weights = weights, method = method)
+    nlme::gls(y ~ x + visit * arm, d, correlation = correlation, weights = weights,
+              method = method)
   } else {
     nlme::lme(y ~ x + visit * arm, d, random = ~ 1 | id, correlation = correlation,
               weights = weights, method = method)
@@ -203,5 +205,6 @@ for (seed in seeds) {
 }
 cat(length(seeds), " data sets, ", wrong, " with something wrong; ", refused, " refused; ",
     paste(unlist(statuses), names(statuses), collapse = ", "), "; ", compared,
-    " compared with nlme, ", lower, " of them lower here; at most ", steps, " iterations\n", sep = "")
+    " compared with nlme, ", lower, " of them lower here; at most ", steps, " iterations\n",
+    sep = "")
 quit(status = as.integer(wrong > 0L))

@@ -1,7 +1,7 @@
 # Times this package and others side by side in one process: make bench, or
 #   Rscript bench/run.R [options] [case ...]
-# --suite=NAME  linear (lme4 and nlme), generalized (glmer, glmmTMB and GLMMadaptive) or longitudinal
-#               (nlme and glmmTMB); default: linear
+# --suite=NAME  linear (lme4 and nlme), generalized (glmer, glmmTMB and GLMMadaptive) or
+#               longitudinal (nlme and glmmTMB); default: linear
 # --once        run a peer once, however fast (default: only when its first fit takes > 5 s)
 # --no-peers    this package alone
 # --peer-rows=N leave the peers out of cases with more than N rows
