@@ -9,7 +9,8 @@
 #' * [glmm()]: binary, binomial, count, positive and share responses, by Laplace's approximation or
 #'   adaptive quadrature. Families beside those of stats: [nbinom1()], [nbinom2()], [beta_family()],
 #'   [betabinomial()].
-#' * [covariance_structures]: of random effects, `ar1(0 + week | id)` and the like.
+#' * [covariance_structures]: of random effects, `ar1(week | id)` and the like;
+#'   [residual_structures]: of residuals, [getVarCov()] of a subject, [compare_cov()] of several.
 #' * [tiers_control()]: iterations, tolerance, trace.
 #' * [update()][update.tiers_fit] fits again with something changed, [refit_response()] to another
 #'   response; [drop1()][drop1.tiers_fit], [add1()][drop1.tiers_fit] and [stats::step()] go through
