@@ -153,3 +153,19 @@ residual_value_cpp <- function(recipe, unit, phi, visits, coordinates) {
     .Call(`_tiers_residual_value_cpp`, recipe, unit, phi, visits, coordinates)
 }
 
+condvar_structured_cpp <- function(spec, point) {
+    .Call(`_tiers_condvar_structured_cpp`, spec, point)
+}
+
+contrast_rows_structured_cpp <- function(spec, point, rows) {
+    .Call(`_tiers_contrast_rows_structured_cpp`, spec, point, rows)
+}
+
+contrast_block_structured_cpp <- function(spec, point, contrasts) {
+    .Call(`_tiers_contrast_block_structured_cpp`, spec, point, contrasts)
+}
+
+variance_information_structured_cpp <- function(spec, point, vcov_psi) {
+    .Call(`_tiers_variance_information_structured_cpp`, spec, point, vcov_psi)
+}
+

@@ -34,7 +34,10 @@
 #' residual variance, in which the covariance matrix of the response is linear. Its second
 #' derivatives, which the method has a term for, are zero then: `linear` and `version` give the
 #' same numbers and are there because other programs have the choice. With `fix` or `equal` the
-#' parameters are those that the constraints leave free.
+#' parameters are those that the constraints leave free. Beside a residual structure (see
+#' [residual_structures]) they are its variances, correlations and ranges, and second derivatives
+#' count: the standard errors of `linear = TRUE` are others, the degrees of freedom of single
+#' coefficients the same.
 #'
 #' The same holds for predictions and contrasts that contain random effects: the variance of their
 #' prediction error takes the place of that of the estimate (Kackar and Harville 1984).
@@ -77,13 +80,14 @@ ddf_kr <- function(information = c("expected", "observed"), linear = FALSE, vers
     stop_input("{.arg version} must be 1 or 2, not {shown(version)}.")
   }
   label <- if (information == "observed") "Kenward-Roger (observed information)"
-  structure(list(name = "kenward-roger", options = list(information = information),
+  structure(list(name = "kenward-roger", options = list(information = information,
+                                                        linear = linear, version = version),
                  label = label), class = "tiers_ddf_choice")
 }
 
-prepare_kenward_roger <- function(fit, vcov, information = "expected") {
-  refuse_structure(fit, "Kenward and Roger's degrees of freedom",
-                   "Use {.code ddf = \"satterthwaite\"}.")
+prepare_kenward_roger <- function(fit, vcov, information = "expected", linear = FALSE,
+                                  version = 1) {
+  if (has_structure(fit)) return(prepare_structured_kr(fit, vcov, information, linear, version))
   # In the entries of a covariance matrix V is linear; what of them can move its parameters say.
   curved <- any_curved(fit)
   constrained <- !is.null(fit$constraints) || curved
@@ -101,6 +105,25 @@ prepare_kenward_roger <- function(fit, vcov, information = "expected") {
   c(list(vcov = if (own) phi + 2 * parts[[paste0(information, "_products")]] else vcov,
          random = random),
     kenward_roger_df(phi, parts$derivatives, W, scaled = own))
+}
+
+# With a residual structure V is not linear in its parameters: Phi_A = Phi + 2 (sum W Phi U Phi -
+# bend / 4), where the bend, what second derivatives of V by natural parameters add (Kenward and
+# Roger 1997), is left out by the linear form (Kenward and Roger 2009).
+prepare_structured_kr <- function(fit, vcov, information, linear, version) {
+  if (version == 2) {
+    refuse_structure(fit, "Kenward and Roger's degrees of freedom of version 2",
+                     "Use {.code ddf_kr()}, or {.code ddf_kr(linear = TRUE)}.")
+  }
+  parts <- run_structured_information(fit)
+  W <- parts[[information]]
+  own <- identical(vcov, fit$vcov)
+  part <- function(name) parts[[paste0(information, "_", name)]]
+  bend <- if (linear) 0 else part("bend") / 4
+  random <- contrast_df(W, function(variance, gradient) kenward_roger_df(variance, gradient, W),
+                        linear = list())
+  c(list(vcov = if (own) fit$vcov + 2 * (part("products") - bend) else vcov, random = random),
+    kenward_roger_df(fit$vcov, parts$derivatives, W, scaled = own))
 }
 
 # Of functions whose estimates have the covariance matrix phi, with its derivatives D by parameters

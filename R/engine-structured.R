@@ -57,3 +57,25 @@ dispersion_size <- function(fit) {
 }
 
 dispersion_coefficients <- function(fit) utils::tail(fit$residual$phi, dispersion_size(fit))
+
+run_structured_condvar <- function(fit, spec) {
+  compiled(condvar_structured_cpp(spec, structured_point(fit)), spec)
+}
+
+# As run_contrast_rows() and run_contrast_block(), by (theta, phi[, log sigma^2]).
+run_structured_rows <- function(fit, rows) {
+  spec <- fit_specification(fit)
+  compiled(contrast_rows_structured_cpp(spec, structured_point(fit), rows), spec)
+}
+
+run_structured_block <- function(fit, contrasts) {
+  spec <- fit_specification(fit)
+  compiled(contrast_block_structured_cpp(spec, structured_point(fit), contrasts), spec)
+}
+
+# What Kenward and Roger's method is made of, see core/model/structured_result.h.
+run_structured_information <- function(fit) {
+  spec <- fit_specification(fit)
+  compiled(variance_information_structured_cpp(spec, structured_point(fit),
+                                               fit$inference$vcov_psi), spec)
+}

@@ -81,6 +81,9 @@
 #'
 #' # Crossed random effects: each worker on each machine, both a sample of many
 #' lmm(score ~ 1 + (1 | Worker) + (1 | Machine), Machines)
+#'
+#' # Residuals that are correlated in time, by sex
+#' lmm(distance ~ age * Sex, Orthodont, residual = ar1(age | Subject, by = Sex))
 #' @export
 lmm <- function(formula, data, REML = TRUE, residual = NULL, dispersion = ~ 1, weights = NULL,
                 freq = NULL, offset = NULL, subset = NULL, na.action = getOption("na.action"),

@@ -36,6 +36,8 @@ working_scores <- function(fit) {
 vcovCR.tiers_fit <- function(obj, cluster = NULL, type = NULL, ...) {
   force_arguments(c("cluster", "type"))
   validate_fit(obj)
+  refuse_structure(obj, "Covariance matrices by {.pkg clubSandwich}",
+                   "Use {.code vcov(fit, type = \"CR3\")}.")
   type <- if (identical(type, "CR4")) type else match_robust_type(type)
   if (!kind_tests(obj)$linear) {
     stop_input(c("{.fn clubSandwich::vcovCR} is for linear fits.",

@@ -110,7 +110,7 @@ kind_estimates.tiers_structured <- function(fit, spec, result) {
   fit$sigma <- if (result$has_sigma) result$sigma else NA_real_
   fit$residual$phi <- result$phi
   fit$residual$has_sigma <- result$has_sigma
-  fit$residual$largest_unit <- result$largest_unit
+  fit$residual$unbounded <- result$unbounded
   fit
 }
 
@@ -134,7 +134,13 @@ kind_words.tiers_structured <- function(fit) {
 
 #' @export
 kind_endings.tiers_structured <- function(fit) {
-  list(stuck = "Simplify the residual structure or the random effects.")
+  list(
+    cause = if (isTRUE(fit$residual$unbounded)) {
+      c(x = "The search went towards a singular covariance matrix: the likelihood may have no
+             maximum.",
+        i = "Take a residual structure with fewer parameters, or leave out random effects.")
+    },
+    stuck = "Simplify the residual structure or the random effects.")
 }
 
 #' @export
@@ -178,19 +184,38 @@ kind_cluster_vcov.tiers_structured <- function(fit, type, codes) NULL
 random_scale.tiers_structured <- function(fit) if (fit$residual$has_sigma) fit$sigma else 1
 
 #' @export
-kind_condvar.tiers_structured <- function(fit, spec) {
-  refuse_structure(fit, "Conditional variances of random effects")
-}
+kind_condvar.tiers_structured <- function(fit, spec) run_structured_condvar(fit, spec)
 
+# As for other linear models; new responses add the variance of their row.
 #' @export
 kind_row_errors.tiers_structured <- function(fit, rows, ddf) {
-  refuse_structure(fit, "Standard errors of predictions with random effects",
-                   "Use {.code re.form = NA} for the fixed part.")
+  check_random_ddf(fit, ddf)
+  found <- run_structured_rows(fit, rows)
+  if (length(rows$residual)) {
+    found$variance <- found$variance + random_scale(fit)^2 * rows$residual
+    found$gradient <- found$gradient + rows$residual_slopes
+  }
+  df <- if (is.null(ddf$random)) ddf$df_rows(kept_columns(fit, rows$fixed)) else {
+    matching_df(found$variance, found$gradient, ddf$random$weight)
+  }
+  list(variance = found$variance, df = df)
 }
 
 #' @export
 kind_block_errors.tiers_structured <- function(fit, contrasts, ddf) {
-  refuse_structure(fit, "Standard errors of contrasts with random effects")
+  check_random_ddf(fit, ddf)
+  found <- run_structured_block(fit, contrasts)
+  df <- if (is.null(ddf$random)) counted_by_fixed(ddf, kept_columns(fit, contrasts$fixed)) else {
+    ddf$random$df(found$variance, found$gradient)
+  }
+  c(list(variance = found$variance), df)
+}
+
+# Kenward and Roger's adjustment of prediction errors is made for V linear in its parameters.
+check_random_ddf <- function(fit, ddf) {
+  if (is.null(ddf$random$linear)) return(invisible())
+  refuse_structure(fit, "Kenward and Roger's standard errors of functions of random effects",
+                   "Use {.code ddf = \"satterthwaite\"}.")
 }
 
 #' @export

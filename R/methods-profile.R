@@ -58,6 +58,7 @@ NULL
 profile.tiers_fit <- function(fitted, which = NULL, level = 0.99, points = 8L, ...) {
   check_dots("profile", ...)
   validate_fit(fitted)
+  refuse_structure(fitted, "Profile likelihoods", "{.fn confint} has Wald limits.")
   check_level(level)
   if (!is.null(which)) check_parm(which, "which")
   # Each point is a fit.

@@ -235,6 +235,9 @@ VarCorr.tiers_fit <- function(x, sigma = 1, ...) {
   structure(parts, sc = x$sigma, useSc = has_residual(x),
             structures = vapply(x$random, function(term) term$structure, ""),
             correlated = vapply(x$random, has_correlations, NA),
+            residual = if (has_structure(x)) {
+              list(table = residual_table(x), words = residual_words(x))
+            },
             held = held_words(x), known = x[c("parameters", "vcov_parameters")],
             class = "tiers_varcorr")
 }
@@ -345,6 +348,10 @@ print.tiers_varcorr <- function(x, digits = max(3L, getOption("digits") - 2L),
     cat(c(random_lines(random, varcorr_correlations(x), digits, show),
           structure_lines(attr(x, "known")$parameters, attr(x, "structures"), digits)), sep = "\n")
     if (!is.null(attr(x, "held"))) cat(wrapped("Held: ", attr(x, "held")), sep = "\n")
+  }
+  residual <- attr(x, "residual")
+  if (!is.null(residual)) {
+    cat(residual_lines(residual$table, residual$words, digits, if (conf.int) "limits"), sep = "\n")
   }
   invisible(x)
 }

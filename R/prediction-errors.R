@@ -17,6 +17,11 @@ prediction_table <- function(fit, parts, newdata, allow_new, type, asked) {
     own <- error_rows(fit, parts, newdata, X, meets, rest = prediction)
     if (prediction && kind_tests(fit)$linear) {
       own$rows$residual <- new_variances(fit, newdata, asked$weights)[own$known]
+      if (has_structure(fit)) {
+        weights <- new_weights(fit, newdata, asked$weights)
+        slopes <- residual_variance_slopes(fit, newdata, weights)
+        own$rows$residual_slopes <- slopes[own$known, , drop = FALSE]
+      }
     }
     errors <- row_errors(fit, own, prepared, is.na(value))
     if (is.null(errors_told)) {
@@ -86,7 +91,8 @@ check_interval <- function(fit, parts, type, asked) {
 row_errors <- function(fit, own, prepared, missing) {
   rows <- own$rows
   variance <- df <- rep(NA_real_, length(own$known))
-  simple <- length(rows$parts) == 0L && (length(rows$residual) == 0L || length(fit$random) == 0L)
+  simple <- length(rows$parts) == 0L && (length(rows$residual) == 0L ||
+    (length(fit$random) == 0L && !has_structure(fit)))
   found <- if (simple && kind_tests(fit)$linear) {
     L <- kept_columns(fit, rows$fixed)
     extra <- if (length(rows$residual)) random_scale(fit)^2 * rows$residual else 0

@@ -103,6 +103,7 @@ parameter_start <- function(fit) {
 
 # Lower and upper limits of the profiles, a row for each of `names`.
 profile_limits <- function(fit, names, level) {
+  refuse_structure(fit, "Profile likelihoods", "Use {.code method = \"wald\"}.")
   tails <- c((1 - level) / 2, 1 - (1 - level) / 2)
   out <- matrix(NA_real_, length(names), 2L, dimnames = list(names, percent_labels(tails)))
   if (isTRUE(fit$REML) && any(names %in% names(fit$coefficients))) {

@@ -87,7 +87,7 @@ with_times <- function(term, frame, original) {
     value <- frame[[names]]
     term$visits <- term$levels_of_time[[1L]] %||% group_labels(sort_unique(value, names))
     term$recipe$visits <- length(term$visits)
-    unseen <- setdiff(term$visits, unique(group_labels(value)))
+    unseen <- setdiff(term$visits, group_labels(unique(value)))
     if (length(unseen)) {
       # Variances of visits that nobody had cannot be estimated; their places still count.
       term$visits <- setdiff(term$visits, unseen)
@@ -138,7 +138,7 @@ time_values <- function(x, levels, name, label) {
   if (!is.null(levels)) {
     at <- suppressWarnings(as.double(levels))
     if (anyNA(at)) at <- as.double(seq_along(levels))
-    return(at[match(group_labels(x), enc2utf8(levels))])
+    return(at[match(row_labels(x), enc2utf8(levels))])
   }
   if (is.matrix(x) && ncol(x) == 1L) x <- x[, 1L]
   known <- (is.numeric(x) || inherits(x, c("Date", "POSIXct", "difftime"))) && is.null(dim(x))
@@ -152,6 +152,13 @@ time_values <- function(x, levels, name, label) {
     stop_input("`{name}` has {length(bad)} infinite value{?s} (row{?s} {first_rows(bad)}).")
   }
   value
+}
+
+# Labels of rows, of which few are different.
+row_labels <- function(x) {
+  if (is.factor(x)) return(group_labels(x))
+  values <- unique(x)
+  group_labels(values)[match(x, values)]
 }
 
 sort_unique <- function(x, name) {
@@ -183,7 +190,7 @@ residual_codes <- function(term, frame) {
   }
   names <- vapply(term$time, text_of, "")
   if (term$reads$visits) {
-    out$visit <- match_labels(group_labels(frame[[names]]), term$visits) - 1L
+    out$visit <- match_labels(row_labels(frame[[names]]), term$visits) - 1L
   }
   if (term$reads$coordinates) {
     out$coordinates <- do.call(cbind, lapply(seq_along(names), function(j) {
@@ -208,8 +215,12 @@ check_single_visits <- function(term, codes, frame, used) {
   if (isTRUE(term$arguments$nugget) || length(term$time) == 0L || !needs_time(term)) {
     return(invisible())
   }
-  places <- as.data.frame(cbind(codes$visit, codes$coordinates))
-  twice <- which(used)[duplicated(cbind(codes$subject, places)[used, , drop = FALSE])]
+  columns <- cbind(codes$subject, codes$visit, codes$coordinates)[used, , drop = FALSE]
+  order <- do.call(order, lapply(seq_len(ncol(columns)), function(j) columns[, j]))
+  columns <- columns[order, , drop = FALSE]
+  m <- nrow(columns)
+  again <- rowSums(columns[-1L, , drop = FALSE] != columns[-m, , drop = FALSE]) == 0
+  twice <- sort(which(used)[order][-1L][again])
   if (length(twice) == 0L) return(invisible())
   names <- vapply(term$time, text_of, "")
   first <- vapply(names, function(name) group_labels(frame[[name]][twice[1L]]), "")

@@ -82,7 +82,7 @@ residual_row_sd <- function(fit, newdata = NULL) {
   at <- residual_positions(fit, newdata)
   group <- at$by %||% rep(1L, at$rows)
   visit <- at$visit %||% rep(0L, at$rows)
-  key <- paste(group, visit)
+  key <- group * (max(visit) + 1) + visit
   first <- which(!duplicated(key))
   own <- vapply(first, function(i) {
     place <- if (!is.null(at$coordinates)) at$coordinates[i, , drop = FALSE]
@@ -91,6 +91,38 @@ residual_row_sd <- function(fit, newdata = NULL) {
   weight <- if (is.null(newdata)) unname(prior_weights(fit)) else 1
   random_scale(fit) * sqrt(own[match(key, key[first])]) * at$relative *
     sqrt(replace(weight, weight == 0, 1))
+}
+
+# Derivatives of the variances of new responses (rows x psi), psi = (theta, phi, gamma[, log
+# sigma^2]) with sigma that of a row with mean dispersion columns, as the engine has it.
+residual_variance_slopes <- function(fit, newdata, weights) {
+  at <- residual_positions(fit, newdata)
+  variance <- residual_row_sd(fit, newdata)^2 / weights
+  term <- fit$residual
+  size <- ncol(fit$inference$vcov_psi)
+  d <- dispersion_size(fit)
+  phi <- size - term$has_sigma - length(term$phi) + seq_along(term$phi)
+  slopes <- matrix(0, at$rows, size)
+  if (d > 0L) {
+    centre <- if (term$has_sigma) colMeans(without_intercept(dispersion_matrix(fit))) else 0
+    Z <- without_intercept(dispersion_matrix(fit, newdata))
+    slopes[, utils::tail(phi, d)] <- 2 * variance * sweep(Z, 2L, centre)
+  }
+  if (term$has_sigma) {
+    slopes[, size] <- variance
+    return(slopes)
+  }
+  group <- at$by %||% rep(1L, at$rows)
+  visit <- at$visit %||% rep(0L, at$rows)
+  own <- matrix(utils::head(phi, length(phi) - d), ncol = max(length(term$by_levels), 1L))
+  for (rows in split(seq_len(at$rows), list(group, visit), drop = TRUE)) {
+    i <- rows[1L]
+    place <- if (is.null(at$coordinates)) matrix(0, 1L, 0L) else at$coordinates[i, , drop = FALSE]
+    value <- run_residual_value(fit, group[i], visit[i], place, 1L)[1L, 1L]
+    slope <- residual_slope_cpp(term$recipe, phi_of_group(fit, group[i]), visit[i], place)
+    slopes[rows, own[, group[i]]] <- outer(variance[rows], slope / value)
+  }
+  slopes
 }
 
 # The rows of every subject with the lower Cholesky factor of its part of R; subjects that are alike

@@ -115,7 +115,7 @@ read_residual <- function(typed, value, env) {
 # The call of a structure; NULL for none. A formula, a call or a text that a variable holds will do.
 residual_expression <- function(typed, value) {
   if (is.call(typed) && length(typed) > 1L && call_name(typed) != "~" &&
-        (call_name(typed) %in% c(residual_names(), names(covariance_aliases), covariance_planned) ||
+        (call_name(typed) %in% c(residual_names(), names(covariance_aliases), residual_planned) ||
            is_bar(strip_brackets(typed[[2L]])))) return(typed)
   if (is_bar(strip_brackets(typed))) return(strip_brackets(typed))
   if (is.call(typed) && call_name(typed) == "~") return(typed[[length(typed)]])
@@ -131,6 +131,9 @@ residual_expression <- function(typed, value) {
                  i = residual_hint))
 }
 
+# What the grammar knows and this version cannot fit yet.
+residual_planned <- c(covariance_planned, "varfun", "custom_cov", "%x%")
+
 residual_hint <- "For example {.code residual = ar1(week | id)}."
 
 check_residual_name <- function(expr, name) {
@@ -142,7 +145,7 @@ check_residual_name <- function(expr, name) {
   if (name == "%x%") {
     stop_formula("Kronecker structures (`%x%`) are not available in this version of tiers.")
   }
-  if (name %in% setdiff(covariance_planned, words)) {
+  if (name %in% setdiff(residual_planned, words)) {
     stop_formula(c("The covariance structure `{name}` of {.arg residual} is not available in this
                     version of tiers.", i = "This version has {.code {residual_names()}}."))
   }

@@ -523,6 +523,57 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// condvar_structured_cpp
+List condvar_structured_cpp(const List& spec, const List& point);
+RcppExport SEXP _tiers_condvar_structured_cpp(SEXP specSEXP, SEXP pointSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const List& >::type spec(specSEXP);
+    Rcpp::traits::input_parameter< const List& >::type point(pointSEXP);
+    rcpp_result_gen = Rcpp::wrap(condvar_structured_cpp(spec, point));
+    return rcpp_result_gen;
+END_RCPP
+}
+// contrast_rows_structured_cpp
+List contrast_rows_structured_cpp(const List& spec, const List& point, const List& rows);
+RcppExport SEXP _tiers_contrast_rows_structured_cpp(SEXP specSEXP, SEXP pointSEXP, SEXP rowsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const List& >::type spec(specSEXP);
+    Rcpp::traits::input_parameter< const List& >::type point(pointSEXP);
+    Rcpp::traits::input_parameter< const List& >::type rows(rowsSEXP);
+    rcpp_result_gen = Rcpp::wrap(contrast_rows_structured_cpp(spec, point, rows));
+    return rcpp_result_gen;
+END_RCPP
+}
+// contrast_block_structured_cpp
+List contrast_block_structured_cpp(const List& spec, const List& point, const List& contrasts);
+RcppExport SEXP _tiers_contrast_block_structured_cpp(SEXP specSEXP, SEXP pointSEXP, SEXP contrastsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const List& >::type spec(specSEXP);
+    Rcpp::traits::input_parameter< const List& >::type point(pointSEXP);
+    Rcpp::traits::input_parameter< const List& >::type contrasts(contrastsSEXP);
+    rcpp_result_gen = Rcpp::wrap(contrast_block_structured_cpp(spec, point, contrasts));
+    return rcpp_result_gen;
+END_RCPP
+}
+// variance_information_structured_cpp
+List variance_information_structured_cpp(const List& spec, const List& point, const Eigen::MatrixXd& vcov_psi);
+RcppExport SEXP _tiers_variance_information_structured_cpp(SEXP specSEXP, SEXP pointSEXP, SEXP vcov_psiSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const List& >::type spec(specSEXP);
+    Rcpp::traits::input_parameter< const List& >::type point(pointSEXP);
+    Rcpp::traits::input_parameter< const Eigen::MatrixXd& >::type vcov_psi(vcov_psiSEXP);
+    rcpp_result_gen = Rcpp::wrap(variance_information_structured_cpp(spec, point, vcov_psi));
+    return rcpp_result_gen;
+END_RCPP
+}
 
 static const R_CallMethodDef CallEntries[] = {
     {"_tiers_cluster_sums_cpp", (DL_FUNC) &_tiers_cluster_sums_cpp, 2},
@@ -563,6 +614,10 @@ static const R_CallMethodDef CallEntries[] = {
     {"_tiers_solve_units_cpp", (DL_FUNC) &_tiers_solve_units_cpp, 5},
     {"_tiers_unit_covariance_cpp", (DL_FUNC) &_tiers_unit_covariance_cpp, 3},
     {"_tiers_residual_value_cpp", (DL_FUNC) &_tiers_residual_value_cpp, 5},
+    {"_tiers_condvar_structured_cpp", (DL_FUNC) &_tiers_condvar_structured_cpp, 2},
+    {"_tiers_contrast_rows_structured_cpp", (DL_FUNC) &_tiers_contrast_rows_structured_cpp, 3},
+    {"_tiers_contrast_block_structured_cpp", (DL_FUNC) &_tiers_contrast_block_structured_cpp, 3},
+    {"_tiers_variance_information_structured_cpp", (DL_FUNC) &_tiers_variance_information_structured_cpp, 3},
     {NULL, NULL, 0}
 };
 

@@ -92,6 +92,7 @@ List fit_structured_cpp(const List& spec, const List& control) {
   List out = fit_to_r(fit);
   out["has_sigma"] = fit.has_sigma;
   out["phi"] = plain_vector(fit.phi);
+  out["unbounded"] = fit.unbounded;
   out["units"] = static_cast<int>(fit.units);
   out["largest_unit"] = static_cast<int>(fit.largest_unit);
   Rcpp::IntegerVector flat(fit.flat.begin(), fit.flat.end());
@@ -141,4 +142,60 @@ Eigen::MatrixXd residual_value_cpp(const List& recipe, bool unit, const Eigen::V
   Matrix sigma;
   shape->value(phi, at, sigma);
   return sigma;
+}
+
+// Derivatives by phi of the variance at one position.
+// [[Rcpp::export]]
+Rcpp::NumericVector residual_slope_cpp(const List& recipe, const Eigen::VectorXd& phi, int visit,
+                                       const Eigen::MatrixXd& coordinates) {
+  const auto shape = tiers::make_shape(recipe_from_r(recipe));
+  if (phi.size() != shape->parameter_count()) Rcpp::stop("a value is needed for each parameter");
+  const tiers::Positions at{{visit}, coordinates};
+  Rcpp::NumericVector out(phi.size());
+  Matrix d;
+  for (int k = 0; k < out.size(); ++k) {
+    shape->first(phi, at, k, d);
+    out[k] = d(0, 0);
+  }
+  return out;
+}
+
+// [[Rcpp::export]]
+List condvar_structured_cpp(const List& spec, const List& point) {
+  const tiers::StructuredSpecification model = structured_from_r(spec);
+  const auto variances =
+      tiers::conditional_variances(model, point_from_r(model, point), poll_only());
+  return level_arrays(model.model, variances, 1.0);
+}
+
+// As contrast_rows_lmm_cpp(), without the variance of new responses.
+// [[Rcpp::export]]
+List contrast_rows_structured_cpp(const List& spec, const List& point, const List& rows) {
+  const tiers::StructuredSpecification model = structured_from_r(spec);
+  const auto found = tiers::contrast_rows(model, point_from_r(model, point),
+                                          contrast_rows_from_r(model.model, rows), poll_only());
+  return List::create(_["variance"] = plain_vector(found.variance), _["gradient"] = found.gradient);
+}
+
+// [[Rcpp::export]]
+List contrast_block_structured_cpp(const List& spec, const List& point, const List& contrasts) {
+  const tiers::StructuredSpecification model = structured_from_r(spec);
+  const auto found =
+      tiers::contrast_block(model, point_from_r(model, point),
+                            contrast_block_from_r(model.model, contrasts), poll_only());
+  return List::create(_["variance"] = found.variance, _["gradient"] = Rcpp::wrap(found.gradient));
+}
+
+// [[Rcpp::export]]
+List variance_information_structured_cpp(const List& spec, const List& point,
+                                         const Eigen::MatrixXd& vcov_psi) {
+  const tiers::StructuredSpecification model = structured_from_r(spec);
+  const auto found =
+      tiers::variance_information(model, point_from_r(model, point), vcov_psi, poll_only());
+  return List::create(_["expected"] = found.expected, _["observed"] = found.observed,
+                      _["derivatives"] = Rcpp::wrap(found.derivatives),
+                      _["expected_products"] = found.expected_products,
+                      _["observed_products"] = found.observed_products,
+                      _["expected_bend"] = found.expected_bend,
+                      _["observed_bend"] = found.observed_bend);
 }

@@ -47,6 +47,59 @@ test_that("Satterthwaite's df are those of the derivatives of vcov()", {
   expect_equal(unname(coef(summary(fit))[, "df"]), unname(df), tolerance = 1e-5)
 })
 
+test_that("Kenward and Roger's method has SAS's numbers", {
+  # PROC MIXED DDFM=KR and KR(LINEAR) of FEV1 of 197 patients, as published with package mmrm; of us
+  # its own at a tight optimum.
+  fev <- fixture_data("fev")
+  asked <- list(ar1 = c(0.95865439662225, 188.46934887972, 0.96058142305176, 220.513),
+                us = c(0.6613004559, 160.690623, 0.6613004559, 170.917))
+  for (name in names(asked)) {
+    call <- as.call(list(as.name(name), quote(AVISIT | USUBJID)))
+    fit <- suppressMessages(eval(bquote(lmm(FEV1 ~ ARMCD, fev, residual = .(call)))))
+    found <- function(ddf) unname(coef(summary(fit, ddf = ddf))["ARMCDTRT", 2:3])
+    expect_equal(found(ddf_kr("observed")), asked[[name]][1:2], tolerance = 2e-6)
+    expect_equal(found(ddf_kr("observed", linear = TRUE))[1L], asked[[name]][3L], tolerance = 2e-6)
+    expect_equal(found("kenward-roger")[2L], asked[[name]][4L], tolerance = 1e-5)
+  }
+  # The standard errors of PROC MIXED EMPIRICAL.
+  expect_equal(sqrt(diag(plain_vcov(vcov(fit, type = "CR0")))),
+               c(`(Intercept)` = 0.4089741818, ARMCDTRT = 0.6396040507), tolerance = 1e-6)
+  expect_error(summary(fit, ddf = ddf_kr(version = 2)), class = "tiers_error_input")
+})
+
+test_that("without correlations inference is that of the same model without a structure", {
+  data <- growth[-c(3, 9, 17, 40), ]
+  plain <- lmm(distance ~ age * Sex + (age | Subject), data)
+  fit <- lmm(distance ~ age * Sex + (age | Subject), data, residual = id(age | Subject))
+  for (ddf in list("satterthwaite", ddf_kr(), ddf_kr("observed"))) {
+    expect_equal(coef(summary(fit, ddf = ddf)), coef(summary(plain, ddf = ddf)), tolerance = 1e-5)
+  }
+  expect_equal(as.data.frame(ranef(fit)), as.data.frame(ranef(plain)), tolerance = 1e-5)
+  new <- data[c(1, 30), ]
+  expect_equal(predict(fit, new, interval = "prediction"),
+               predict(plain, new, interval = "prediction"), tolerance = 1e-5)
+  expect_equal(vcov(fit, type = "CR3"), vcov(plain, type = "CR3"), tolerance = 1e-5,
+               ignore_attr = TRUE)
+})
+
+test_that("errors of predictions are those of Henderson's equations", {
+  fit <- fits$mixed
+  V <- growth_covariance(fit)
+  X <- model.matrix(fit)
+  Z <- outer(growth$Subject, rownames(fit$random[[1L]]$modes), `==`) + 0
+  G <- diag(fit$random[[1L]]$Sigma[1L], ncol(Z))
+  inverse <- solve(V)
+  phi <- solve(crossprod(X, inverse %*% X))
+  P <- inverse - inverse %*% X %*% phi %*% crossprod(X, inverse)
+  random <- G - G %*% t(Z) %*% P %*% Z %*% G
+  both <- -phi %*% crossprod(X, inverse) %*% Z %*% G
+  own <- rowSums((X %*% phi) * X) + rowSums((Z %*% random) * Z) + 2 * rowSums((X %*% both) * Z)
+  expect_equal(unname(predict(fit, se.fit = TRUE)$se.fit), unname(sqrt(own)), tolerance = 1e-6)
+  given <- diag(G) - diag(G %*% t(Z) %*% inverse %*% Z %*% G)
+  expect_equal(as.data.frame(ranef(fit))$condsd, sqrt(given), tolerance = 1e-6)
+  expect_error(predict(fit, se.fit = TRUE, ddf = "kenward-roger"), class = "tiers_error_input")
+})
+
 test_that("residuals are scaled by R and whitened by R or V", {
   fit <- fits$mixed
   V <- growth_covariance(fit)
@@ -126,9 +179,10 @@ test_that("covariance matrices of subjects are blocks of R and V", {
 test_that("limits of new responses have the variance of their row", {
   new <- data.frame(age = c(8, 14), Sex = "Male", Subject = "new")
   found <- predict(fits$us, new, re.form = NA, interval = "prediction", output = "data.frame")
-  error <- sqrt(found$se.fit^2 + diag(getVarCov(fits$us, "M01"))[c(1, 4)])
-  df <- (found$upr - found$fit) / error
-  expect_equal(unname(df), qt(0.975, found$df), tolerance = 1e-6)
+  sd <- fits$us$parameters$estimate[c(1, 4)]
+  error <- sqrt(found$se.fit^2 + sd^2)
+  # Of s^2 + l'Phi l, both proportional to a variance with 25 df.
+  expect_equal((found$upr - found$fit) / error, qt(0.975, c(25, 25)), tolerance = 1e-4)
 })
 
 test_that("likelihoods are compared where the one structure is a case of the other", {
