@@ -153,6 +153,10 @@ residual_value_cpp <- function(recipe, unit, phi, visits, coordinates) {
     .Call(`_tiers_residual_value_cpp`, recipe, unit, phi, visits, coordinates)
 }
 
+residual_slope_cpp <- function(recipe, phi, visit, coordinates) {
+    .Call(`_tiers_residual_slope_cpp`, recipe, phi, visit, coordinates)
+}
+
 condvar_structured_cpp <- function(spec, point) {
     .Call(`_tiers_condvar_structured_cpp`, spec, point)
 }

@@ -523,6 +523,20 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// residual_slope_cpp
+Rcpp::NumericVector residual_slope_cpp(const List& recipe, const Eigen::VectorXd& phi, int visit, const Eigen::MatrixXd& coordinates);
+RcppExport SEXP _tiers_residual_slope_cpp(SEXP recipeSEXP, SEXP phiSEXP, SEXP visitSEXP, SEXP coordinatesSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::RNGScope rcpp_rngScope_gen;
+    Rcpp::traits::input_parameter< const List& >::type recipe(recipeSEXP);
+    Rcpp::traits::input_parameter< const Eigen::VectorXd& >::type phi(phiSEXP);
+    Rcpp::traits::input_parameter< int >::type visit(visitSEXP);
+    Rcpp::traits::input_parameter< const Eigen::MatrixXd& >::type coordinates(coordinatesSEXP);
+    rcpp_result_gen = Rcpp::wrap(residual_slope_cpp(recipe, phi, visit, coordinates));
+    return rcpp_result_gen;
+END_RCPP
+}
 // condvar_structured_cpp
 List condvar_structured_cpp(const List& spec, const List& point);
 RcppExport SEXP _tiers_condvar_structured_cpp(SEXP specSEXP, SEXP pointSEXP) {
@@ -614,6 +628,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_tiers_solve_units_cpp", (DL_FUNC) &_tiers_solve_units_cpp, 5},
     {"_tiers_unit_covariance_cpp", (DL_FUNC) &_tiers_unit_covariance_cpp, 3},
     {"_tiers_residual_value_cpp", (DL_FUNC) &_tiers_residual_value_cpp, 5},
+    {"_tiers_residual_slope_cpp", (DL_FUNC) &_tiers_residual_slope_cpp, 4},
     {"_tiers_condvar_structured_cpp", (DL_FUNC) &_tiers_condvar_structured_cpp, 2},
     {"_tiers_contrast_rows_structured_cpp", (DL_FUNC) &_tiers_contrast_rows_structured_cpp, 3},
     {"_tiers_contrast_block_structured_cpp", (DL_FUNC) &_tiers_contrast_block_structured_cpp, 3},
