@@ -136,8 +136,8 @@ kind_words.tiers_structured <- function(fit) {
 kind_endings.tiers_structured <- function(fit) {
   list(
     cause = if (isTRUE(fit$residual$unbounded)) {
-      c(x = "The search went towards a singular covariance matrix: the likelihood may have no
-             maximum.",
+      c(x = "The likelihood grows without end as the covariance matrix of the residuals becomes
+             singular: the data are too few for its parameters.",
         i = "Take a residual structure with fewer parameters, or leave out random effects.")
     },
     stuck = "Simplify the residual structure or the random effects.")

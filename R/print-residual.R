@@ -62,5 +62,10 @@ residual_boundary_words <- function(fit) {
   if (!has_structure(fit)) return(NULL)
   own <- fit$parameters[fit$parameters$type == "residual" & fit$parameters$boundary, ]
   if (nrow(own) == 0L) return(NULL)
-  paste0("`", own$name, "` is at the end of its range, ", format(own$estimate, digits = 3L))
+  words <- paste0("`", own$name, "` is at the end of its range, ",
+                  format(own$estimate, digits = 3L))
+  # A range of zero.
+  none <- own$role == "range" & own$estimate == 0
+  words[none] <- paste0("`", own$name[none], "` is zero: no serial correlation")
+  words
 }
