@@ -353,3 +353,38 @@ test_that("three columns with standard deviations held end at the optimum, of fu
     }
   }
 })
+
+test_that("generalized fits with a correlation held end, of full rank or not", {
+  random_counts <- function(seed) {
+    set.seed(seed)
+    d <- data.frame(g = gl(15L, 6L), x = rnorm(90L), z = rnorm(90L))
+    b <- matrix(rnorm(45L), 15L) %*% matrix(rnorm(9L), 3L)
+    d$y <- rpois(90L, exp(0.4 * (b[d$g, 1L] + b[d$g, 2L] * d$x + b[d$g, 3L] * d$z)))
+    d
+  }
+  held <- function(d, value) {
+    suppressMessages(glmm(y ~ x + z + (x + z | g), d, family = poisson,
+                          fix = c("cor_x.(Intercept)|g" = value)))
+  }
+  # Where the intercepts have no variance the correlation says nothing.
+  for (seed in c(8L, 49L)) {
+    d <- random_counts(seed)
+    expect_no_warning(fit <- held(d, 0.95))
+    expect_identical(fit$convergence$status, "boundary")
+    expect_identical(fit$parameters$estimate[1L], 0)
+    other <- suppressMessages(glmm(y ~ x + z + (0 + x + z | g), d, family = poisson))
+    expect_equal(fit$deviance, other$deviance, tolerance = 1e-9)
+    expect_equal(fixef(fit), fixef(other), tolerance = 1e-5)
+  }
+  # Intercepts that are a multiple of the slopes: one column for both.
+  expect_no_warning(fit <- held(d, -1))
+  expect_identical(fit$convergence$status, "converged")
+  sd <- fit$parameters$estimate[1:2]
+  with_multiple <- function(r) {
+    d$both <- d$x - r
+    suppressMessages(glmm(y ~ x + z + (0 + both + z | g), d, family = poisson))$deviance
+  }
+  expect_equal(fit$deviance, with_multiple(sd[1L] / sd[2L]), tolerance = 1e-9)
+  expect_lt(fit$deviance, min(with_multiple(sd[1L] / sd[2L] + 0.1),
+                              with_multiple(sd[1L] / sd[2L] - 0.1)))
+})

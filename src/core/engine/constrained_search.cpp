@@ -216,7 +216,8 @@ Proof prove_constrained(ConstrainedObjective& objective, Optimum& optimum, bool&
     for (Index i = 0; i < free.size(); ++i)
       tangent.col(i) = objective.tangent().col(free.index()[i]);
     out.covariance = 2.0 * tangent * inverse * tangent.transpose();
-    if (step == kVerdictSteps || !out.positive || verdict.gain < kNothingLeft) return out;
+    // Beside a minimum the bend of a sphere times what is left of the slope may look like a saddle.
+    if (step == kVerdictSteps || verdict.gain < kNothingLeft) return out;
     const Vector next = optimum.psi + free.spread(verdict.step);
     if (!(objective.value(next) <= optimum.value + objective.resolution(optimum.value))) {
       objective.value(optimum.psi);

@@ -65,7 +65,13 @@ Vector ModalDeviance::random_effects() const {
   return apply_lambdas(layout, lambda_, integral_.u.head(layout.random_columns()), false);
 }
 
-double ModalDeviance::value(const Vector& psi) { return evaluate(psi, predicted_start(psi)); }
+double ModalDeviance::value(const Vector& psi) {
+  const Vector start = predicted_start(psi);
+  const double out = evaluate(psi, start);
+  // From a prediction far off Newton's method may creep.
+  if (std::isfinite(out) || base_psi_.size() == 0 || start == base_mode_) return out;
+  return evaluate(psi, base_mode_);
+}
 
 double ModalDeviance::evaluate(const Vector& psi, const Vector& start, bool differenced) {
   psi_ = psi;
