@@ -3,7 +3,7 @@
 
 # Correlations or covariances of rows at times `t` (in steps or as they are) that are visits `v`,
 # from the named parameters of one group.
-dense_sigma <- function(structure, p, t, v) {
+residual_sigma <- function(structure, p, t, v) {
   m <- length(t)
   gap <- abs(outer(t, t, "-"))
   named <- function(word) unname(p[startsWith(names(p), word)])
@@ -48,7 +48,7 @@ dense_lags <- function(p, gap) {
 }
 
 # -2 log-likelihood of y ~ N(X beta, V), beta estimated; REML with the constants of lme() and gls().
-dense_deviance <- function(y, X, V, reml) {
+gaussian_deviance <- function(y, X, V, reml) {
   L <- t(chol(V))
   X <- forwardsolve(L, X)
   y <- forwardsolve(L, y)
@@ -71,7 +71,7 @@ dense_covariance <- function(fit, subject, time, visit, by = rep(1L, length(time
   for (rows in split(seq_len(n), subject)) {
     mine <- group == levels[by[rows[1L]]]
     p <- stats::setNames(own$estimate[mine], word[mine])
-    R[rows, rows] <- dense_sigma(fit$residual$structure, p, time[rows], visit[rows])
+    R[rows, rows] <- residual_sigma(fit$residual$structure, p, time[rows], visit[rows])
   }
   gamma <- table$estimate[table$type == "dispersion"]
   size <- if (is.na(fit$sigma)) rep(1, n) else rep(fit$sigma, n)

@@ -25,7 +25,7 @@ check_density <- function(fit, step = 1, by = NULL) {
   visit <- match(d$week, sort(unique(d$week)))
   V <- dense_covariance(fit, d$id, d$week / step, visit, by %||% rep(1L, n))
   X <- model.matrix(fit)
-  expect_equal(fit$deviance, dense_deviance(d$y, X, V, fit$REML), tolerance = 1e-9)
+  expect_equal(fit$deviance, gaussian_deviance(d$y, X, V, fit$REML), tolerance = 1e-9)
   P <- solve(V)
   beta <- solve(crossprod(X, P %*% X), crossprod(X, P %*% d$y))
   expect_equal(unname(fixef(fit)), drop(unname(beta)), tolerance = 1e-7)
@@ -74,7 +74,7 @@ test_that("estimates maximize the likelihood", {
     if (table$type[i] == "sigma") moved$sigma <- table$estimate[i] + step
     if (table$type[i] == "sd") moved$random[[1L]]$Sigma[] <- (table$estimate[i] + step)^2
     V <- dense_covariance(moved, d$id, d$week, d$week)
-    dense_deviance(d$y, model.matrix(fit), V, TRUE)
+    gaussian_deviance(d$y, model.matrix(fit), V, TRUE)
   }
   slope <- vapply(seq_len(nrow(table)), function(i) (at(i, 1e-4) - at(i, -1e-4)) / 2e-4, 1)
   expect_lt(max(abs(slope)), 1e-4)
@@ -89,7 +89,7 @@ test_that("estimates maximize the likelihood", {
     moved$parameters$estimate <- value
     moved$sigma <- value[table$type == "sigma"]
     moved$random[[1L]]$Sigma[] <- value[table$type == "sd"]^2
-    dense_deviance(d$y, model.matrix(fit), dense_covariance(moved, d$id, d$week, d$week), TRUE)
+    gaussian_deviance(d$y, model.matrix(fit), dense_covariance(moved, d$id, d$week, d$week), TRUE)
   }
   h <- 1e-3
   for (i in seq_len(m)) for (j in seq_len(m)) {
