@@ -20,8 +20,6 @@ constexpr Index kMostRows = 2500;
 // With random effects: shares of the residuals' variance and correlations at the start, the rest
 // being theirs.
 constexpr double kVarianceShare = 0.5, kCorrelationShare = 0.3;
-// Share of the smallest variance of a visit that random effects take where they take most.
-constexpr double kMostTaken = 0.8;
 constexpr int kMostDivisions = 12;
 
 void require_reach(const UnitPatterns& patterns, Index parameters) {
@@ -58,38 +56,22 @@ StructuredEngine::StructuredEngine(const StructuredSpecification& of, const Cont
 
 Vector StructuredEngine::start(Start from) {
   const bool random = parameters.terms() > 0 && from != Start::without_random;
-  const bool mostly = random && from == Start::mostly_random;
-  const double share = random && !mostly ? kVarianceShare : 1.0;
-  const double correlations = from == Start::uncorrelated ? 0.0
-                              : random && !mostly         ? kCorrelationShare
-                                                          : 1.0;
+  const double share = random ? kVarianceShare : 1.0;
+  const bool correlated = from == Start::moments || from == Start::without_random;
+  const double correlations = !correlated ? 0.0 : random ? kCorrelationShare : 1.0;
   const double unit = design.user_sigma(1.0);
   Vector phi = Vector::Zero(structure.size());
-  double taken = kInfinity;  // by the random effects, of every covariance
-  std::vector<ShapeMoments> moments;
   for (Index g = 0; g < structure.groups(); ++g) {
-    moments.push_back(residual_moments(patterns, data, structure, g, spec.residual.recipe.visits,
-                                       unit, share, correlations));
-    for (Index i = 0; i < moments[g].covariance.rows(); ++i) {
-      if (moments[g].weight(i, i) > 0.0)
-        taken = std::min(taken, kMostTaken * moments[g].covariance(i, i));
-    }
-  }
-  if (!std::isfinite(taken) || !mostly) taken = 0.0;
-  for (Index g = 0; g < structure.groups(); ++g) {
-    moments[g].covariance.array() -= taken;
     phi.segment(g * structure.group_size(), structure.group_size()) =
-        structure.shape().start(moments[g]);
+        structure.shape().start(residual_moments(
+            patterns, data, structure, g, spec.residual.recipe.visits, unit, share, correlations));
   }
+  if (from == Start::small_sd) structure.lower_smallest_sd(phi);
   structure.lengthen_ranges(phi);
   const double variance =
       data.residual_square() / static_cast<double>(std::max<Index>(design.used_rows(), 1));
   double size = 0.0;  // of the random effects' SDs, internal
-  if (mostly)
-    size = structure.has_sigma() ? std::sqrt(kMostTaken / (1.0 - kMostTaken))
-                                 : std::sqrt(taken) / unit;
-  else if (random)
-    size = structure.has_sigma() ? 1.0 : std::sqrt((1.0 - share) * variance);
+  if (random) size = structure.has_sigma() ? 1.0 : std::sqrt((1.0 - share) * variance);
   std::vector<Matrix> lambda;
   for (std::size_t j = 0; j < spec.model.terms.size(); ++j) {
     const RandomTerm& term = spec.model.terms[j];

@@ -12,9 +12,9 @@ struct StructuredEngine {
   StructuredEngine(const StructuredEngine&) = delete;
 
   // From covariances of least-squares residuals: as they are, beside random effects a part of them;
-  // without correlations; with random effects that take most of the smallest variance off all
-  // covariances; and with variances of the random effects at zero.
-  enum class Start { moments, uncorrelated, mostly_random, without_random };
+  // without correlations; the same with one visit's variance nearly all random effects'; and with
+  // variances of the random effects at zero.
+  enum class Start { moments, uncorrelated, small_sd, without_random };
   Vector start(Start from);
   // psi on the internal scale; sigma of the point is not in it.
   Vector internal(const StructuredPoint& point) const;

@@ -95,7 +95,7 @@ StructuredOptimum StructuredSearch::run() {
   if (!best.flat.empty()) return best;
   best = from(start);
   if (control_.max_iterations == 0) return best;
-  if (!best.unbounded) try_other_starts(best);
+  try_other_starts(best);
   go_on_from_lower(objective_, engine_.parameters,
                    without_each_term(engine_.parameters, best.found.optimum, 0), control_,
                    best.found);
@@ -147,7 +147,7 @@ void StructuredSearch::try_other_starts(StructuredOptimum& best) {
   if (!converged || random || engine_.structure.is_product())
     others.push_back(StructuredEngine::Start::uncorrelated);
   if (random) {
-    others.push_back(StructuredEngine::Start::mostly_random);
+    if (engine_.structure.has_sds()) others.push_back(StructuredEngine::Start::small_sd);
     others.push_back(StructuredEngine::Start::without_random);
   }
   for (const StructuredEngine::Start one : others) {
@@ -155,9 +155,10 @@ void StructuredSearch::try_other_starts(StructuredOptimum& best) {
     if (!std::isfinite(objective_.value(start))) continue;
     StructuredOptimum other = from(start);
     Convergence &mine = best.found.optimum.convergence, &its = other.found.optimum.convergence;
-    const bool lower = other.found.optimum.value < best.found.optimum.value - kNoGain;
-    if (!lower && !(its.converged && !mine.converged &&
-                    other.found.optimum.value < best.found.optimum.value + kNoGain)) {
+    // A minimum is better than a way down that has none.
+    const double lead = best.found.optimum.value - other.found.optimum.value;
+    const bool better = its.converged == mine.converged ? lead > kNoGain : its.converged;
+    if (!better) {
       mine.evaluations += its.evaluations;
       continue;
     }

@@ -16,6 +16,8 @@ constexpr double kNearEnd = 1e-3;
 // Logarithms: a range this much below the shortest distance has no correlations; an SD this much
 // below the largest of its kind is tried at zero, which is this much below it.
 constexpr double kNoRange = 14.0, kSmallSd = 6.0, kNoSd = 40.0;
+// Of a logarithm of an SD at the start.
+constexpr double kLowered = 2.0;
 // A range at the start in units of the shortest distance: every structure has a correlation there.
 constexpr double kTellingRange = 1.2;
 
@@ -54,10 +56,10 @@ double ResidualStructure::near_end(const Vector& phi, Index i) const {
     const double shortest = std::log(shortest_[group]);
     return phi[i] < shortest ? shortest - kNoRange : kNaN;
   }
-  if (about.kind == ShapeParameter::Kind::sd && about.map == ShapeParameter::Map::exponential) {
+  if (is_log_sd(own)) {
     double largest = phi[i];
     for (Index k = 0; k < group_size_; ++k) {
-      if (about_[k].kind == about.kind) largest = std::max(largest, phi[group * group_size_ + k]);
+      if (is_log_sd(k)) largest = std::max(largest, phi[group * group_size_ + k]);
     }
     return phi[i] < largest - kSmallSd ? largest - kNoSd : kNaN;
   }
@@ -72,6 +74,22 @@ void ResidualStructure::lengthen_ranges(Vector& phi) const {
     if (!about_[i % group_size_].log_range) continue;
     const double least = std::log(kTellingRange * shortest_[i / group_size_]);
     phi[i] = std::max(phi[i], least);
+  }
+}
+
+bool ResidualStructure::has_sds() const {
+  Index count = 0;
+  for (Index k = 0; k < group_size_; ++k) count += is_log_sd(k) ? 1 : 0;
+  return count > 1;
+}
+
+void ResidualStructure::lower_smallest_sd(Vector& phi) const {
+  for (Index g = 0; g < groups_; ++g) {
+    Index smallest = -1;
+    for (Index k = g * group_size_; k < (g + 1) * group_size_; ++k) {
+      if (is_log_sd(k % group_size_) && (smallest < 0 || phi[k] < phi[smallest])) smallest = k;
+    }
+    if (smallest >= 0) phi[smallest] -= kLowered;
   }
 }
 

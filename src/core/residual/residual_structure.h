@@ -39,6 +39,9 @@ class ResidualStructure {
   void set_shortest(const Vector& distances) { shortest_ = distances; }
   // Ranges that data can tell from none.
   void lengthen_ranges(Vector& phi) const;
+  // SDs of several visits, and phi with the smallest of them (of each group) much smaller.
+  bool has_sds() const;
+  void lower_smallest_sd(Vector& phi) const;
   // Is Sigma a product of its parameters, so that there may be several optima?
   bool is_product() const;
 
@@ -46,6 +49,11 @@ class ResidualStructure {
   double step_limit(const Vector& phi, const Vector& step) const;
 
  private:
+  bool is_log_sd(Index own) const {
+    return about_[own].kind == ShapeParameter::Kind::sd &&
+           about_[own].map == ShapeParameter::Map::exponential;
+  }
+
   std::unique_ptr<CovarianceShape> shape_;
   bool has_sigma_ = true;
   Index groups_ = 1, group_size_ = 0;
