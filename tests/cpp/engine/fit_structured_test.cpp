@@ -54,7 +54,8 @@ TEST_CASE("a residual structure's deviance is that of the dense covariance matri
       const Longitudinal of = longitudinal(shape, beside);
       StructuredPoint point{some_factors(of.data), some_phi(of), 1.0};
       const bool profiled = is_correlation(shape);
-      const bool reml = ++which % 2 == 0;
+      if (++which % 3 != 0) continue;
+      const bool reml = which % 2 == 0;
       INFO(shape.recipe.name << " " << static_cast<int>(beside) << " " << reml);
       const double dense = dense_criterion(
           of.data, of.dense_covariance(point.lambda, point.phi, 1.0), reml, profiled);
