@@ -98,14 +98,14 @@ constrained_terms <- function(spec, terms) {
 }
 
 # Correlations with an effect whose standard deviation is held at zero: they are no parameters of
-# the model, unless others are equal to them.
+# the model, unless others that are some are equal to them.
 without_meaning <- function(spec, table) {
   zero <- table$type == "sd" & spec$held %in% 0
-  cor <- table$type == "cor" & is.na(spec$held) & !spec$same %in% spec$same[duplicated(spec$same)]
-  which(cor & vapply(seq_along(cor), function(i) {
+  none <- table$type == "cor" & vapply(seq_along(zero), function(i) {
     own <- zero & table$term == table$term[i]
     any(table$row[own] %in% c(0L, table$row[i], table$column[i]))
-  }, NA))
+  }, NA)
+  which(is.na(spec$held) & !spec$same %in% spec$same[!none])
 }
 
 equal_groups <- function(equal, table) {

@@ -129,6 +129,28 @@ test_that("a standard deviation of zero is the model without the term", {
   same_optimum(crossed, lmm(diameter ~ 1 + (1 | sample), fixture_data("penicillin")))
 })
 
+test_that("correlations with an effect that is held at zero are not counted, nor printed", {
+  d <- transform(sleep(), z = rep_len(c(1, -1, 0.5, 2, -1, 0), 180L))
+  formula <- Reaction ~ Days + (Days + z | Subject)
+  other <- lmm(growth, d)
+  zero <- c("sd_z|Subject" = 0)
+  pair <- c("cor_z.(Intercept)|Subject", "cor_z.Days|Subject")
+  mixed <- c("cor_z.Days|Subject", "cor_Days.(Intercept)|Subject")
+  for (equal in list(NULL, pair, mixed)) {
+    fit <- suppressMessages(lmm(formula, d, fix = zero, equal = equal))
+    same_optimum(fit, other)
+    expect_identical(attr(logLik(fit), "df"), attr(logLik(other), "df"))
+    expect_true(all(is.na(fit$parameters$estimate[match(pair, fit$parameters$name)])))
+  }
+  fit <- suppressMessages(lmm(formula, d, fix = zero, equal = pair))
+  expect_identical(held_words(fit), "sd_z|Subject = 0")
+  # A common one of all columns.
+  none <- suppressMessages(lmm(Reaction ~ Days + cs(0 + factor(Days %% 2) | Subject), d,
+                               fix = c("sd|Subject" = 0)))
+  expect_identical(as.integer(attr(logLik(none), "df")), 3L)
+  expect_equal(sigma(none), sigma(lm(Reaction ~ Days, d)), tolerance = 1e-7)
+})
+
 test_that("boundaries are found under constraints", {
   d <- fixture_data("dyestuff2")
   d$x <- rep_len(c(-1, 1, 0), nrow(d))
