@@ -40,8 +40,8 @@ diagnose.tiers_fit <- function(fit, ...) {
   verdict <- fit$convergence
   compared <- if (needs_comparison(fit)) compared_quadrature(fit)
   findings <- rbind(
-    boundary_findings(fit), convergence_findings(fit), column_findings(fit),
-    data_findings(fit), kind_findings(fit, compared)
+    boundary_findings(fit), residual_boundary_findings(fit), convergence_findings(fit),
+    column_findings(fit), data_findings(fit), kind_findings(fit, compared)
   )
   certificate <- data.frame(
     gain = verdict$gain, gradient_norm = verdict$gradient_norm,
@@ -127,6 +127,14 @@ boundary_findings <- function(fit) {
     )
   })
   do.call(rbind, rows)
+}
+
+residual_boundary_findings <- function(fit) {
+  words <- residual_boundary_words(fit)
+  if (length(words) == 0L) return(NULL)
+  finding("residual", paste0(capitalized(paste(words, collapse = "; ")), "."),
+          paste0("This is a valid estimate: the data show no more than that. A structure without ",
+                 "this parameter has the same likelihood."))
 }
 
 capitalized <- function(text) paste0(toupper(substr(text, 1L, 1L)), substr(text, 2L, nchar(text)))

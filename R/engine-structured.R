@@ -73,9 +73,13 @@ run_structured_block <- function(fit, contrasts) {
   compiled(contrast_block_structured_cpp(spec, structured_point(fit), contrasts), spec)
 }
 
-# What Kenward and Roger's method is made of, see core/model/structured_result.h.
+# What Kenward and Roger's method is made of, see core/model/structured_result.h. A residual
+# parameter at the end of its range is not free: second derivatives have no meaning there.
 run_structured_information <- function(fit) {
   spec <- fit_specification(fit)
-  compiled(variance_information_structured_cpp(spec, structured_point(fit),
-                                               fit$inference$vcov_psi), spec)
+  V <- fit$inference$vcov_psi
+  ends <- which(fit$parameters$boundary[fit$parameters$type == "residual"])
+  phi <- ncol(V) - fit$residual$has_sigma - length(fit$residual$phi) + ends
+  V[phi, ] <- V[, phi] <- 0
+  compiled(variance_information_structured_cpp(spec, structured_point(fit), V), spec)
 }

@@ -62,8 +62,8 @@ residual_boundary_words <- function(fit) {
   if (!has_structure(fit)) return(NULL)
   own <- fit$parameters[fit$parameters$type == "residual" & fit$parameters$boundary, ]
   if (nrow(own) == 0L) return(NULL)
-  words <- paste0("`", own$name, "` is at the end of its range, ",
-                  format(own$estimate, digits = 3L))
+  value <- vapply(own$estimate, function(x) format(zero_rounding(x), digits = 3L), "")
+  words <- paste0("`", own$name, "` is at the end of its range, ", value)
   # A range of zero.
   none <- own$role == "range" & own$estimate == 0
   words[none] <- paste0("`", own$name[none], "` is zero: no serial correlation")

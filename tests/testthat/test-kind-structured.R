@@ -80,6 +80,21 @@ test_that("without correlations inference is that of the same model without a st
                predict(plain, new, interval = "prediction"), tolerance = 1e-5)
 })
 
+test_that("a correlation at its end is told and leaves inference as it is without it", {
+  set.seed(3)
+  d <- data.frame(id = rep(1:60, each = 5), t = rep(cumsum(runif(5)), 60) + runif(300) * 0.3,
+                  y = rnorm(300))
+  d$y <- d$y + rep(rnorm(60), each = 5)
+  expect_message(fit <- lmm(y ~ t + (1 | id), d, residual = ou(t | id)),
+                 "cor|residual", fixed = TRUE, class = "tiers_message_singular")
+  plain <- lmm(y ~ t + (1 | id), d)
+  for (ddf in list("satterthwaite", ddf_kr(), ddf_kr("observed"))) {
+    expect_equal(coef(summary(fit, ddf = ddf)), coef(summary(plain, ddf = ddf)), tolerance = 2e-3)
+  }
+  expect_true(is.na(suppressMessages(confint(fit, "cor|residual"))[1L]))
+  expect_match(diagnose(fit)$findings$finding, "cor|residual", fixed = TRUE)
+})
+
 test_that("errors of predictions are those of Henderson's equations", {
   fit <- fits$mixed
   V <- growth_covariance(fit)
@@ -212,7 +227,8 @@ test_that("likelihoods are compared where the one structure is a case of the oth
   expect_true(is.na(anova(by, us)$Chisq[2L]))
   expect_false(anyNA(anova(lmm(distance ~ age + (1 | Subject), growth),
                            update(fits$mixed, . ~ age + (1 | Subject)))$Chisq[2L]))
-  expect_snapshot(anova(cs, by))
+  expect_match(utils::capture.output(anova(cs, by)), "residual cs(age | Subject, by = Sex)",
+               fixed = TRUE, all = FALSE)
 })
 
 test_that("what is made for independent rows is refused", {
@@ -239,9 +255,16 @@ test_that("tables have the parameters of the residuals", {
 })
 
 test_that("printouts name the structure and show its parameters", {
-  expect_snapshot({
-    fits$us
-    summary(fits$mixed)
-    lmm(distance ~ age, growth, residual = sp_exp(age | Subject, by = Sex))
-  })
+  shown <- utils::capture.output(print(fits$us))
+  expect_match(shown[1L], "us residuals")
+  expect_match(shown, "us(age | Subject), 27 Subject", fixed = TRUE, all = FALSE)
+  expect_match(shown, "cor_14.12 +0.7396", all = FALSE)
+  shown <- utils::capture.output(print(summary(fits$mixed)))
+  expect_match(shown, "log(sigma) ~ Sex", fixed = TRUE, all = FALSE)
+  expect_match(shown, "^ cor +0.0770 +0.177 +-0.265 +0.402", all = FALSE)
+  range <- lmm(distance ~ age, growth, residual = sp_exp(age | Subject, by = Sex))
+  shown <- utils::capture.output(print(range))
+  expect_match(shown, "range:Female", all = FALSE)
+  expect_match(shown, "correlation at distance 1: 0.6919, 0.9701", all = FALSE)
+  expect_match(utils::capture.output(print(VarCorr(fits$us))), "sd_8 +2.32", all = FALSE)
 })
