@@ -44,8 +44,9 @@
 #' `start`, `fix` and `equal`, profile likelihoods, tests of variances by [covtest()], influence
 #' and leverage of models with a residual structure are refused with an error. Rows that share
 #' subjects or levels of grouping factors are one unit, whose covariance matrix is dense: up to
-#' 2,500 rows. The covariance matrix of random effects and of residuals is not adjusted for values
-#' that the same subject had before: `predict()` of new rows has the random effects alone.
+#' 2,500 rows. Cluster-robust covariance matrices are of types CR0, CR1 and CR3, with clusters that
+#' contain the subjects. [predict()][predict.tiers_fit] of new rows does not use what was observed
+#' of their subject beyond the random effects.
 #' @name residual_structures
 #' @aliases hf fa
 #' @seealso [lmm()]; [covariance_structures] for random effects; [getVarCov()],
