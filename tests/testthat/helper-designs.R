@@ -101,7 +101,7 @@ expect_random <- function(after, before, scale = 1, info = NULL, tolerance = 1e-
                    paste(info, "random effects:"), tolerance)
 }
 
-expect_same_fit <- function(after, before, info = NULL, tolerance = 1e-6) {
+expect_invariant_fit <- function(after, before, info = NULL, tolerance = 1e-6) {
   expect_log_lik(after, before, info = info)
   expect_fixed(after, before, info = info, tolerance = tolerance)
   expect_random(after, before, info = info, tolerance = tolerance)
