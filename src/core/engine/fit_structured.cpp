@@ -1,13 +1,8 @@
 #include "fit_structured.h"
 
-#include <algorithm>
 #include <cmath>
-#include <stdexcept>
-#include <utility>
 
 #include "../model/dense_algebra.h"
-#include "../model/free_parameters.h"
-#include "../model/scaled_eigen.h"
 #include "../residual/residual_parameters.h"
 #include "structured_engine.h"
 #include "structured_inference.h"

@@ -32,7 +32,6 @@ class MarginalDeviance final : public MixedObjective {
   // At the point of the last value():
   double sigma2() const { return structure_.has_sigma() ? residual_ / m() : 1.0; }
   Index degrees() const { return degrees_; }
-  double residual_square() const { return residual_; }
   // Internal coefficients of the response itself, and of its least-squares residual r.
   Vector coefficients() const { return data_.least_squares() + beta_; }
   const Matrix& fixed_lower() const { return fixed_lower_; }  // root of X'V^-1X

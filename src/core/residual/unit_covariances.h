@@ -10,12 +10,12 @@ namespace tiers {
 
 class UnitCovariances {
  public:
-  // `unit`: R is divided by its square (see UnitPatterns); 1 where sigma is a parameter.
+  // `unit`: standard deviation of the response's internal unit, by whose square R is divided where
+  // the structure has variances of its own; 1 where sigma is a parameter.
   UnitCovariances(const UnitPatterns& patterns, const CovarianceParameters& parameters,
                   const ResidualStructure& structure, double unit);
 
   Index size() const { return parameters_.size() + structure_.size(); }
-  Index theta_size() const { return parameters_.size(); }
   void move_to(const Vector& psi);
 
   // At the point of the last move_to(): t x t.
@@ -48,9 +48,6 @@ class UnitCovariances {
     Matrix sum_;
   };
 
-  const std::vector<Matrix>& lambdas() const { return lambda_; }
-  const Vector& theta() const { return theta_; }
-  const Vector& phi() const { return phi_; }
   // b of each level of the unit for one term: k x levels, G Z'v for a vector v of its rows.
   Matrix effects(const UnitPattern& pattern, int term, const Vector& v) const;
 

@@ -37,8 +37,6 @@ struct UnitPattern {
 
 class UnitPatterns {
  public:
-  // `unit`: standard deviation of the response's internal unit, for structures with variances of
-  // their own.
   UnitPatterns(const Design& design, const ResidualTerm& residual,
                const ResidualStructure& structure, const Poll& poll);
 
