@@ -41,7 +41,7 @@ tolerated_arguments <- list(
   nobs = list(ignored = "use.fallback"),
   predict = list(
     ignored = c("verbose", "quiet", "newdata.guaranteed"),
-    later = list(newparams = NULL, random.only = FALSE, terms = NULL, se = FALSE)),
+    later = list(newparams = NULL, terms = NULL, se = FALSE)),
   ranef = list(ignored = "augFrame", later = list(postVar = c(TRUE, FALSE), standard = FALSE)),
   refit = list(ignored = c("control", "rename.response", "maxit", "verbose"),
                later = list(newweights = NULL)),
@@ -59,7 +59,7 @@ tolerated_arguments <- list(
                  exponentiate_ran_coefs = FALSE, robust = FALSE, se.type = NULL)),
   VarCorr = list(ignored = "rdig"),
   vcov = list(ignored = c("sigm", "useScale", "verbose"),
-              later = list(correlation = FALSE, use.hessian = FALSE, full = FALSE)),
+              later = list(correlation = FALSE, use.hessian = FALSE)),
   weights = list(later = list(type = "prior"))
 )
 

@@ -125,7 +125,7 @@ anova.tiers_fit <- function(object, ..., type = 3, L = NULL, ddf = NULL, vcov = 
                     "nsim", "seed", "workers"))
   method <- match_choice(method, c("asymptotic", "bootstrap"), "method")
   others <- given_fits(...)
-  test <- others$test
+  test <- named_test(others$test)
   if (length(test) == 1L && test %in% c("Chisq", "LRT", "F", "boot")) others$test <- NULL
   if (identical(test, "boot")) method <- "bootstrap"
   # The others are names of the only test of a comparison.
@@ -159,6 +159,14 @@ anova.tiers_fit <- function(object, ..., type = 3, L = NULL, ddf = NULL, vcov = 
     return(compare_by_bootstrap(fits, model.names, refit, nsim, seed, workers))
   }
   compare_fits(fits, model.names, refit)
+}
+
+# In any case of letters.
+named_test <- function(test) {
+  known <- c("Chisq", "LRT", "F", "boot")
+  if (!is.character(test) || length(test) != 1L) return(test)
+  at <- match(tolower(test), tolower(known))
+  if (is.na(at)) test else known[at]
 }
 
 # Of a single fit: chi-square tests are those without degrees of freedom, F tests have some.

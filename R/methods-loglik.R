@@ -2,14 +2,17 @@
 
 #' Likelihood, information criteria and sizes of a fit
 #'
-#' `AIC()` and `BIC()` work through `logLik()`.
+#' `logLik()` and what is made of it. `AIC()` and `BIC()` count as lme4 does, or as SAS.
 #'
 #' @param object,fit A fit made by [lmm()] or [glmm()].
 #' @param REML `NULL` for the criterion that the fit was made with. `FALSE` gives the likelihood of
 #'   a REML fit at its estimates of the variance parameters, `TRUE` the restricted likelihood. As in
 #'   lme4 these are the variances relative to that of the residual, unless `fix` held some of them.
+#' @param coding Of a REML fit whose value depends on the coding of the factors (by a constant; the
+#'   fit is the same): `"model"`, with the columns of the model matrix as they are; `"reference"`,
+#'   with treatment contrasts for all factors, as PROC MIXED has it.
 #' @param scale,k Passed by [stats::step()]: `k` is the penalty for a parameter.
-#' @param ... Not used.
+#' @param ... Of `AIC()` and `BIC()`: further fits, for a table. Otherwise not used.
 #' @return `logLik()`: the log-likelihood (restricted for a REML fit), with the number of parameters
 #'   and of rows used as attributes `df` and `nobs`. `deviance()`: minus twice that; for REML fits
 #'   the REML criterion, with a message of class `tiers_message_reml` that says so. `nobs()`: rows
@@ -35,15 +38,18 @@
 #' @examples
 #' fit <- lmm(distance ~ age + (age | Subject), nlme::Orthodont, REML = FALSE)
 #' logLik(fit)
+#' AIC(update(fit, REML = TRUE), convention = "sas")
 #' c(AIC(fit), BIC(fit), deviance(fit), nobs(fit), df.residual(fit), sigma(fit))
 #' @name logLik.tiers_fit
 NULL
 
 #' @rdname logLik.tiers_fit
 #' @export
-logLik.tiers_fit <- function(object, REML = NULL, ...) {
+logLik.tiers_fit <- function(object, REML = NULL, coding = c("model", "reference"), ...) {
   check_dots("logLik", ...)
+  coding <- match_choice(coding, c("model", "reference"), "coding")
   value <- -criterion_value(object, REML) / 2
+  if (coding == "reference" && (REML %||% object$REML)) value <- value + reference_shift(object)
   structure(value, nall = object$nobs, nobs = object$nobs, df = object$npar, class = "logLik")
 }
 

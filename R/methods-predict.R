@@ -37,6 +37,7 @@
 #'   for new ones. Of binomial kinds they are the trials, by default found in `newdata`.
 #' @param output `"values"`: as `predict.lm()` returns them. `"data.frame"`: a data frame with
 #'   columns `fit`, `se.fit`, `df` and, with an interval, `lwr` and `upr`.
+#' @param random.only Only the part of the random effects in the linear predictor, `z'b`?
 #' @param ... Not used.
 #' @return A named vector, one value for each row of `newdata`. Without `newdata`, one for each row
 #'   used in the fit; where the fit was made with `na.action = na.exclude`, one for each row of the
@@ -92,9 +93,11 @@ predict.tiers_fit <- function(object, newdata = NULL, re.form = NULL, allow.new.
                               type = c("link", "response", "marginal", "dispersion"),
                               na.action = stats::na.pass, se.fit = FALSE,
                               interval = c("none", "confidence", "prediction"), level = 0.95,
-                              ddf = NULL, weights = NULL, output = c("values", "data.frame"), ...) {
+                              ddf = NULL, weights = NULL, output = c("values", "data.frame"),
+                              random.only = FALSE, ...) {
   check_dots("predict", ...)
   validate_fit(object)
+  check_flag(random.only, "random.only")
   type <- match_choice(type, c("link", "response", "marginal", "dispersion"), "type")
   interval <- match_choice(interval, c("none", "confidence", "prediction"), "interval")
   output <- match_choice(output, c("values", "data.frame"), "output")
@@ -105,7 +108,13 @@ predict.tiers_fit <- function(object, newdata = NULL, re.form = NULL, allow.new.
   if (!is.null(newdata)) newdata <- ready_newdata(object, newdata)
   asked <- list(se = se.fit || output == "data.frame", interval = interval, level = level,
                 ddf = ddf, weights = weights)
-  table <- if (type == "dispersion") {
+  table <- if (random.only) {
+    if (asked$se || interval != "none" || type != "link") {
+      stop_input(c("{.arg random.only} has no standard errors, limits or other types than
+                    {.val link}.", i = "{.fn estimate} has errors of random effects."))
+    }
+    cbind(fit = random_values(object, parts, newdata, allow.new.levels))
+  } else if (type == "dispersion") {
     if (asked$se || interval != "none") {
       stop_input(c("{.arg se.fit} and {.arg interval} are for means, not for the dispersion.",
                    i = "Its standard error is in {.code vcov(fit, component = \"dispersion\")}."))

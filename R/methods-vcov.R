@@ -40,6 +40,9 @@
 #' @param component `"conditional"`: the fixed effects. `"dispersion"`: the coefficients of the log
 #'   dispersion parameter of a generalized fit; `confint()` gives a dispersion parameter that is the
 #'   same in all rows on its own scale and under its name, as `summary()` does.
+#' @param full The covariance matrix of the fixed effects and the prediction errors of the random
+#'   effects together: the rows of the fixed effects, then those of each term, level by level
+#'   (`"age|Subject:M01"`). It has as many rows as there are effects.
 #' @param type `NULL`, or one of `"CR0"`, `"CR1"`, `"CR1p"`, `"CR1S"`, `"CR2"` and `"CR3"`: a
 #'   cluster-robust covariance matrix of the fixed effects, see below. Of `confint()` with
 #'   `method = "boot"`: the type of the limits, see [bootstrap()].
@@ -126,8 +129,16 @@ NULL
 #' @rdname vcov.tiers_fit
 #' @export
 vcov.tiers_fit <- function(object, complete = TRUE, component = c("conditional", "dispersion"),
-                           which = c("beta", "theta"), type = NULL, cluster = NULL, ...) {
+                           which = c("beta", "theta"), type = NULL, cluster = NULL, full = FALSE,
+                           ...) {
   check_dots("vcov", ...)
+  check_flag(full, "full")
+  if (full) {
+    if (!is.null(type) || which[1L] != "beta" || component[1L] != "conditional") {
+      stop_input("{.arg full} goes without {.arg type}, {.arg which} and {.arg component}.")
+    }
+    return(full_vcov(object))
+  }
   check_robust_call(type, cluster, which, component)
   if (match_choice(which, c("beta", "theta"), "which") == "theta") {
     validate_fit(object)
@@ -141,6 +152,34 @@ vcov.tiers_fit <- function(object, complete = TRUE, component = c("conditional",
   }
   if (!is.null(type)) return(robust_vcov(object, type, cluster, complete))
   if (complete) with_dropped(object$vcov, object) else object$vcov
+}
+
+# As Henderson's (1975) equations give it, with what the estimated fixed effects add.
+full_vcov <- function(fit) {
+  validate_fit(fit)
+  kept <- which(!is.na(fit$coefficients))
+  p <- length(kept)
+  sizes <- vapply(fit$random, function(term) length(term$modes), 1L)
+  count <- p + sum(sizes)
+  if (count > 5000L) {
+    stop_input(c("{.arg full}: the matrix has {count} rows and columns.",
+                 i = "{.fn estimate} has standard errors of functions of single random effects,
+                      {.fn ranef} their conditional variances."))
+  }
+  if (length(sizes) == 0L) return(fit$vcov)
+  identity <- diag(1, count)
+  ends <- p + cumsum(sizes)
+  fixed <- matrix(0, count, length(fit$coefficients))
+  fixed[, kept] <- identity[, seq_len(p)]
+  random <- lapply(seq_along(sizes), function(j) {
+    identity[, ends[j] - sizes[j] + seq_len(sizes[j]), drop = FALSE]
+  })
+  value <- kind_block_errors(fit, list(fixed = fixed, random = random),
+                             prepare_ddf(fit, "asymptotic"))$variance
+  names <- c(names(fit$coefficients)[kept], unlist(lapply(unname(fit$random), function(term) {
+    paste0(term$columns, "|", term$group, ":", rep(term$levels, each = length(term$columns)))
+  })))
+  matrix(value, count, count, dimnames = list(names, names))
 }
 
 check_robust_call <- function(type, cluster, which, component) {

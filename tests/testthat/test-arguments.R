@@ -175,7 +175,7 @@ test_that("what other packages pass is taken", {
   same(tidy(fit, parametric = TRUE, quick = TRUE, conf.method = "Wald"), tidy(fit))
   same(simulate(fit, seed = 1, na.action = na.exclude, cond.sim = TRUE), simulate(fit, seed = 1))
   same(predict(fit, se.fit = FALSE, interval = "none", level = 0.9, newparams = NULL), predict(fit))
-  same(vcov(fit, correlation = FALSE, full = FALSE), vcov(fit))
+  same(vcov(fit, correlation = FALSE), vcov(fit))
   same(coef(fit, complete = TRUE), coef(fit))
   same(nobs(fit, use.fallback = TRUE), nobs(fit))
   same(sigma(fit, use.fallback = TRUE), sigma(fit))
@@ -193,7 +193,6 @@ test_that("what other packages pass is taken", {
 test_that("what a later version may have is told as such", {
   fit <- audit_fits()$lmm
   later <- "not available in this version"
-  expect_error(predict(fit, random.only = TRUE), later, class = "tiers_error_input")
   expect_error(predict(fit, newparams = list(theta = 1)), later, class = "tiers_error_input")
   expect_error(vcov(fit, correlation = TRUE), later, class = "tiers_error_input")
   expect_error(weights(fit, type = "working"), later, class = "tiers_error_input")

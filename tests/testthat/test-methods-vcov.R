@@ -10,7 +10,30 @@ test_that("vcov has NA for what was dropped unless told otherwise", {
   expect_false(anyNA(vcov(fit, complete = FALSE)))
   expect_equal(dim(vcov(fit, complete = FALSE)), c(4L, 4L))
   expect_equal(V[-3, -3], vcov(fit, complete = FALSE))
-  expect_error(vcov(fit, full = TRUE), class = "tiers_error_input")
+})
+
+test_that("the joint covariance matrix of fixed and random effects solves Henderson's equations", {
+  d <- transform(nlme::Orthodont, w = rep(c(1, 2, 0.5), 36), h = factor(rep(1:6, 18)), z = 2 * age)
+  fit <- suppressMessages(lmm(distance ~ age + z + Sex + (age | Subject) + (1 | h), d, weights = w))
+  V <- vcov(fit, full = TRUE)
+  X <- model.matrix(fit)[, !is.na(fixef(fit))]
+  Z <- as.matrix(lme4::getME(fit, "Z"))
+  s2 <- sigma(fit)^2
+  G <- matrix(0, ncol(Z), ncol(Z))
+  G[1:54, 1:54] <- kronecker(diag(27), fit$random[[1]]$Sigma)
+  G[55:60, 55:60] <- diag(6) * fit$random[[2]]$Sigma[1]
+  both <- cbind(X, Z)
+  H <- crossprod(both, d$w * both) / s2
+  H[-(1:3), -(1:3)] <- H[-(1:3), -(1:3)] + solve(G)
+  expect_equal(unname(V), unname(solve(H)), tolerance = 1e-8)
+  expect_equal(V[1:3, 1:3], vcov(fit, complete = FALSE), tolerance = 1e-10)
+  expect_equal(rownames(V)[c(2, 5, 60)], c("age", paste0("age|Subject:", fit$random[[1]]$levels[1]),
+                                           "(Intercept)|h:3"))
+  expect_error(vcov(fit, full = TRUE, type = "CR2"), class = "tiers_error_input")
+  counts <- glmm(cbind(incidence, size - incidence) ~ period + (1 | herd), fixture_data("cbpp"),
+                 binomial())
+  expect_equal(vcov(counts, full = TRUE)[seq_along(fixef(counts)), seq_along(fixef(counts))],
+               vcov(counts), tolerance = 1e-8)
 })
 
 test_that("confint: Wald with the chosen df", {
