@@ -16,8 +16,9 @@
 #' The likelihoods can be compared because the fixed effects are the same, by REML too. Criteria
 #' count all parameters, those of the fixed effects included: `AICc` is
 #' `AIC + 2 d (d + 1) / (n - d - 1)` with `d` parameters and `n` rows (less the fixed effects by
-#' REML). Where an unstructured matrix (`"us"`) is among them, the others are tested against it,
-#' since they are special cases of it: `Chisq` and `Pr(>Chisq)` are likelihood ratio tests.
+#' REML). Where an unstructured matrix (`"us"`) is among them, the others are tested against it:
+#' `Chisq` and `Pr(>Chisq)` are likelihood ratio tests. Visits that subjects share make them special
+#' cases of it.
 #'
 #' A structure that cannot be fitted to the data has a row with the reason in its `note`; so has one
 #' whose search did not converge.
@@ -91,7 +92,7 @@ comparison_rows <- function(fits, failed) {
     }
     value <- stats::logLik(fit)
     d <- attr(value, "df")
-    n <- attr(value, "nobs")
+    n <- attr(value, "nobs") - if (isTRUE(fit$REML)) length(kept_coefficients(fit)) else 0L
     spare <- n - d - 1
     status <- fit$convergence$status
     data.frame(structure = name, npar = d, logLik = as.double(value), AIC = stats::AIC(fit),

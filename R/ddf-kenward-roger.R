@@ -122,8 +122,21 @@ prepare_structured_kr <- function(fit, vcov, information, linear, version) {
   bend <- if (linear) 0 else part("bend") / 4
   random <- contrast_df(W, function(variance, gradient) kenward_roger_df(variance, gradient, W),
                         linear = list())
-  c(list(vcov = if (own) fit$vcov + 2 * (part("products") - bend) else vcov, random = random),
+  adjusted <- if (own) fit$vcov + 2 * (part("products") - bend) else vcov
+  check_adjusted(adjusted, linear)
+  c(list(vcov = adjusted, random = random),
     kenward_roger_df(fit$vcov, parts$derivatives, W, scaled = own))
+}
+
+# Where the likelihood is nearly flat in a parameter that V is far from linear in, second derivatives
+# say nothing of it any more.
+check_adjusted <- function(adjusted, linear) {
+  if (nrow(adjusted) == 0L || all(eigen(adjusted, TRUE, TRUE)$values > 0)) return(invisible())
+  stop_model(c("Kenward and Roger's adjusted covariance matrix of the fixed effects is not
+                positive: the data hardly tell a parameter of the residual covariance.",
+               i = if (linear) "Use {.code ddf = \"satterthwaite\"}." else {
+                 "Use {.code ddf_kr(linear = TRUE)} or {.code ddf = \"satterthwaite\"}."
+               }))
 }
 
 # Of functions whose estimates have the covariance matrix phi, with its derivatives D by parameters

@@ -137,6 +137,11 @@ link_of_emmeans <- function(fit, family) {
 # transformed, of the residual. What the user gave stays.
 with_total_sd <- function(result, fit) {
   if (!identical(result@misc$sigma, stats::sigma(fit))) return(result)
+  # Rows with standard deviations of their own have no common one to predict with.
+  if (has_structure(fit)) {
+    if (!fit$residual$has_sigma || length(fit$dispersion)) result@misc$sigma <- NA_real_
+    return(result)
+  }
   variance <- mean(used_values(fit, random_sd(fit, random_parts(fit, NA)))^2)
   if (adds_residual(fit)) {
     variance <- variance + mean(fit$sigma^2 / used_values(fit, prior_weights(fit)))

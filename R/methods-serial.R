@@ -56,6 +56,11 @@ ACF.tiers_lmm <- function(object, maxLag, resType = c("pearson", "response", "no
                           form = NULL, ...) {
   check_dots("ACF", ...)
   series <- residual_series(object, match_choice(resType, serial_types, "resType"), form)
+  if (series$twice) {
+    stop_input(c("{.fun ACF} needs one row of a group at a time, and some have several.",
+                 i = "{.fun Variogram} takes them, and {.code form = ~ 1 | group} the order of the
+                      rows."))
+  }
   step <- whole_steps(series)
   longest <- max(step - stats::ave(step, series$group, FUN = min))
   if (missing(maxLag)) maxLag <- min(longest, floor(10 * log10(longest + 1)))
@@ -108,10 +113,12 @@ residual_series <- function(fit, type, form) {
   keep <- which(prior_weights(fit) > 0)
   group <- by$group[keep]
   time <- if (is.null(by$time)) stats::ave(seq_along(group), group, FUN = seq_along) else {
-    as.double(by$time[keep])
+    as.double(rounded_times(by$time[keep]))
   }
   order <- order(group, time)
-  list(residual = residual[keep][order], group = group[order], time = time[order], type = type)
+  twice <- anyDuplicated(data.frame(group, time)) > 0L
+  list(residual = residual[keep][order], group = group[order], time = time[order], type = type,
+       twice = twice)
 }
 
 # Those of the residual covariance structure, or the grouping factor with the most levels.
@@ -172,7 +179,7 @@ whole_steps <- function(series) {
   if (length(gaps) == 0L) return(rep(0, length(series$time)))
   step <- min(gaps)
   steps <- (series$time - values[1L]) / step
-  if (any(abs(steps - round(steps)) > 1e-6 * pmax(1, steps))) {
+  if (max(steps) > 1e9 || any(abs(steps - round(steps)) > 1e-6 * pmax(1, steps))) {
     stop_input(c("{.fun ACF} needs times that are multiples of one step.",
                  i = "{.fun Variogram} takes any distances, and {.code form = ~ 1 | group} the
                       order of the rows."))

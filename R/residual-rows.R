@@ -84,7 +84,7 @@ with_times <- function(term, frame, original) {
   term$levels_of_time <- lapply(names, function(name) time_levels(frame[[name]], original(name)))
   for (j in seq_along(names)) note_text_time(frame[[names[j]]], term$levels_of_time[[j]], names[j])
   if (term$reads$visits) {
-    value <- frame[[names]]
+    value <- rounded_times(frame[[names]])
     term$visits <- term$levels_of_time[[1L]] %||% group_labels(sort_unique(value, names))
     term$recipe$visits <- length(term$visits)
     unseen <- setdiff(term$visits, group_labels(unique(value)))
@@ -132,6 +132,9 @@ time_levels <- function(x, original) {
   if (is.factor(original) && all(levels(x) %in% levels(original))) levels(original) else levels(x)
 }
 
+# Times that differ by rounding only, such as 0.3 and 0.1 + 0.2, are one time.
+rounded_times <- function(x) if (is.double(x) && !is.object(x)) signif(x, 14L) else x
+
 # Where rows are: numbers by their values, levels by theirs where they are numbers, else by their
 # order.
 time_values <- function(x, levels, name, label) {
@@ -146,7 +149,9 @@ time_values <- function(x, levels, name, label) {
     stop_input("`{label}`: `{name}` must be a number, a date or a factor, not
                 {.cls {class(x)[1L]}}.", variable = name)
   }
-  value <- if (inherits(x, "integer64")) plain_integer64(x, name) else as.double(unclass(x))
+  value <- if (inherits(x, "integer64")) plain_integer64(x, name) else {
+    as.double(unclass(rounded_times(x)))
+  }
   bad <- which(!is.finite(value))
   if (length(bad)) {
     stop_input("`{name}` has {length(bad)} infinite value{?s} (row{?s} {first_rows(bad)}).")
@@ -156,6 +161,7 @@ time_values <- function(x, levels, name, label) {
 
 # Labels of rows, of which few are different.
 row_labels <- function(x) {
+  x <- rounded_times(x)
   if (is.factor(x)) return(group_labels(x))
   values <- unique(x)
   group_labels(values)[match(x, values)]

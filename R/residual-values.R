@@ -11,6 +11,8 @@ residual_positions <- function(fit, newdata = NULL) {
   out <- if (is.null(newdata)) residual_codes(term, frame) else new_residual_codes(fit, frame)
   Z <- without_intercept(dispersion_matrix(fit, newdata))
   gamma <- dispersion_coefficients(fit)
+  # phi of structures with variances of their own is that at the means of the columns.
+  if (length(gamma) && !term$has_sigma) Z <- sweep(Z, 2L, dispersion_centre(fit))
   relative <- if (length(gamma)) exp(drop(Z %*% gamma)) else rep(1, nrow(frame))
   if (is.null(newdata)) {
     w <- unname(prior_weights(fit))
@@ -18,6 +20,9 @@ residual_positions <- function(fit, newdata = NULL) {
   }
   c(out, list(relative = unname(relative), rows = nrow(frame)))
 }
+
+# What the engine takes the columns of the dispersion relative to.
+dispersion_centre <- function(fit) colMeans(without_intercept(dispersion_matrix(fit)))
 
 # The variables of the structure in new data, in the form of a model frame.
 new_residual_frame <- function(fit, newdata, env) {
@@ -54,7 +59,7 @@ new_residual_codes <- function(fit, frame) {
     return(codes)
   }
   if (term$reads$visits) {
-    codes$visit <- match_labels(group_labels(frame[[names]]), term$visits) - 1L
+    codes$visit <- match_labels(row_labels(frame[[names]]), term$visits) - 1L
     if (anyNA(codes$visit)) {
       stop_new_level(names, group_labels(frame[[names]])[is.na(codes$visit)][1L])
     }
@@ -104,9 +109,8 @@ residual_variance_slopes <- function(fit, newdata, weights) {
   phi <- size - term$has_sigma - length(term$phi) + seq_along(term$phi)
   slopes <- matrix(0, at$rows, size)
   if (d > 0L) {
-    centre <- if (term$has_sigma) colMeans(without_intercept(dispersion_matrix(fit))) else 0
     Z <- without_intercept(dispersion_matrix(fit, newdata))
-    slopes[, utils::tail(phi, d)] <- 2 * variance * sweep(Z, 2L, centre)
+    slopes[, utils::tail(phi, d)] <- 2 * variance * sweep(Z, 2L, dispersion_centre(fit))
   }
   if (term$has_sigma) {
     slopes[, size] <- variance

@@ -27,6 +27,13 @@ test_that("each row is the fit of that structure, the best first", {
   expect_s3_class(attr(table, "fits")$cs, "tiers_lmm")
 })
 
+test_that("by REML the rows that AICc counts are less by the fixed effects", {
+  fit <- growth_fit(quote(cs(age | Subject)))
+  d <- attr(logLik(fit), "df")
+  expect_equal(compare_cov(fit, "cs")$AICc, AIC(fit) + 2 * d * (d + 1) / (108 - 4 - d - 1),
+               tolerance = 1e-9)
+})
+
 test_that("the groups of `by` are kept, and what cannot be fitted has its reason", {
   fit <- growth_fit(quote(cs(age | Subject, by = Sex)))
   table <- compare_cov(fit, c("cs", "ar1", "us"))

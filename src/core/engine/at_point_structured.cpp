@@ -69,6 +69,7 @@ StructuredAt evaluate(const StructuredSpecification& spec, const StructuredPoint
   out.gradient = internal;
   out.gradient.head(parameters.size()) =
       parameters.gradient(parameters.parameters(point.lambda), by_lambda);
+  if (!engine.structure.has_sigma()) return out;
   // With sigma of the user held, the coefficients of the dispersion move that of the centre.
   out.gradient.tail(engine.structure.dispersion()) -= by_scale * engine.structure.centre();
   return out;

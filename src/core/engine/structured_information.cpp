@@ -99,13 +99,12 @@ NaturalResidual natural_residual(const StructuredEngine& engine, const Vector& p
     }
   }
   if (!has_sigma) return out;
-  // log x = log sigma^2 - 2 centre'gamma, and covariances are x times correlations.
+  // x = sigma^2 at the centre of the dispersion's columns, so that their origin does not matter,
+  // and covariances are x times correlations.
   const Index last = size - 1;
   Vector v = Vector::Zero(size);
   v[last] = 1.0;
-  v.segment(structure.first_of_dispersion(), structure.dispersion()) = -2.0 * structure.centre();
-  out.slope.row(last) = v.transpose();
-  out.bend[last] = v * v.transpose();
+  out.bend[last](last, last) = 1.0;
   if (!has_no_second(structure, phi, engine.patterns)) return out;
   for (Index k = 0; k < structure.first_of_dispersion(); ++k) {
     Vector own = Vector::Zero(size);

@@ -1,5 +1,7 @@
 #include "residual_parameters.h"
 
+#include <cmath>
+
 namespace tiers {
 
 namespace {
@@ -51,6 +53,21 @@ ModelParameter describe_residual(const ShapeParameter& shape, Index group, bool 
   return out;
 }
 
+// Which power of a standard deviation's unit a value has.
+int power_of(ShapeParameter::Kind kind) {
+  switch (kind) {
+    case ShapeParameter::Kind::sd:
+    case ShapeParameter::Kind::loading:
+      return 1;
+    case ShapeParameter::Kind::variance:
+    case ShapeParameter::Kind::covariance:
+    case ShapeParameter::Kind::uniqueness:
+      return 2;
+    default:
+      return 0;
+  }
+}
+
 }  // namespace
 
 ParameterTable structured_parameters(const CovarianceParameters& parameters,
@@ -63,14 +80,22 @@ ParameterTable structured_parameters(const CovarianceParameters& parameters,
   out.jacobian.bottomRows(size - theta).setZero();
   const Vector phi = psi.tail(own);
   const auto about = structure.shape().parameters();
+  // Standard deviations of the user are those where the columns of the dispersion are zero.
+  const double unit = structure.has_sigma() ? 1.0 : std::exp(-structure.log_sigma_shift(phi));
   for (Index g = 0; g < structure.groups(); ++g) {
     const Vector part = structure.part(phi, g);
     const Vector value = structure.shape().natural(part);
+    const Matrix slope = structure.shape().natural_slope(part);
     const Index at = theta + g * part.size();
-    for (Index i = 0; i < part.size(); ++i)
-      out.rows.push_back(describe_residual(about[i], g, structure.groups() > 1, value[i]));
-    if (part.size() > 0)
-      out.jacobian.block(at, at, part.size(), part.size()) = structure.shape().natural_slope(part);
+    for (Index i = 0; i < part.size(); ++i) {
+      const int power = structure.has_sigma() ? 0 : power_of(about[i].kind);
+      const double scale = std::pow(unit, power), moved = value[i] * scale;
+      out.rows.push_back(describe_residual(about[i], g, structure.groups() > 1, moved));
+      out.jacobian.row(at + i).segment(at, part.size()) = scale * slope.row(i);
+      for (Index d = 0; d < structure.dispersion(); ++d)
+        out.jacobian(at + i, theta + structure.first_of_dispersion() + d) =
+            -power * structure.centre()[d] * moved;
+    }
   }
   for (Index i = 0; i < structure.dispersion(); ++i) {
     ModelParameter one;

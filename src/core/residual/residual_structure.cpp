@@ -35,7 +35,7 @@ ResidualStructure::ResidualStructure(const ResidualTerm& term, Index rows)
   about_ = shape_->parameters();
   shortest_ = Vector::Ones(groups_);
   centre_ = Vector::Zero(term.dispersion.cols());
-  if (has_sigma_ && rows > 0 && centre_.size() > 0) centre_ = term.dispersion.colwise().mean();
+  if (rows > 0 && centre_.size() > 0) centre_ = term.dispersion.colwise().mean();
 }
 
 bool ResidualStructure::inside(const Vector& phi) const {

@@ -25,8 +25,8 @@ class ResidualStructure {
   Vector part(const Vector& phi, Index group) const {
     return phi.segment(group * group_size_, group_size_);
   }
-  // What rows of D are taken relative to, where sigma can take up the rest: log sigma of the user
-  // is that at the centre less centre'gamma.
+  // What rows of D are taken relative to. sigma, or the standard deviations of the shape, are those
+  // there; logarithms of the user's, at D = 0, are less by centre'gamma.
   const Vector& centre() const { return centre_; }
   double log_sigma_shift(const Vector& phi) const { return centre_.dot(phi.tail(dispersion())); }
 
