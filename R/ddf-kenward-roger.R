@@ -128,8 +128,8 @@ prepare_structured_kr <- function(fit, vcov, information, linear, version) {
     kenward_roger_df(fit$vcov, parts$derivatives, W, scaled = own))
 }
 
-# Where the likelihood is nearly flat in a parameter that V is far from linear in, second derivatives
-# say nothing of it any more.
+# Where the likelihood is nearly flat in a parameter that V is far from linear in, its second
+# derivatives say nothing of it any more.
 check_adjusted <- function(adjusted, linear) {
   if (nrow(adjusted) == 0L || all(eigen(adjusted, TRUE, TRUE)$values > 0)) return(invisible())
   stop_model(c("Kenward and Roger's adjusted covariance matrix of the fixed effects is not

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/model/structured_result.h"
+#include "core/residual/residual_structure.h"
 #include "covariance/shape_cases.h"
 #include "simulated_data.h"
 
@@ -35,10 +36,20 @@ struct Longitudinal {
     return spec;
   }
 
+  // Where the parameters of structures with variances of their own are those of.
+  Vector origin() const {
+    Vector out = Vector::Zero(dispersion.cols());
+    const auto spec = specification(true);
+    if (out.size() > 0 && !tiers::ResidualStructure(spec.residual, data.n).has_sigma())
+      out = dispersion.colwise().mean();
+    return out;
+  }
+
   // V of absolute factors: phi of every group in turn, then the dispersion; R relative to sigma^2.
   Matrix dense_covariance(const std::vector<Matrix>& lambda, const Vector& phi,
                           double sigma) const {
     const Index n = data.n, d = dispersion.cols(), each = (phi.size() - d) / groups;
+    const Matrix rows = dispersion.rowwise() - origin().transpose();
     Matrix v = Matrix::Zero(n, n);
     for (Index j = 0; j < n; ++j) {
       for (Index i = 0; i < n; ++i) {
@@ -47,7 +58,7 @@ struct Longitudinal {
         std::vector<double> own(phi.data() + group * each, phi.data() + (group + 1) * each);
         double value = shape.entry(own, {visit[i], time[i]}, {visit[j], time[j]});
         if (data.weights.size() > 0) value /= std::sqrt(data.weights[i] * data.weights[j]);
-        if (d > 0) value *= std::exp((dispersion.row(i) + dispersion.row(j)).dot(phi.tail(d)));
+        if (d > 0) value *= std::exp((rows.row(i) + rows.row(j)).dot(phi.tail(d)));
         v(i, j) = sigma * sigma * value;
       }
     }

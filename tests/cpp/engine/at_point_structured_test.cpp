@@ -246,6 +246,12 @@ TEST_CASE("second derivatives by natural residual parameters are those of the de
     const CovarianceShape& shape = engine.structure.shape();
     const auto about = shape.parameters();
     const Index each = shape.parameter_count(), groups = one.of.groups;
+    // sigma^2 is that at the mean of the dispersion's rows.
+    const Index d = one.of.dispersion.cols();
+    const auto shift = [&](const Vector& psi) {
+      if (d == 0 || !one.has_sigma) return 0.0;
+      return 2.0 * one.of.dispersion.colwise().mean().dot(psi.segment(groups * each, d));
+    };
     const auto natural = [&](const Vector& psi) {
       Vector out = psi;
       for (Index g = 0; g < groups; ++g) {
@@ -255,7 +261,7 @@ TEST_CASE("second derivatives by natural residual parameters are those of the de
         }
         out.segment(g * each, each) = own;
       }
-      if (one.has_sigma) out[size - 1] = std::exp(psi[size - 1]);
+      if (one.has_sigma) out[size - 1] = std::exp(psi[size - 1] + shift(psi));
       return out;
     };
     const auto search = [&](const Vector& at) {
@@ -267,7 +273,7 @@ TEST_CASE("second derivatives by natural residual parameters are those of the de
         }
         out.segment(g * each, each) = shape.from_natural(own);
       }
-      if (one.has_sigma) out[size - 1] = std::log(at[size - 1]);
+      if (one.has_sigma) out[size - 1] = std::log(at[size - 1]) - shift(at);
       return out;
     };
     // W of (phi, log sigma^2) where sigma is that at the mean of the dispersion's rows.

@@ -112,7 +112,7 @@ TEST_CASE("conditional variances are the diagonal blocks of the dense inverse") 
 }
 
 TEST_CASE("a shifted and stretched covariate or response changes nothing but its own scale") {
-  Data data = simulate(Design::crossed);
+  Data data = simulate(tiers_test::Design::crossed);
   const FitResult before = fit_model(data.specification(false), Control());
   Data moved = data;
   moved.X.col(1) = (moved.X.col(1).array() * 1e-3 + 1e4).matrix();
@@ -125,7 +125,7 @@ TEST_CASE("a shifted and stretched covariate or response changes nothing but its
 }
 
 TEST_CASE("a linear combination of columns is dropped and named by its position") {
-  Data data = simulate(Design::one_factor);
+  Data data = simulate(tiers_test::Design::one_factor);
   Matrix wide(data.n, 4);
   wide << data.X.col(0), data.X.col(1), data.X.col(1) * 2.0 + data.X.col(0), data.X.col(2);
   data.X = wide;
@@ -136,7 +136,7 @@ TEST_CASE("a linear combination of columns is dropped and named by its position"
 }
 
 TEST_CASE("nearly collinear columns keep their digits") {
-  Data data = simulate(Design::one_factor);
+  Data data = simulate(tiers_test::Design::one_factor);
   std::mt19937 engine(3);
   std::normal_distribution<double> normal;
   Matrix wide(data.n, 4);
@@ -154,7 +154,7 @@ TEST_CASE("nearly collinear columns keep their digits") {
 }
 
 TEST_CASE("the same data give the same bits") {
-  const Data data = simulate(Design::nested_and_crossed);
+  const Data data = simulate(tiers_test::Design::nested_and_crossed);
   const FitResult one = fit_model(data.specification(true), Control());
   const Data copy = data;
   const FitResult two = fit_model(copy.specification(true), Control());
@@ -164,14 +164,14 @@ TEST_CASE("the same data give the same bits") {
 }
 
 TEST_CASE("a poll that throws ends the fit") {
-  const Data data = simulate(Design::crossed);
+  const Data data = simulate(tiers_test::Design::crossed);
   Control control;
   control.poll = [] { throw std::runtime_error("stop"); };
   CHECK_THROWS_AS(fit_model(data.specification(true), control), std::runtime_error);
 }
 
 TEST_CASE("a response that X and Z reproduce has no residual variance") {
-  Data data = simulate(Design::one_factor);
+  Data data = simulate(tiers_test::Design::one_factor);
   data.y = data.X * Vector::Constant(3, 0.5);
   CHECK(fit_model(data.specification(true), Control()).status == FitStatus::perfect_fit);
   for (Index i = 0; i < data.n; ++i)
@@ -180,7 +180,7 @@ TEST_CASE("a response that X and Z reproduce has no residual variance") {
 }
 
 TEST_CASE("an iteration limit is not called convergence") {
-  const Data data = simulate(Design::crossed);
+  const Data data = simulate(tiers_test::Design::crossed);
   Control control;
   control.max_iterations = 1;
   const FitResult fit = fit_model(data.specification(true), control);
@@ -189,7 +189,7 @@ TEST_CASE("an iteration limit is not called convergence") {
 }
 
 TEST_CASE("an absurd start or weight ends in a fit, not in a crash") {
-  Data data = simulate(Design::one_factor);
+  Data data = simulate(tiers_test::Design::one_factor);
   const double reference = fit_model(data.specification(true), Control()).deviance;
   for (const double size : {1e8, 1e160}) {
     Specification spec = data.specification(true);
