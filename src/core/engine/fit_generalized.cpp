@@ -304,6 +304,9 @@ GeneralizedResult fit_once(GeneralizedEngine& engine, const GlmStart& start, con
   const Proof proof = prove_end(engine, end, control);
   const Optimum& optimum = found.optimum;
   if (!std::isfinite(optimum.value)) return out;
+  // Modes that were found once may not be found again, where the conditional density has several.
+  if (!engine.objective->is_defined() && !std::isfinite(engine.objective->value(optimum.psi)))
+    return out;
   out.deviance = optimum.value;
   out.inner_steps = engine.mode.steps();
   const Index others = engine.parameters.size() + engine.spec.dispersion.cols();

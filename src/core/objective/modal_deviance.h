@@ -45,6 +45,8 @@ class ModalDeviance : public MixedObjective {
   Index dispersion_start() const { return parameters_.size() + fixed_count_; }
   Index dispersion_count() const { return dispersion_count_; }
   bool dispersion_at_limit() const { return mode_.response().at_limit(); }
+  // Was the last value() finite? What follows is not there where it was not.
+  bool is_defined() const { return defined_; }
   // b = Lambda u of one term at the point of the last value(): k x levels.
   Matrix modes(int term) const;
   Vector random_effects() const;  // b of all coordinates (q)
