@@ -198,10 +198,10 @@ position_key <- function(at, rows) {
 #' fit <- lmm(distance ~ age * Sex, nlme::Orthodont, residual = ar1(age | Subject))
 #' getVarCov(fit, "M01")
 #' getVarCov(fit, "M01", correlation = TRUE)
-#' @name getVarCov
+#' @name getVarCov.tiers_fit
 NULL
 
-#' @rdname getVarCov
+#' @rdname getVarCov.tiers_fit
 #' @method getVarCov tiers_fit
 #' @export
 getVarCov.tiers_fit <- function(obj, individual = 1,
@@ -249,8 +249,3 @@ subject_rows <- function(fit, individual) {
   rows <- which(codes == at)
   rows[frame_used(fit$frame)[rows]]
 }
-
-#' @importFrom nlme getVarCov
-#' @rdname getVarCov
-#' @export
-nlme::getVarCov

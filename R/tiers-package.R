@@ -104,7 +104,8 @@
 #' @keywords internal
 #' @useDynLib tiers, .registration = TRUE
 #' @importFrom Rcpp sourceCpp
-#' @importFrom stats anova coef confint deviance df.residual extractAIC family fitted formula logLik
+#' @importFrom stats AIC anova BIC coef confint deviance df.residual extractAIC family fitted
+#'   formula logLik
 #' @importFrom stats model.frame model.matrix nobs predict residuals sigma simulate terms update
 #' @importFrom stats vcov weights
 "_PACKAGE"
@@ -124,6 +125,10 @@ nlme::VarCorr
 #' @importFrom nlme getData
 #' @export
 nlme::getData
+
+#' @importFrom nlme getVarCov
+#' @export
+nlme::getVarCov
 
 #' @importFrom generics tidy
 #' @export
