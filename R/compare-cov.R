@@ -16,14 +16,14 @@
 #' The likelihoods can be compared because the fixed effects are the same, by REML too. Criteria
 #' count all parameters, those of the fixed effects included: `AICc` is
 #' `AIC + 2 d (d + 1) / (n - d - 1)` with `d` parameters and `n` rows (less the fixed effects by
-#' REML). Where an unstructured matrix (`"us"`) is among them, the others are tested against it:
-#' `Chisq` and `Pr(>Chisq)` are likelihood ratio tests. Visits that subjects share make them special
-#' cases of it.
+#' REML). A structure that is a special case of another one among them, as all are of `"us"` where
+#' subjects share their visits, is tested against the largest of these by the likelihood ratio.
 #'
 #' A structure that cannot be fitted to the data has a row with the reason in its `note`; so has one
 #' whose search did not converge.
 #' @return A data frame of class `tiers_compare_cov`, the smallest AIC first: `structure`, `npar`,
-#'   `logLik`, `AIC`, `AICc`, `BIC`, `Chisq`, `Df`, `Pr(>Chisq)`, `note`. Attribute `fits`: the fits
+#'   `logLik`, `AIC`, `AICc`, `BIC`, `against` (which structure it is tested against), `Chisq`, `Df`,
+#'   `Pr(>Chisq)`, `note`. Attribute `fits`: the fits
 #'   by structure.
 #' @references
 #' Hurvich CM, Tsai CL (1989). Regression and time series model selection in small samples.
@@ -58,7 +58,7 @@ compare_cov <- function(object, structures, ...) {
                  x = paste0("`", structures[1L], "`: ", plain_text(conditionMessage(fits[[1L]])))))
   }
   table <- comparison_rows(fits, failed)
-  table <- with_ratio_tests(table, fits, structures, failed)
+  table <- with_ratio_tests(table, fits, failed)
   table <- table[order(table$AIC, na.last = TRUE), ]
   rownames(table) <- NULL
   structure(table, fits = fits[!failed], reml = isTRUE(object$REML),
@@ -102,20 +102,22 @@ comparison_rows <- function(fits, failed) {
   do.call(rbind, rows)
 }
 
-# Against the unstructured matrix, where it is among them.
-with_ratio_tests <- function(table, fits, structures, failed) {
+# Each against the one with the most parameters of those that it is a special case of.
+with_ratio_tests <- function(table, fits, failed) {
+  table$against <- ""
   table[c("Chisq", "Df", "Pr(>Chisq)")] <- list(NA_real_, NA_integer_, NA_real_)
-  full <- which(structures %in% c("us", "un") & !failed)
-  if (length(full)) {
-    others <- setdiff(which(!failed), full)
-    table$Chisq[others] <- pmax(2 * (table$logLik[full[1L]] - table$logLik[others]), 0)
-    table$Df[others] <- as.integer(table$npar[full[1L]] - table$npar[others])
-    tested <- others[table$Df[others] > 0L]
-    table[["Pr(>Chisq)"]][tested] <- stats::pchisq(table$Chisq[tested], table$Df[tested],
-                                                   lower.tail = FALSE)
-    table$Chisq[setdiff(others, tested)] <- NA_real_
+  for (i in which(!failed)) {
+    larger <- which(!failed & table$npar > table$npar[i])
+    larger <- larger[vapply(fits[larger], structure_obstacle, "", small = fits[[i]]) == ""]
+    if (length(larger) == 0L) next
+    full <- larger[which.max(table$npar[larger])]
+    table$against[i] <- table$structure[full]
+    table$Chisq[i] <- max(2 * (table$logLik[full] - table$logLik[i]), 0)
+    table$Df[i] <- as.integer(table$npar[full] - table$npar[i])
+    table[["Pr(>Chisq)"]][i] <- stats::pchisq(table$Chisq[i], table$Df[i], lower.tail = FALSE)
   }
-  table[c("structure", "npar", "logLik", "AIC", "AICc", "BIC", "Chisq", "Df", "Pr(>Chisq)", "note")]
+  table[c("structure", "npar", "logLik", "AIC", "AICc", "BIC", "against", "Chisq", "Df",
+          "Pr(>Chisq)", "note")]
 }
 
 #' @rdname compare_cov
@@ -128,6 +130,8 @@ print.tiers_compare_cov <- function(x, digits = 5, ...) {
   notes <- shown$note
   shown$note <- NULL
   tested <- !all(is.na(shown$Chisq))
+  against <- unique(shown$against[nzchar(shown$against)])
+  if (length(against) < 2L) shown$against <- NULL
   if (!tested) shown[c("Chisq", "Df", "Pr(>Chisq)")] <- NULL
   criteria <- c("logLik", "AIC", "AICc", "BIC", "Chisq")
   for (name in intersect(criteria, names(shown))) shown[[name]] <- format_missing(shown[[name]], 2L)
@@ -138,7 +142,10 @@ print.tiers_compare_cov <- function(x, digits = 5, ...) {
   }
   shown$npar <- ifelse(is.na(shown$npar), "", shown$npar)
   print(shown, row.names = FALSE, right = TRUE)
-  if (tested) cat("Chisq: likelihood ratio tests against the unstructured matrix\n")
+  if (tested) {
+    cat("Chisq: likelihood ratio tests against ",
+        if (length(against) == 1L) against else "the structure named", "\n", sep = "")
+  }
   told <- which(nzchar(notes))
   for (i in told) cat(shown$structure[i], ": ", notes[i], "\n", sep = "")
   invisible(x)

@@ -131,7 +131,10 @@ prepare_structured_kr <- function(fit, vcov, information, linear, version) {
 # Where the likelihood is nearly flat in a parameter that V is far from linear in, its second
 # derivatives say nothing of it any more.
 check_adjusted <- function(adjusted, linear) {
-  if (nrow(adjusted) == 0L || all(eigen(adjusted, TRUE, TRUE)$values > 0)) return(invisible())
+  known <- all(is.finite(adjusted))
+  if (nrow(adjusted) == 0L || known && all(eigen(adjusted, TRUE, TRUE)$values > 0)) {
+    return(invisible())
+  }
   stop_model(c("Kenward and Roger's adjusted covariance matrix of the fixed effects is not
                 positive: the data hardly tell a parameter of the residual covariance.",
                i = if (linear) "Use {.code ddf = \"satterthwaite\"}." else {

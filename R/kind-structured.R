@@ -107,7 +107,10 @@ check_finite_likelihood <- function(result) {
 # Where there is no sigma, factors are absolute.
 #' @export
 kind_estimates.tiers_structured <- function(fit, spec, result) {
-  fit$sigma <- if (result$has_sigma) result$sigma else NA_real_
+  # Lambda and the residuals' covariance are relative to sigma at the means of the dispersion's
+  # columns; what is reported as sigma is that where they are zero.
+  fit$residual$scale <- result$sigma
+  fit$sigma <- if (result$has_sigma) utils::tail(result$parameters$estimate, 1L) else NA_real_
   fit$residual$phi <- result$phi
   fit$residual$has_sigma <- result$has_sigma
   fit$residual$unbounded <- result$unbounded
@@ -181,7 +184,7 @@ kind_cluster_vcov.tiers_structured <- function(fit, type, codes) NULL
 # Random effects and likelihood --------------------------------------------------------------------
 
 #' @export
-random_scale.tiers_structured <- function(fit) if (fit$residual$has_sigma) fit$sigma else 1
+random_scale.tiers_structured <- function(fit) fit$residual$scale
 
 #' @export
 kind_condvar.tiers_structured <- function(fit, spec) run_structured_condvar(fit, spec)

@@ -1,13 +1,10 @@
 # Comparisons of fits with residual structures by their likelihoods.
 
-# Structures that a structure is a special case of, at any visits that subjects share.
-residual_nestings <- list(
-  cs = c("csh", "toep", "toeph", "hf", "us"),
-  ar1 = c("ar1h", "toep", "toeph", "ante", "arma11", "us"),
-  arma11 = c("toep", "toeph", "us"),
-  diag = c("csh", "ar1h", "toeph", "ante", "us"),
-  csh = "us", ar1h = c("ante", "toeph", "us"), toep = c("toeph", "us"), toeph = "us", ante = "us",
-  hf = "us", fa = "us")
+# Is a structure a special case of another, by the registry and at the visits that both read?
+is_structure_within <- function(small, large) {
+  traits <- residual_traits()
+  large %in% c(small, strsplit(traits$within[match(small, traits$name)], " ", fixed = TRUE)[[1L]])
+}
 
 # Why the residual part of the first fit is no special case of that of the second; "" if it is, as
 # independent rows are of every structure.
@@ -18,8 +15,14 @@ structure_obstacle <- function(small, large) {
   alike <- !is.null(b) && identical(a$components, b$components) &&
     identical(lapply(a$time, text_of), lapply(b$time, text_of)) &&
     (is.null(a$by) || identical(a$by, b$by))
-  known <- alike && length(a$arguments) == 0L && length(b$arguments) == 0L &&
-    (a$structure == b$structure || b$structure %in% residual_nestings[[a$structure]])
+  # One structure with and without a nugget; of two structures nothing beside their names.
+  told <- function(x) unlist(x$arguments[setdiff(names(x$arguments), "nugget")])
+  known <- alike && is_structure_within(a$structure, b$structure) &&
+    if (a$structure == b$structure) {
+      identical(told(a), told(b)) && (!isTRUE(a$arguments$nugget) || isTRUE(b$arguments$nugget))
+    } else {
+      length(a$arguments) == 0L && length(b$arguments) == 0L
+    }
   if (known) "" else "their residual structures are not known to be nested"
 }
 
@@ -31,7 +34,8 @@ residual_note <- function(fit) {
 # NULL: independent rows.
 residual_part_of <- function(fit) {
   if (!has_structure(fit) || is.null(fit$residual$expr)) return(NULL)
-  if (fit$residual$structure == "id" && is.null(fit$residual$by)) return(NULL)
+  one_variance <- !residual_traits()$each[match(fit$residual$structure, residual_names())]
+  if (fit$residual$independent && one_variance && is.null(fit$residual$by)) return(NULL)
   fit$residual
 }
 

@@ -1,18 +1,23 @@
 # The covariance matrix R of the residuals of a fit with a residual structure, row by row and
 # subject by subject, for its own rows and new ones:
-#   R_rs = sigma^2 Sigma_rs exp((d_r + d_s)'gamma) / sqrt(w_r w_s).
+#   R_rs = sigma^2 Sigma_rs exp((d_r + d_s)'gamma) / sqrt(w_r w_s),
+# d relative to the means of the columns, where sigma (or the variances in Sigma) are those of.
 
 # Codes of rows as residual_codes() has them, with the groups in use: list(subject, by, visit,
-# coordinates, relative), relative = exp(d'gamma) / sqrt(w). New rows may have new subjects.
-residual_positions <- function(fit, newdata = NULL) {
+# coordinates, relative), relative = exp(d'gamma) / sqrt(w). New rows may have new subjects. Their
+# variances alone do not need to know these (`variances`), but where the order of a subject's rows
+# is the time.
+residual_positions <- function(fit, newdata = NULL, variances = FALSE) {
   term <- fit$residual
   env <- environment(fit$terms)
-  frame <- if (is.null(newdata)) fit$frame else new_residual_frame(fit, as_newdata(newdata), env)
-  out <- if (is.null(newdata)) residual_codes(term, frame) else new_residual_codes(fit, frame)
+  alone <- variances && (length(term$time) > 0L || !term$reads$visits)
+  out <- if (is.null(newdata)) residual_codes(term, frame <- fit$frame) else {
+    frame <- new_residual_frame(fit, as_newdata(newdata), env, alone)
+    new_residual_codes(fit, frame, alone)
+  }
   Z <- without_intercept(dispersion_matrix(fit, newdata))
   gamma <- dispersion_coefficients(fit)
-  # phi of structures with variances of their own is that at the means of the columns.
-  if (length(gamma) && !term$has_sigma) Z <- sweep(Z, 2L, dispersion_centre(fit))
+  if (length(gamma)) Z <- sweep(Z, 2L, dispersion_centre(fit))
   relative <- if (length(gamma)) exp(drop(Z %*% gamma)) else rep(1, nrow(frame))
   if (is.null(newdata)) {
     w <- unname(prior_weights(fit))
@@ -25,20 +30,22 @@ residual_positions <- function(fit, newdata = NULL) {
 dispersion_centre <- function(fit) colMeans(without_intercept(dispersion_matrix(fit)))
 
 # The variables of the structure in new data, in the form of a model frame.
-new_residual_frame <- function(fit, newdata, env) {
-  exprs <- fit$residual$exprs
+new_residual_frame <- function(fit, newdata, env, alone) {
+  exprs <- if (alone) c(fit$residual$time, fit$residual$by_exprs) else fit$residual$exprs
   check_newdata_columns(unique(unlist(lapply(exprs, all.vars))), newdata, fit)
   values <- lapply(exprs, function(e) rep_len(eval(e, newdata, env), nrow(newdata)))
   names(values) <- vapply(exprs, text_of, "")
   structure(values, class = "data.frame", row.names = seq_len(nrow(newdata)))
 }
 
-new_residual_codes <- function(fit, frame) {
+new_residual_codes <- function(fit, frame, alone) {
   term <- fit$residual
   label <- function(components) {
     joined_labels(lapply(components, function(x) group_labels(frame[[x]])))
   }
-  subject <- if (length(term$components)) label(term$components)
+  subject <- if (alone) seq_len(nrow(frame)) else {
+    if (length(term$components)) label(term$components)
+  }
   by <- if (length(term$by)) match(label(term$by), term$by_levels)
   if (anyNA(by)) stop_new_level(paste(term$by, collapse = ":"), label(term$by)[is.na(by)][1L])
   codes <- list(subject = if (!is.null(subject)) match(subject, unique(subject)), by = by,
@@ -84,7 +91,7 @@ stop_new_level <- function(name, value) {
 
 # Standard deviations of the residuals of rows with weight one.
 residual_row_sd <- function(fit, newdata = NULL) {
-  at <- residual_positions(fit, newdata)
+  at <- residual_positions(fit, newdata, variances = TRUE)
   group <- at$by %||% rep(1L, at$rows)
   visit <- at$visit %||% rep(0L, at$rows)
   key <- group * (max(visit) + 1) + visit
@@ -101,7 +108,7 @@ residual_row_sd <- function(fit, newdata = NULL) {
 # Derivatives of the variances of new responses (rows x psi), psi = (theta, phi, gamma[, log
 # sigma^2]) with sigma that of a row with mean dispersion columns, as the engine has it.
 residual_variance_slopes <- function(fit, newdata, weights) {
-  at <- residual_positions(fit, newdata)
+  at <- residual_positions(fit, newdata, variances = TRUE)
   variance <- residual_row_sd(fit, newdata)^2 / weights
   term <- fit$residual
   size <- ncol(fit$inference$vcov_psi)

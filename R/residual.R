@@ -78,14 +78,10 @@ residual_names <- function() residual_traits()$name
 residual_traits <- function() {
   if (is.null(covariance_cache$residual)) {
     traits <- as.data.frame(covariance_traits_cpp(residual = TRUE))
-    covariance_cache$residual <- traits[!traits$name %in% residual_left_out, ]
+    covariance_cache$residual <- traits[traits$alone, ]
   }
   covariance_cache$residual
 }
-
-# Of the registry's those that need matrices or ranks that there is no way to write yet, and that
-# are no covariance matrix of residuals alone.
-residual_left_out <- c("lin", "rr")
 
 # `typed` is what the user wrote; `value` the argument, evaluated only where that is no structure.
 read_residual <- function(typed, value, env) {

@@ -29,10 +29,11 @@ Rcpp::List covariance_traits_cpp(bool residual) {
     return out;
   };
   using Traits = tiers::ShapeTraits;
-  Rcpp::CharacterVector name, other;
+  Rcpp::CharacterVector name, other, within;
   for (const Traits& one : traits) {
     name.push_back(one.name);
     other.push_back(one.other_scale);
+    within.push_back(one.within);
   }
   const auto common = tiers::StructureRecipe::Scale::common;
   return Rcpp::List::create(
@@ -44,7 +45,8 @@ Rcpp::List covariance_traits_cpp(bool residual) {
       _["nugget"] = column([](const Traits& one) { return one.nugget; }),
       _["band"] = column([](const Traits& one) { return one.band; }),
       _["smoothness"] = column([](const Traits& one) { return one.smoothness; }),
-      _["orders"] = column([](const Traits& one) { return one.orders; }));
+      _["orders"] = column([](const Traits& one) { return one.orders; }),
+      _["alone"] = column([](const Traits& one) { return one.alone; }), _["within"] = within);
 }
 
 // [[Rcpp::export]]

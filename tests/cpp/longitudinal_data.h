@@ -3,7 +3,6 @@
 #pragma once
 
 #include "core/model/structured_result.h"
-#include "core/residual/residual_structure.h"
 #include "covariance/shape_cases.h"
 #include "simulated_data.h"
 
@@ -36,20 +35,13 @@ struct Longitudinal {
     return spec;
   }
 
-  // Where the parameters of structures with variances of their own are those of.
-  Vector origin() const {
-    Vector out = Vector::Zero(dispersion.cols());
-    const auto spec = specification(true);
-    if (out.size() > 0 && !tiers::ResidualStructure(spec.residual, data.n).has_sigma())
-      out = dispersion.colwise().mean();
-    return out;
-  }
-
   // V of absolute factors: phi of every group in turn, then the dispersion; R relative to sigma^2.
   Matrix dense_covariance(const std::vector<Matrix>& lambda, const Vector& phi,
                           double sigma) const {
     const Index n = data.n, d = dispersion.cols(), each = (phi.size() - d) / groups;
-    const Matrix rows = dispersion.rowwise() - origin().transpose();
+    // sigma and SDs are those at the mean of the rows.
+    Matrix rows = dispersion;
+    if (d > 0) rows.rowwise() -= dispersion.colwise().mean();
     Matrix v = Matrix::Zero(n, n);
     for (Index j = 0; j < n; ++j) {
       for (Index i = 0; i < n; ++i) {

@@ -24,6 +24,11 @@ test_that("each row is the fit of that structure, the best first", {
   expect_equal(cs$Chisq, 2 * (us$logLik - cs$logLik), tolerance = 1e-8)
   expect_equal(cs[["Pr(>Chisq)"]], pchisq(cs$Chisq, 8, lower.tail = FALSE), tolerance = 1e-8)
   expect_true(is.na(us$Chisq))
+  # A band is no special case that is known; the others are tested against the largest.
+  expect_identical(table$against[match(c("cs", "ar1h", "us"), table$structure)], c("us", "us", ""))
+  expect_true(is.na(table$Chisq[table$structure == "toep(band = 2)"]))
+  some <- compare_cov(attr(table, "fits")$cs, c("cs", "csh", "ar1", "ar1h"))
+  expect_setequal(paste(some$structure, some$against), c("cs csh", "csh ", "ar1 ar1h", "ar1h "))
   expect_s3_class(attr(table, "fits")$cs, "tiers_lmm")
 })
 

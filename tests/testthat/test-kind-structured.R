@@ -81,18 +81,32 @@ test_that("without correlations inference is that of the same model without a st
 })
 
 test_that("a correlation at its end is told and leaves inference as it is without it", {
-  set.seed(3)
-  d <- data.frame(id = rep(1:60, each = 5), t = rep(cumsum(runif(5)), 60) + runif(300) * 0.3,
-                  y = rnorm(300))
+  set.seed(1)
+  d <- data.frame(id = rep(1:60, each = 5), t = rep(1:5, 60) * 1000 + runif(300), y = rnorm(300))
   d$y <- d$y + rep(rnorm(60), each = 5)
   expect_message(fit <- lmm(y ~ t + (1 | id), d, residual = ou(t | id)),
                  "cor|residual", fixed = TRUE, class = "tiers_message_singular")
   plain <- lmm(y ~ t + (1 | id), d)
   for (ddf in list("satterthwaite", ddf_kr(), ddf_kr("observed"))) {
-    expect_equal(coef(summary(fit, ddf = ddf)), coef(summary(plain, ddf = ddf)), tolerance = 2e-3)
+    expect_equal(coef(summary(fit, ddf = ddf)), coef(summary(plain, ddf = ddf)), tolerance = 1e-8)
   }
   expect_true(is.na(suppressMessages(confint(fit, "cor|residual"))[1L]))
   expect_match(diagnose(fit)$findings$finding, "cor|residual", fixed = TRUE)
+})
+
+test_that("a short range is no end of it: whether there is one depends on the distances", {
+  set.seed(3)
+  d <- data.frame(id = rep(1:60, each = 5), t = rep(cumsum(runif(5)), 60) + runif(300) * 0.3,
+                  y = rnorm(300))
+  d$y <- d$y + rep(rnorm(60), each = 5)
+  # Rows a tenth apart are correlated by .02, those a unit apart by 1e-14.
+  fit <- lmm(y ~ t + (1 | id), d, residual = ou(t | id))
+  expect_identical(fit$convergence$status, "converged")
+  d$s <- 1e4 * d$t
+  again <- lmm(y ~ t + (1 | id), d, residual = ou(s | id))
+  expect_identical(again$convergence$status, "converged")
+  expect_equal(again$deviance, fit$deviance, tolerance = 1e-10)
+  expect_lt(fit$deviance, lmm(y ~ t + (1 | id), d)$deviance - 1e-3)
 })
 
 test_that("errors of predictions are those of Henderson's equations", {
@@ -239,8 +253,8 @@ test_that("what is made for independent rows is refused", {
     vcov(fit, component = "dispersion"), confint(fit, method = "profile"))
   fit <- fits$mixed
   for (i in seq_along(refused)) {
-    expect_error(suppressMessages(eval(refused[[i]])), class = "tiers_error",
-                 label = text_of(refused[[i]]))
+    expect_error(suppressMessages(eval(refused[[i]])), "residual|dispersion",
+                 class = "tiers_error", label = text_of(refused[[i]]))
   }
 })
 

@@ -63,3 +63,22 @@ test_that("times that differ by rounding are one time", {
   expect_error(nlme::ACF(suppressMessages(lmm(y ~ 1 + (1 | id), d)), form = ~ v | id), "several",
                class = "tiers_error_input")
 })
+
+test_that("limits for new responses of a marginal model need no subject", {
+  d <- origin_data()
+  new <- data.frame(age = c(8, 12), Sex = "Male")
+  for (residual in list("ar1(age | Subject)", "us(age | Subject)", "cs(age | Subject, by = Sex)")) {
+    fit <- suppressMessages(lmm(distance ~ age * Sex, d, residual = residual))
+    with <- predict(fit, transform(new, Subject = "M01"), interval = "prediction")
+    expect_equal(predict(fit, new, interval = "prediction"), with, tolerance = 1e-12)
+    # By hand: the errors of the mean and of a response, with Satterthwaite's df of their sum.
+    mean <- predict(fit, new, se.fit = TRUE)
+    R <- nlme::getVarCov(fit, "M01")
+    sd <- sqrt(mean$se.fit^2 + diag(R)[c(1, nrow(R) - 1L)])
+    half <- (with[, "upr"] - with[, "lwr"]) / 2
+    expect_true(all(half > stats::qnorm(0.975) * sd & half < stats::qt(0.975, 5) * sd))
+  }
+  by_order <- suppressMessages(lmm(distance ~ age * Sex, d, residual = csh(1 | Subject)))
+  expect_error(predict(by_order, new, interval = "prediction"), "Subject",
+               class = "tiers_error_input")
+})

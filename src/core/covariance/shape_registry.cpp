@@ -32,6 +32,8 @@ ShapePointer make_any_toeplitz(const StructureRecipe& recipe) {
 // What a recipe may or must say beside the name.
 constexpr unsigned kDistances = 1, kSteps = 2, kLags = 4, kNugget = 8, kBand = 16, kSmoothness = 32,
                    kOrders = 64;
+// No covariance matrix of residuals by itself: singular, or made of matrices that have to be given.
+constexpr unsigned kNotAlone = 128;
 constexpr unsigned kInTime = kDistances | kSteps, kAnywhere = kDistances | kNugget;
 
 // by_name: the structure has variances of its own.
@@ -40,27 +42,30 @@ struct Entry {
   ShapePointer (*make)(const StructureRecipe&);
   RecipeScale scale;
   unsigned takes = 0;
+  // Structures that it is a special case of at any visits, where nothing is said beside the names.
+  const char* within = "";
 };
 
 constexpr Entry kShapes[] = {
     {"us", make_unstructured_shape, RecipeScale::by_name},
-    {"diag", make_independent_shape, RecipeScale::each},
+    {"diag", make_independent_shape, RecipeScale::each, 0, "csh ar1h toeph ante us"},
     {"id", make_independent_shape, RecipeScale::common},
-    {"cs", make_compound_shape, RecipeScale::common},
-    {"csh", make_compound_shape, RecipeScale::each},
-    {"ar1", make_autoregressive_shape, RecipeScale::common, kInTime | kNugget},
-    {"ar1h", make_autoregressive_shape, RecipeScale::each, kInTime | kNugget},
+    {"cs", make_compound_shape, RecipeScale::common, 0, "csh toep toeph hf us"},
+    {"csh", make_compound_shape, RecipeScale::each, 0, "us"},
+    {"ar1", make_autoregressive_shape, RecipeScale::common, kInTime | kNugget,
+     "ar1h toep toeph ante arma11 us"},
+    {"ar1h", make_autoregressive_shape, RecipeScale::each, kInTime | kNugget, "ante toeph us"},
     {"ou", make_continuous_shape, RecipeScale::common, kAnywhere},
     {"sp_pow", make_continuous_shape, RecipeScale::common, kAnywhere},
-    {"toep", make_any_toeplitz, RecipeScale::common, kInTime | kLags | kBand},
-    {"toeph", make_any_toeplitz, RecipeScale::each, kInTime | kLags | kBand},
-    {"ante", make_antedependence_shape, RecipeScale::each},
-    {"arma11", make_arma11_shape, RecipeScale::common, kInTime},
+    {"toep", make_any_toeplitz, RecipeScale::common, kInTime | kLags | kBand, "toeph us"},
+    {"toeph", make_any_toeplitz, RecipeScale::each, kInTime | kLags | kBand, "us"},
+    {"ante", make_antedependence_shape, RecipeScale::each, 0, "us"},
+    {"arma11", make_arma11_shape, RecipeScale::common, kInTime, "toep toeph us"},
     {"arma", make_arma_shape, RecipeScale::common, kInTime | kOrders},
-    {"hf", make_huynh_feldt_shape, RecipeScale::by_name},
-    {"fa", make_factor_analytic_shape, RecipeScale::by_name},
-    {"rr", make_reduced_rank_shape, RecipeScale::by_name},
-    {"lin", make_linear_shape, RecipeScale::by_name},
+    {"hf", make_huynh_feldt_shape, RecipeScale::by_name, 0, "us"},
+    {"fa", make_factor_analytic_shape, RecipeScale::by_name, 0, "us"},
+    {"rr", make_reduced_rank_shape, RecipeScale::by_name, kNotAlone},
+    {"lin", make_linear_shape, RecipeScale::by_name, kNotAlone},
     {"sp_exp", make_exponential_shape, RecipeScale::common, kAnywhere},
     {"sp_gau", make_gaussian_shape, RecipeScale::common, kAnywhere},
     {"sp_ratio", make_ratio_shape, RecipeScale::common, kAnywhere},
@@ -101,8 +106,10 @@ std::vector<ShapeTraits> shape_traits() {
   std::vector<ShapeTraits> all;
   for (const Entry& entry : kShapes) {
     const auto takes = [&](unsigned what) { return (entry.takes & what) != 0; };
-    ShapeTraits one{entry.name,   entry.scale,    "",           takes(kDistances),  takes(kSteps),
-                    takes(kLags), takes(kNugget), takes(kBand), takes(kSmoothness), takes(kOrders)};
+    ShapeTraits one{entry.name,        entry.scale,       "",
+                    takes(kDistances), takes(kSteps),     takes(kLags),
+                    takes(kNugget),    takes(kBand),      takes(kSmoothness),
+                    takes(kOrders),    !takes(kNotAlone), entry.within};
     for (const Entry& other : kShapes) {
       const bool scales =
           entry.scale != RecipeScale::by_name && other.scale != RecipeScale::by_name;

@@ -14,6 +14,8 @@ struct ShapeTraits {
   std::string other_scale;       // the same correlations with one variance or with each; or none
   bool distances, steps, lags;   // of coordinates: any, whole steps in time, a parameter each
   bool nugget, band, smoothness, orders;
+  bool alone;          // can it be all that residuals have?
+  std::string within;  // names of structures that it is a special case of, with blanks between
 };
 
 // Without the products of others, whose recipes have children.

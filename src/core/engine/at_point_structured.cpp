@@ -19,7 +19,7 @@ Matrix solve_by_unit(const StructuredSpecification& spec, const StructuredPoint&
   UnitCovariances covariances(engine.patterns, engine.parameters, engine.structure,
                               engine.absolute_unit());
   covariances.move_to(psi);
-  const double scale = engine.covariance_scale(point, psi);
+  const double scale = engine.covariance_scale(point);
   Matrix out = Matrix::Zero(columns.rows(), columns.cols());
   Matrix v;
   for (const UnitPattern& pattern : engine.patterns.patterns()) {
@@ -57,21 +57,16 @@ StructuredAt evaluate(const StructuredSpecification& spec, const StructuredPoint
   Matrix curvature;
   objective.derivatives(internal, curvature);
   // Sigma_internal = M Sigma_user M' with a factor for the units of sigma: D_user = M'D M.
-  const double unit = engine.sigma_unit(psi) / engine.design.user_sigma(1.0);
+  const double unit = engine.sigma_unit() / engine.design.user_sigma(1.0);
   std::vector<Matrix> by_lambda;
-  double by_scale = 0.0;
   for (int j = 0; j < parameters.terms(); ++j) {
     const Matrix map = unit * engine.design.internal_map(j);
     const Matrix d = map.transpose() * objective.sigma_gradient()[j] * map;
     by_lambda.push_back(2.0 * d * point.lambda[j]);
-    by_scale += by_lambda.back().cwiseProduct(point.lambda[j]).sum();
   }
   out.gradient = internal;
   out.gradient.head(parameters.size()) =
       parameters.gradient(parameters.parameters(point.lambda), by_lambda);
-  if (!engine.structure.has_sigma()) return out;
-  // With sigma of the user held, the coefficients of the dispersion move that of the centre.
-  out.gradient.tail(engine.structure.dispersion()) -= by_scale * engine.structure.centre();
   return out;
 }
 
@@ -92,7 +87,7 @@ UnitCovariance unit_covariance(const StructuredSpecification& spec, const Struct
   UnitCovariances covariances(engine.patterns, engine.parameters, engine.structure,
                               engine.absolute_unit());
   covariances.move_to(psi);
-  const double scale = engine.covariance_scale(point, psi);
+  const double scale = engine.covariance_scale(point);
   const Index unit = engine.patterns.unit_of(row);
   UnitCovariance out;
   if (unit < 0) return out;

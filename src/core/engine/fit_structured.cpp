@@ -62,7 +62,7 @@ void write_optimum(const StructuredEngine& engine, const BoundaryOptimum& found,
   const Design& design = engine.design;
   const auto lambdas = engine.parameters.lambdas(psi.head(engine.parameters.size()));
   for (int j = 0; j < engine.parameters.terms(); ++j) {
-    out.lambda.push_back(engine.user_lambda(j, lambdas[j], psi));
+    out.lambda.push_back(engine.user_lambda(j, lambdas[j]));
     TermBoundary boundary;
     if (found.boundary[j].multipliers.size() > 0) {
       boundary.directions = design.user_directions(j, found.boundary[j].directions);
@@ -76,7 +76,7 @@ void write_optimum(const StructuredEngine& engine, const BoundaryOptimum& found,
     out.natural.push_back(engine.structure.shape().natural(engine.structure.part(out.phi, g)));
   }
   const double sigma2 = engine.objective.sigma2();
-  out.sigma = engine.structure.has_sigma() ? std::sqrt(sigma2) * engine.sigma_unit(psi) : 1.0;
+  out.sigma = engine.structure.has_sigma() ? std::sqrt(sigma2) * engine.sigma_unit() : 1.0;
   out.coefficients = design.user_coefficients(engine.objective.coefficients());
   out.vcov = design.user_covariance(sigma2 * inverse_of_product(engine.objective.fixed_lower()));
 }

@@ -37,7 +37,7 @@ class UnitContrasts {
     // sigma^2 of the response's internal unit, which contrasts are brought to.
     sigma2_ = 1.0;
     if (engine_.structure.has_sigma()) {
-      const double sigma = point.sigma / engine_.sigma_unit(psi_);
+      const double sigma = point.sigma / engine_.sigma_unit();
       sigma2_ = sigma * sigma;
     }
     pattern_of_.resize(engine_.patterns.units());
@@ -316,7 +316,7 @@ std::vector<Matrix> conditional_variances(const StructuredSpecification& spec,
     throw std::runtime_error("the covariance matrix at this point is not positive definite");
   double sigma2 = 1.0;
   if (engine.structure.has_sigma()) {
-    const double sigma = point.sigma / engine.sigma_unit(psi);
+    const double sigma = point.sigma / engine.sigma_unit();
     sigma2 = sigma * sigma;
   }
   std::vector<Matrix> out;

@@ -88,18 +88,16 @@ Vector StructuredEngine::start(Start from) {
   return psi;
 }
 
-double StructuredEngine::sigma_unit(const Vector& psi) const {
-  return structure.has_sigma()
-             ? design.user_sigma(1.0) * std::exp(-structure.log_sigma_shift(phi(psi)))
-             : 1.0;
+double StructuredEngine::sigma_unit() const {
+  return structure.has_sigma() ? design.user_sigma(1.0) : 1.0;
 }
 
-Matrix StructuredEngine::user_lambda(int term, const Matrix& lambda, const Vector& psi) const {
-  return design.user_factor(term, lambda) * (design.user_sigma(1.0) / sigma_unit(psi));
+Matrix StructuredEngine::user_lambda(int term, const Matrix& lambda) const {
+  return design.user_factor(term, lambda) * absolute_unit();
 }
 
-double StructuredEngine::covariance_scale(const StructuredPoint& point, const Vector& psi) const {
-  const double sigma = structure.has_sigma() ? point.sigma / sigma_unit(psi) : 1.0;
+double StructuredEngine::covariance_scale(const StructuredPoint& point) const {
+  const double sigma = structure.has_sigma() ? point.sigma / sigma_unit() : 1.0;
   const double root = design.response_scale() * sigma;
   return root * root;
 }
@@ -107,10 +105,10 @@ double StructuredEngine::covariance_scale(const StructuredPoint& point, const Ve
 Vector StructuredEngine::internal(const StructuredPoint& point) const {
   Vector psi(objective.size());
   psi.tail(structure.size()) = point.phi;
-  const double factor = sigma_unit(psi) / design.user_sigma(1.0);
   std::vector<Matrix> lambda;
   for (std::size_t j = 0; j < point.lambda.size(); ++j)
-    lambda.push_back(factor * design.internal_factor(static_cast<int>(j), point.lambda[j]));
+    lambda.push_back(design.internal_factor(static_cast<int>(j), point.lambda[j]) /
+                     absolute_unit());
   psi.head(parameters.size()) = parameters.parameters(lambda);
   return psi;
 }

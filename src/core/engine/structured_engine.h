@@ -18,12 +18,13 @@ struct StructuredEngine {
   Vector start(Start from);
   // psi on the internal scale; sigma of the point is not in it.
   Vector internal(const StructuredPoint& point) const;
-  // Of the user's sigma at psi: what an internal one is multiplied by.
-  double sigma_unit(const Vector& psi) const;
+  // Of the user's sigma: what an internal one is multiplied by. Both are those at the centre of the
+  // dispersion's columns.
+  double sigma_unit() const;
   // Factor of a term on the user's scale, relative to sigma, or absolute where that is none.
-  Matrix user_lambda(int term, const Matrix& lambda, const Vector& psi) const;
+  Matrix user_lambda(int term, const Matrix& lambda) const;
   // V of the user at the point over the internal one.
-  double covariance_scale(const StructuredPoint& point, const Vector& psi) const;
+  double covariance_scale(const StructuredPoint& point) const;
   double absolute_unit() const { return structure.has_sigma() ? 1.0 : design.user_sigma(1.0); }
   Vector phi(const Vector& psi) const { return psi.tail(structure.size()); }
 

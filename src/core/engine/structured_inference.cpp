@@ -58,7 +58,8 @@ void write_structured_inference(StructuredEngine& engine, const Vector& psi,
     ModelParameter& one = table.rows[i];
     one.at_boundary = true;
     // Their logarithms are next to minus infinity.
-    if (one.role == "sd" || one.role == "range") one.value = 0.0;
+    if (one.role == "sd" || engine.structure.is_range(i - engine.parameters.size()))
+      one.value = 0.0;
   }
   write_parameters(table, out.inference.vcov_psi, engine.spec.model.held, engine.parameters, out);
   for (const ModelParameter& one : out.parameters) {

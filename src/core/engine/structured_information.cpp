@@ -96,6 +96,11 @@ NaturalResidual natural_residual(const StructuredEngine& engine, const Vector& p
         out.slope.row(at + i) *= 2.0 * value[i];
       }
       out.bend[at + i].block(at, at, count, count) = bend;
+      // At an end of its range a parameter does not move: what stands for it has no weight.
+      if (out.slope.row(at + i).isZero(0.0)) {
+        out.slope(at + i, at + i) = 1.0;
+        out.bend[at + i].setZero();
+      }
     }
   }
   if (!has_sigma) return out;
@@ -235,7 +240,7 @@ StructuredInformation variance_information(const StructuredSpecification& of,
   objective.derivatives(gradient, curvature);
   const bool has_sigma = engine.structure.has_sigma();
   const Index size = objective.size(), all = size + (has_sigma ? 1 : 0);
-  const double sigma = has_sigma ? point.sigma / engine.sigma_unit(psi) : 1.0;
+  const double sigma = has_sigma ? point.sigma / engine.sigma_unit() : 1.0;
 
   StructuredInformation out;
   out.psi.resize(all);

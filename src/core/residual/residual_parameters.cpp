@@ -47,9 +47,11 @@ ModelParameter describe_residual(const ShapeParameter& shape, Index group, bool 
   out.value = value;
   out.lower = shape.lower;
   out.upper = shape.upper;
-  // Ends that are next to impossible to tell from a point beside them.
+  // Ends that are next to impossible to tell from a point beside them. Of ranges, and correlations
+  // that are known by them, that depends on the distances, and the search says so.
   const double reach = shape.map == ShapeParameter::Map::exponential ? 0.0 : kAtEnd;
-  out.at_boundary = !(value > shape.lower + reach && value < shape.upper - reach);
+  out.at_boundary =
+      !shape.log_range && !(value > shape.lower + reach && value < shape.upper - reach);
   return out;
 }
 
@@ -81,7 +83,7 @@ ParameterTable structured_parameters(const CovarianceParameters& parameters,
   const Vector phi = psi.tail(own);
   const auto about = structure.shape().parameters();
   // Standard deviations of the user are those where the columns of the dispersion are zero.
-  const double unit = structure.has_sigma() ? 1.0 : std::exp(-structure.log_sigma_shift(phi));
+  const double unit = std::exp(-structure.log_sigma_shift(phi));
   for (Index g = 0; g < structure.groups(); ++g) {
     const Vector part = structure.part(phi, g);
     const Vector value = structure.shape().natural(part);
@@ -113,12 +115,12 @@ ParameterTable structured_parameters(const CovarianceParameters& parameters,
   }
   ModelParameter residual;
   residual.kind = ModelParameter::Kind::sigma;
-  residual.value = sigma;
+  residual.value = sigma * unit;
   out.rows.push_back(residual);
-  out.jacobian(last, last) = 0.5 * sigma;
+  out.jacobian(last, last) = 0.5 * residual.value;
   for (Index i = 0; i < structure.dispersion(); ++i)
     out.jacobian(last, theta + structure.first_of_dispersion() + i) =
-        -structure.centre()[i] * sigma;
+        -structure.centre()[i] * residual.value;
   return out;
 }
 

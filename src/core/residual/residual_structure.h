@@ -26,12 +26,16 @@ class ResidualStructure {
     return phi.segment(group * group_size_, group_size_);
   }
   // What rows of D are taken relative to. sigma, or the standard deviations of the shape, are those
-  // there; logarithms of the user's, at D = 0, are less by centre'gamma.
+  // there; logarithms of the ones that are reported, at D = 0, are less by centre'gamma.
   const Vector& centre() const { return centre_; }
   double log_sigma_shift(const Vector& phi) const { return centre_.dot(phi.tail(dispersion())); }
 
   // The box with its ends, at which a covariance matrix may be one or not.
   bool inside(const Vector& phi) const;
+  // Is parameter i the logarithm of a range?
+  bool is_range(Index i) const {
+    return i < first_of_dispersion() && about_[i % group_size_].log_range;
+  }
   // The end of its range that parameter i is next to: of the box, an SD of zero, a range without
   // correlations. NaN: none.
   double near_end(const Vector& phi, Index i) const;
