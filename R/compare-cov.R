@@ -22,9 +22,8 @@
 #' A structure that cannot be fitted to the data has a row with the reason in its `note`; so has one
 #' whose search did not converge.
 #' @return A data frame of class `tiers_compare_cov`, the smallest AIC first: `structure`, `npar`,
-#'   `logLik`, `AIC`, `AICc`, `BIC`, `against` (which structure it is tested against), `Chisq`, `Df`,
-#'   `Pr(>Chisq)`, `note`. Attribute `fits`: the fits
-#'   by structure.
+#'   `logLik`, `AIC`, `AICc`, `BIC`, `against` (the structure it is tested against), `Chisq`, `Df`,
+#'   `Pr(>Chisq)`, `note`. Attribute `fits`: the fits by structure.
 #' @references
 #' Hurvich CM, Tsai CL (1989). Regression and time series model selection in small samples.
 #' Biometrika 76, 297-307.

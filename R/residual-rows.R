@@ -84,7 +84,8 @@ with_times <- function(term, frame, original) {
   term$levels_of_time <- lapply(names, function(name) time_levels(frame[[name]], original(name)))
   for (j in seq_along(names)) note_text_time(frame[[names[j]]], term$levels_of_time[[j]], names[j])
   if (term$reads$visits) {
-    value <- rounded_times(frame[[names]])
+    # Rows of weight zero make no visit.
+    value <- rounded_times(frame[[names]])[frame_used(frame)]
     term$visits <- term$levels_of_time[[1L]] %||% group_labels(sort_unique(value, names))
     term$recipe$visits <- length(term$visits)
     unseen <- setdiff(term$visits, group_labels(unique(value)))
@@ -197,6 +198,7 @@ residual_codes <- function(term, frame) {
   names <- vapply(term$time, text_of, "")
   if (term$reads$visits) {
     out$visit <- match_labels(row_labels(frame[[names]]), term$visits) - 1L
+    out$visit[is.na(out$visit) & !frame_used(frame)] <- 0L
   }
   if (term$reads$coordinates) {
     out$coordinates <- do.call(cbind, lapply(seq_along(names), function(j) {

@@ -74,3 +74,23 @@ test_that("visits that nobody had are told", {
   d$visit <- factor(d$t, levels = 1:5)
   expect_message(lmm(y ~ t, d, residual = ar1h(visit | id)), class = "tiers_message_visits")
 })
+
+test_that("visits of which all rows have weight zero do not count", {
+  d <- as.data.frame(nlme::Orthodont)
+  d$w <- ifelse(d$age == 14, 0, 1)
+  for (residual in c("us(age | Subject)", "csh(age | Subject)", "ar1(age | Subject)")) {
+    all <- suppressMessages(lmm(distance ~ age, d, weights = w, residual = residual))
+    some <- suppressMessages(lmm(distance ~ age, d[d$w > 0, ], residual = residual))
+    expect_equal(all$deviance, some$deviance, tolerance = 1e-10)
+    expect_identical(all$parameters$name, some$parameters$name)
+  }
+})
+
+test_that("whether a parameter is at its end does not depend on the unit of the response", {
+  d <- as.data.frame(nlme::Orthodont)
+  for (unit in c(1e-6, 1e6)) {
+    d$y <- unit * d$distance
+    fit <- suppressMessages(lmm(y ~ age, d, residual = fa(age | Subject)))
+    expect_identical(fit$convergence$status, "converged")
+  }
+})

@@ -34,27 +34,6 @@ const char* role_of(ShapeParameter::Kind kind) {
   return "";
 }
 
-ModelParameter describe_residual(const ShapeParameter& shape, Index group, bool grouped,
-                                 double value) {
-  ModelParameter out;
-  out.kind = ModelParameter::Kind::residual;
-  out.word = shape.word;
-  out.role = role_of(shape.kind);
-  out.row = shape.row;
-  out.column = shape.column;
-  out.child = shape.child;
-  out.by = grouped ? static_cast<int>(group) : -1;
-  out.value = value;
-  out.lower = shape.lower;
-  out.upper = shape.upper;
-  // Ends that are next to impossible to tell from a point beside them. Of ranges, and correlations
-  // that are known by them, that depends on the distances, and the search says so.
-  const double reach = shape.map == ShapeParameter::Map::exponential ? 0.0 : kAtEnd;
-  out.at_boundary =
-      !shape.log_range && !(value > shape.lower + reach && value < shape.upper - reach);
-  return out;
-}
-
 // Which power of a standard deviation's unit a value has.
 int power_of(ShapeParameter::Kind kind) {
   switch (kind) {
@@ -68,6 +47,28 @@ int power_of(ShapeParameter::Kind kind) {
     default:
       return 0;
   }
+}
+
+// `unit`: what differences of values of this kind are measured in.
+ModelParameter describe_residual(const ShapeParameter& shape, Index group, bool grouped,
+                                 double value, double unit) {
+  ModelParameter out;
+  out.kind = ModelParameter::Kind::residual;
+  out.word = shape.word;
+  out.role = role_of(shape.kind);
+  out.row = shape.row;
+  out.column = shape.column;
+  out.child = shape.child;
+  out.by = grouped ? static_cast<int>(group) : -1;
+  out.value = value;
+  out.lower = shape.lower;
+  out.upper = shape.upper;
+  // Ends that are next to impossible to tell from a point beside them. Of ranges, and correlations
+  // that are known by them, that depends on the distances, and the search says so.
+  const double reach = shape.map == ShapeParameter::Map::exponential ? 0.0 : kAtEnd * unit;
+  out.at_boundary =
+      !shape.log_range && !(value > shape.lower + reach && value < shape.upper - reach);
+  return out;
 }
 
 }  // namespace
@@ -92,7 +93,8 @@ ParameterTable structured_parameters(const CovarianceParameters& parameters,
     for (Index i = 0; i < part.size(); ++i) {
       const int power = structure.has_sigma() ? 0 : power_of(about[i].kind);
       const double scale = std::pow(unit, power), moved = value[i] * scale;
-      out.rows.push_back(describe_residual(about[i], g, structure.groups() > 1, moved));
+      out.rows.push_back(describe_residual(about[i], g, structure.groups() > 1, moved,
+                                           scale * std::pow(user.scale, power)));
       out.jacobian.row(at + i).segment(at, part.size()) = scale * slope.row(i);
       for (Index d = 0; d < structure.dispersion(); ++d)
         out.jacobian(at + i, theta + structure.first_of_dispersion() + d) =
