@@ -49,7 +49,10 @@ compare_cov <- function(object, structures, ...) {
   }
   structures <- unique(structures)
   calls <- lapply(structures, with_structure, expr = expr)
-  fits <- lapply(calls, fit_structure, object = object)
+  caller <- user_frame(parent.frame())
+  fits <- lapply(calls, function(expr) {
+    tryCatch(with_residual(object, expr, caller), tiers_error = function(condition) condition)
+  })
   names(fits) <- structures
   failed <- vapply(fits, inherits, NA, "condition")
   if (all(failed)) {
@@ -76,10 +79,9 @@ with_structure <- function(structure, expr) {
   as.call(c(head, expr[[2L]], arguments, if (!is.null(by)) list(by = by)))
 }
 
-# The fit, or the condition that kept it from being made.
-fit_structure <- function(expr, object) {
-  tryCatch(suppressMessages(stats::update(object, residual = expr)),
-           tiers_error = function(condition) condition)
+# The model with another residual structure, for the rows and the response that the fit holds.
+with_residual <- function(fit, expr, caller) {
+  suppressMessages(update_in(fit, NULL, list(residual = expr), caller, held = TRUE))
 }
 
 comparison_rows <- function(fits, failed) {

@@ -27,7 +27,7 @@
 #' @param test `"terms"`, as above, or a test of all random effects together, as PROC GLIMMIX has
 #'   them (`COVTEST`): `"zero_g"`: there are none; `"diag_g"`: they are not correlated;
 #'   `"independent"`: the rows are independent, which without correlated residuals is `"zero_g"`;
-#'   `"homogeneity"`: parameters are the same in groups that have their own.
+#'   `"homogeneity"`: the parameters of the residuals are the same in all groups of `by =`.
 #' @param method `"lrt"`, `"exact"` or `"hlm"`.
 #' @param nsim Number of draws for `"exact"`.
 #' @param seed Seed for them, or `NULL` to go on from the session's random numbers. With a seed
@@ -75,6 +75,9 @@ covtest <- function(fit, test = "terms", method = c("lrt", "exact", "hlm"), nsim
   if (missing(method)) method <- "lrt"
   method <- match_choice(method, c("lrt", "exact", "hlm"), "method")
   test <- match_choice(test, c("terms", "zero_g", "diag_g", "independent", "homogeneity"), "test")
+  if (test == "homogeneity") {
+    return(covtest_homogeneity(fit, method, user_frame(parent.frame())))
+  }
   check_covtest(fit, test, method)
   table <- switch(
     method,
@@ -88,11 +91,6 @@ covtest <- function(fit, test = "terms", method = c("lrt", "exact", "hlm"), nsim
 check_covtest <- function(fit, test, method) {
   refuse_structure(fit, "Tests of the random effects", "Fit both models and use {.fn anova}.")
   if (length(fit$random) == 0L) stop_input("The fit has no random effects to test.")
-  if (test == "homogeneity") {
-    stop_input(c("{.code test = \"homogeneity\"} asks whether groups that have variances of their
-                  own differ in them, and this version of tiers has no such models.",
-                 i = "They will come with an argument {.arg by} of the random terms."))
-  }
   if (method != "lrt" && test != "terms") {
     stop_input("{.code method = {.str {method}}} tests one variance after the other: {.arg test}
                 must be {.val terms}.")
@@ -166,6 +164,39 @@ covtest_joint <- function(fit, test) {
   words <- if (test == "zero_g") "No random effects" else "Independent rows"
   covtest_table(fit, list(without_random(fit)), if (test == "zero_g") "zero G" else "independent",
                 words)
+}
+
+# The residual structure without `by`, whose parameters have no boundary where groups are alike.
+covtest_homogeneity <- function(fit, method, caller) {
+  if (is.null(fit$residual$by)) {
+    stop_input(c("{.code test = \"homogeneity\"} asks whether groups that have residual parameters
+                  of their own differ in them, and the fit has none.",
+                 i = "Fit it with, for instance,
+                      {.code residual = us(time | subject, by = group)}."))
+  }
+  if (method != "lrt") stop_input("{.arg method} of {.val homogeneity} must be {.val lrt}.")
+  expr <- fit$residual$expr
+  expr$by <- NULL
+  small <- with_residual(fit, expr, caller)
+  lrt <- small$deviance - fit$deviance
+  if (lrt < -likelihood_error(fit)) {
+    warn_negative("homogeneity")
+    lrt <- NA_real_
+  }
+  df <- fit$npar - small$npar
+  p <- stats::pchisq(max(lrt, 0), df, lower.tail = FALSE)
+  both <- list(fit, small)
+  table <- data.frame(npar = c(fit$npar, small$npar),
+                      logLik = -vapply(both, `[[`, 1, "deviance") / 2,
+                      AIC = vapply(both, function(one) one$deviance + 2 * one$npar, 1),
+                      LRT = c(NA, max(lrt, 0)), Df = c(NA, df), `Naive p` = c(NA, p),
+                      `Pr(>Chisq)` = c(NA, p), check.names = FALSE,
+                      row.names = c("<none>", "homogeneity"))
+  structure(table, heading = c(
+    paste0("Parameters of the residuals the same for all ", paste(fit$residual$by, collapse = ":"),
+           ": likelihood ratio test by ", if (fit$REML) "REML" else "maximum likelihood"),
+    paste0("Model: ", text_of(full_formula(fit)), ", residual ", fit$residual$label),
+    "Distribution of LRT: chi-square", ""), class = c("tiers_covtest", "anova", "data.frame"))
 }
 
 # `smaller`: list(spec, npar, G, ...) each, as covtest-models.R makes them.

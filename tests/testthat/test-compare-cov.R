@@ -52,6 +52,14 @@ test_that("the groups of `by` are kept, and what cannot be fitted has its reason
   expect_output(print(table), "us: ")
 })
 
+test_that("the fits are of the rows and the response that the fit holds", {
+  d <- as.data.frame(nlme::Orthodont)
+  fit <- suppressMessages(lmm(distance ~ age, d, residual = us(age | Subject)))
+  first <- compare_cov(fit, c("us", "cs"))
+  d <- transform(d, distance = age)[1:30, ]
+  expect_equal(compare_cov(fit, c("us", "cs")), first, ignore_attr = TRUE)
+})
+
 test_that("other objects and names are refused", {
   expect_error(compare_cov(suppressMessages(lmm(distance ~ age + (1 | Subject), nlme::Orthodont)),
                            "cs"), "residual", class = "tiers_error_input")

@@ -98,3 +98,20 @@ test_that("tidy gives a plain table", {
   expect_equal(nrow(table), 3L)
   expect_output(print(covtest(fit)), "Pr\\(>Chisq\\)")
 })
+
+test_that("homogeneity is the test against the structure without groups", {
+  d <- as.data.frame(nlme::Orthodont)
+  full <- suppressMessages(lmm(distance ~ age * Sex, d, residual = cs(age | Subject, by = Sex)))
+  small <- suppressMessages(lmm(distance ~ age * Sex, d, residual = cs(age | Subject)))
+  # The data's name means something else now.
+  d <- d[1:40, ]
+  table <- covtest(full, "homogeneity")
+  expect_equal(table$LRT[2L], small$deviance - full$deviance, tolerance = 1e-9)
+  expect_identical(table$Df[2L], 2L)
+  expect_equal(table[["Pr(>Chisq)"]][2L], stats::pchisq(table$LRT[2L], 2, lower.tail = FALSE))
+  expect_identical(tidy(table)$term, "homogeneity")
+  expect_output(print(table), "same for all Sex")
+  expect_error(covtest(small, "homogeneity"), "by = group", class = "tiers_error_input")
+  expect_error(covtest(full, "homogeneity", method = "hlm"), "lrt", class = "tiers_error_input")
+  expect_error(covtest(full), "residual", class = "tiers_error_input")
+})
